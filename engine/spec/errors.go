@@ -1,0 +1,39 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Classes of errors that those above the engine decide by. The engine wraps
+// them with what exactly happened.
+var (
+	ErrNotFound     = errors.New("no such object")
+	ErrExists       = errors.New("already exists")
+	ErrInUse        = errors.New("in use")
+	ErrImageMissing = errors.New("image not known")
+	// ErrPull is an image that could not be fetched; trying again may help.
+	ErrPull = errors.New("image cannot be pulled")
+	// ErrConfig is a container whose configuration cannot be honoured on this
+	// host: a missing controller, a missing user, a host path of the wrong type.
+	ErrConfig = errors.New("configuration cannot be honoured")
+)
+
+// PortTakenError is a host port that somebody else holds.
+type PortTakenError struct {
+	Port PortMapping
+	Err  error
+}
+
+// Error names the port and what to do.
+func (e *PortTakenError) Error() string {
+	host := e.Port.HostIP
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return fmt.Sprintf("host port %s:%d/%s is taken (%v): stop what listens there or choose another hostPort",
+		host, e.Port.HostPort, e.Port.Protocol, e.Err)
+}
+
+// Unwrap gives the error of the system call.
+func (e *PortTakenError) Unwrap() error { return e.Err }

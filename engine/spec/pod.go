@@ -1,0 +1,192 @@
+package spec
+
+import (
+	"strings"
+	"time"
+)
+
+// DefaultNamespace is the namespace of objects that name none.
+const DefaultNamespace = "default"
+
+// Pod is a sandbox and the containers that live in it: everything the engine
+// needs to make one pod real.
+type Pod struct {
+	ID        PodID     `json:"id"`
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"createdAt"`
+
+	// Owner says who may change or remove the pod, Origin which object it was
+	// made from. Neither is part of the hash.
+	Owner  Owner  `json:"owner"`
+	Origin Origin `json:"origin"`
+
+	// Hash is the digest of all that follows, made by translate. Two pods of
+	// one hash run the same thing.
+	Hash string `json:"hash"`
+
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	Hostname string `json:"hostname"`
+	HostNet  bool   `json:"hostNetwork,omitempty"`
+	HostPID  bool   `json:"hostPID,omitempty"`
+	HostIPC  bool   `json:"hostIPC,omitempty"`
+	SharePID bool   `json:"sharePID,omitempty"`
+
+	Networks []NetworkAttachment `json:"networks,omitempty"` // none of them and no HostNet: loopback only
+	Ports    []PortMapping       `json:"ports,omitempty"`
+	DNS      DNS                 `json:"dns"`
+	Hosts    []HostAlias         `json:"hosts,omitempty"`
+	NoHosts  bool                `json:"noHosts,omitempty"` // leave the image's /etc/hosts alone
+	Sysctls  map[string]string   `json:"sysctls,omitempty"`
+
+	RestartPolicy    RestartPolicy `json:"restartPolicy"`
+	TerminationGrace time.Duration `json:"terminationGrace"`
+
+	Volumes        []Volume    `json:"volumes,omitempty"`
+	InitContainers []Container `json:"initContainers,omitempty"` // started one after another, each must exit 0
+	Containers     []Container `json:"containers"`
+	Log            Log         `json:"log"`
+
+	// AllowUnenforcedLimits starts the pod although this host lacks a cgroup
+	// controller that one of its limits needs.
+	AllowUnenforcedLimits bool `json:"allowUnenforcedLimits,omitempty"`
+}
+
+// Key is the pod's namespace and name.
+func (p *Pod) Key() PodKey { return PodKey{p.Namespace, p.Name} }
+
+// All lists init containers, then app containers.
+func (p *Pod) All() []Container {
+	return append(append([]Container(nil), p.InitContainers...), p.Containers...)
+}
+
+// Container returns the container of that name, init containers included.
+func (p *Pod) Container(name string) (*Container, bool) {
+	for _, list := range [][]Container{p.InitContainers, p.Containers} {
+		for i := range list {
+			if list[i].Name == name {
+				return &list[i], true
+			}
+		}
+	}
+	return nil, false
+}
+
+// IsInit reports whether name is one of the pod's init containers.
+func (p *Pod) IsInit(name string) bool {
+	for i := range p.InitContainers {
+		if p.InitContainers[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Volume returns the volume of that name.
+func (p *Pod) Volume(name string) (*Volume, bool) {
+	for i := range p.Volumes {
+		if p.Volumes[i].Name == name {
+			return &p.Volumes[i], true
+		}
+	}
+	return nil, false
+}
+
+// Owner says who may change or remove a pod: "folder:<path>", "play", "run" or
+// "unit:<name>". A source prunes only what it owns.
+type Owner string
+
+// Owners that carry no name.
+const (
+	OwnerPlay Owner = "play"
+	OwnerRun  Owner = "run"
+)
+
+// FolderOwner is the owner of pods that come from a watched folder.
+func FolderOwner(dir string) Owner { return Owner("folder:" + dir) }
+
+// Folder returns the watched folder the owner stands for.
+func (o Owner) Folder() (dir string, ok bool) { return strings.CutPrefix(string(o), "folder:") }
+
+// Origin is the object a pod was made from. Controllers make several pods of
+// one object; Ordinal tells them apart, counted from 0.
+type Origin struct {
+	Kind      string `json:"kind"` // "Pod", "Deployment", …
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Ordinal   int    `json:"ordinal,omitempty"`
+	File      string `json:"file,omitempty"` // where the object was read, for people
+}
+
+// Same reports whether both name the same object and ordinal, wherever it was read.
+func (o Origin) Same(other Origin) bool {
+	o.File, other.File = "", ""
+	return o == other
+}
+
+// String is "Kind namespace/name".
+func (o Origin) String() string { return o.Kind + " " + o.Namespace + "/" + o.Name }
+
+// RestartPolicy says when an exited container is started again.
+type RestartPolicy string
+
+// The restart policies of Kubernetes.
+const (
+	RestartAlways    RestartPolicy = "Always"
+	RestartOnFailure RestartPolicy = "OnFailure"
+	RestartNever     RestartPolicy = "Never"
+)
+
+// NetworkAttachment joins a pod to one network.
+type NetworkAttachment struct {
+	Network string   `json:"network"`
+	Aliases []string `json:"aliases,omitempty"` // further names on this network, beside those of the pod
+	IPs     []string `json:"ips,omitempty"`     // asked for; empty: the next free ones
+	MAC     string   `json:"mac,omitempty"`     // asked for; empty: a random one
+	Name    string   `json:"interface,omitempty"`
+}
+
+// PortMapping publishes a container's port on the host.
+type PortMapping struct {
+	HostIP        string `json:"hostIP,omitempty"` // empty: all addresses
+	HostPort      uint16 `json:"hostPort"`         // 0: the next free one, chosen at start
+	ContainerPort uint16 `json:"containerPort"`
+	Protocol      string `json:"protocol"` // "tcp", "udp" or "sctp"
+	Container     string `json:"container,omitempty"`
+}
+
+// DNS is what stands in the pod's /etc/resolv.conf. Empty lists take the
+// host's values and, on a bridge network, our name server.
+type DNS struct {
+	Mode     DNSMode  `json:"mode,omitempty"`
+	Servers  []string `json:"servers,omitempty"`
+	Searches []string `json:"searches,omitempty"`
+	Options  []string `json:"options,omitempty"` // "ndots:2", "edns0"
+}
+
+// DNSMode says where name servers come from beside those listed.
+type DNSMode string
+
+// DNS modes. The zero value asks our name server where the pod has a bridge
+// network and takes the host's servers elsewhere.
+const (
+	DNSCluster DNSMode = ""
+	DNSHost    DNSMode = "host" // the host's resolv.conf
+	DNSNone    DNSMode = "none" // only what is listed
+)
+
+// HostAlias is a line of /etc/hosts.
+type HostAlias struct {
+	IP    string   `json:"ip"`
+	Names []string `json:"names"`
+}
+
+// Log says how container output is kept.
+type Log struct {
+	Driver  string `json:"driver,omitempty"`  // "k8s-file" (also the zero value), "journald", "none", "passthrough"
+	MaxSize int64  `json:"maxSize,omitempty"` // bytes; 0: the default, -1: no limit
+	Path    string `json:"path,omitempty"`    // k8s-file: elsewhere than in the pod's own folder
+	Tag     string `json:"tag,omitempty"`     // journald
+}

@@ -1,0 +1,122 @@
+package spec
+
+import "time"
+
+// PodStatus is a pod as it was observed on this host.
+type PodStatus struct {
+	Pod Pod `json:"pod"` // as recorded; FilesVolume.Files are empty
+
+	Sandbox   SandboxState    `json:"sandbox"`
+	IPs       []string        `json:"ips,omitempty"`
+	Ports     []PortMapping   `json:"ports,omitempty"` // as published, with the chosen host ports
+	StartedAt time.Time       `json:"startedAt"`
+	Infra     ContainerStatus `json:"infra"`
+	// Containers has one entry for each container of the spec, in its order,
+	// init containers first; one that was never created has no ID.
+	Containers []ContainerStatus `json:"containers"`
+
+	// Stopped is a person's wish that the pod stay down; it holds until the
+	// object changes or the pod is started again.
+	Stopped bool    `json:"stopped,omitempty"`
+	History History `json:"history"`
+}
+
+// Container returns the status of the container of that name.
+func (s *PodStatus) Container(name string) (*ContainerStatus, bool) {
+	for i := range s.Containers {
+		if s.Containers[i].Name == name {
+			return &s.Containers[i], true
+		}
+	}
+	return nil, false
+}
+
+// SandboxState is the state of a pod's infra container and network namespace.
+//
+//	SandboxNone ──start──▶ SandboxReady ──infra dies, netns lost──▶ SandboxLost
+//	     ▲                     │                                        │
+//	     └────────stop─────────┴──────────────────stop──────────────────┘
+type SandboxState string
+
+// Sandbox states. None also after a reboot.
+const (
+	SandboxNone  SandboxState = "none"
+	SandboxReady SandboxState = "ready"
+	SandboxLost  SandboxState = "lost"
+)
+
+// ContainerState is the state of a container, in podman's words.
+//
+//	none ─▶ created ─▶ running ─▶ exited
+//	           │          │ └───▶ unknown   (process gone, exit code lost)
+//	           └──────────┴─────▶ none      (removed)
+type ContainerState string
+
+// Container states.
+const (
+	StateNone    ContainerState = "none"
+	StateCreated ContainerState = "created"
+	StateRunning ContainerState = "running"
+	StatePaused  ContainerState = "paused"
+	StateExited  ContainerState = "exited"
+	StateUnknown ContainerState = "unknown"
+)
+
+// ContainerStatus is a container as it was observed.
+type ContainerStatus struct {
+	ID          ContainerID    `json:"id,omitempty"`
+	Name        string         `json:"name"`
+	Init        bool           `json:"init,omitempty"`
+	State       ContainerState `json:"state"`
+	Attempt     int            `json:"attempt"` // 0 for the first container made under this name
+	Image       string         `json:"image"`
+	ImageID     string         `json:"imageID,omitempty"`
+	ImageDigest string         `json:"imageDigest,omitempty"`
+	Command     []string       `json:"command,omitempty"` // what runs: entrypoint and arguments
+	Pid         int            `json:"pid,omitempty"`
+	ConmonPid   int            `json:"conmonPid,omitempty"`
+	CreatedAt   time.Time      `json:"createdAt"`
+	StartedAt   time.Time      `json:"startedAt"`
+	FinishedAt  time.Time      `json:"finishedAt"`
+	ExitCode    int            `json:"exitCode"`
+	OOMKilled   bool           `json:"oomKilled,omitempty"`
+	Reason      string         `json:"reason,omitempty"` // "OOMKilled", "ContainerStatusUnknown", "Error", "Completed"
+	Message     string         `json:"message,omitempty"`
+	Stopped     bool           `json:"stopped,omitempty"` // stopped by hand: not to be restarted
+	LogPath     string         `json:"logPath,omitempty"`
+}
+
+// Running reports whether the container has a live process.
+func (c ContainerStatus) Running() bool {
+	return c.State == StateRunning || c.State == StatePaused
+}
+
+// Finished reports whether the container ran and has ended.
+func (c ContainerStatus) Finished() bool {
+	return c.State == StateExited || c.State == StateUnknown
+}
+
+// ExitUnknown is the exit code reported for a container whose real one is lost.
+const ExitUnknown = 137
+
+// History is what is remembered of a pod's containers across restarts of ours
+// and reboots, by container name.
+type History map[string]ContainerHistory
+
+// ContainerHistory counts a container's restarts and keeps its back-off.
+type ContainerHistory struct {
+	Restarts  int           `json:"restarts"`
+	Backoff   time.Duration `json:"backoff,omitempty"`  // the present delay
+	BackoffAt time.Time     `json:"backoffAt,omitzero"` // when the delay was last raised
+	Last      *Termination  `json:"last,omitempty"`
+}
+
+// Termination is how a container ended.
+type Termination struct {
+	ContainerID ContainerID `json:"containerID"`
+	ExitCode    int         `json:"exitCode"`
+	Reason      string      `json:"reason"`
+	Message     string      `json:"message,omitempty"`
+	StartedAt   time.Time   `json:"startedAt"`
+	FinishedAt  time.Time   `json:"finishedAt"`
+}

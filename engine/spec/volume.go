@@ -1,0 +1,49 @@
+package spec
+
+// Volume is storage that containers of one pod may mount. Exactly one of the
+// kinds is set.
+type Volume struct {
+	Name  string       `json:"name"`
+	Empty *EmptyVolume `json:"empty,omitempty"`
+	Host  *HostVolume  `json:"host,omitempty"`
+	Named *NamedVolume `json:"named,omitempty"`
+	Files *FilesVolume `json:"files,omitempty"`
+}
+
+// EmptyVolume lives and dies with the pod.
+type EmptyVolume struct {
+	Memory    bool  `json:"memory,omitempty"`    // tmpfs instead of disk
+	SizeLimit int64 `json:"sizeLimit,omitempty"` // bytes; enforced on tmpfs only
+}
+
+// HostVolume is a path of the host. Type is Kubernetes' hostPath type: "",
+// DirectoryOrCreate, Directory, FileOrCreate, File, Socket, CharDevice, BlockDevice.
+type HostVolume struct {
+	Path string `json:"path"`
+	Type string `json:"type,omitempty"`
+}
+
+// NamedVolume outlives pods. It is made where it is missing, with Labels.
+type NamedVolume struct {
+	Volume   string            `json:"volume"` // its name on this host
+	ReadOnly bool              `json:"readOnly,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Options  map[string]string `json:"options,omitempty"` // "device", "type", "o", as podman's volume create
+}
+
+// FilesVolume holds files that we write: a ConfigMap or a Secret. They lie on
+// tmpfs behind a ..data symlink, so that a new set of files replaces the old
+// one at once.
+type FilesVolume struct {
+	// Content is the digest of Files. It is outside the pod's hash: other
+	// content swaps the files of a running pod.
+	Content string `json:"content"`
+	Files   []File `json:"files,omitempty"` // never written to the pod's record
+}
+
+// File is one file of a FilesVolume.
+type File struct {
+	Path string `json:"path"` // relative, clean, no ".."
+	Mode uint32 `json:"mode"` // permission bits
+	Data []byte `json:"data"`
+}

@@ -1,0 +1,42 @@
+package atomicfile
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestWriteReplacesAndLeavesNothingBeside(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	for _, content := range []string{"one", "two, longer", ""} {
+		if err := Write(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != content {
+			t.Fatalf("read %q, %v; want %q", got, err, content)
+		}
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 1 {
+		t.Errorf("%d files left, want 1", len(entries))
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestFailedWriteKeepsTheOldFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := WriteJSON(path, map[string]int{"a": 1}, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteJSON(path, func() {}, 0o644); err == nil {
+		t.Fatal("a func was written as JSON")
+	}
+	var got map[string]int
+	if err := ReadJSON(path, &got); err != nil || got["a"] != 1 {
+		t.Errorf("read %v, %v", got, err)
+	}
+}
