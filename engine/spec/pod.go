@@ -49,6 +49,9 @@ type Pod struct {
 	Containers     []Container `json:"containers"`
 	Log            Log         `json:"log"`
 
+	// PlainNames names containers as they are, without the pod's name before.
+	PlainNames bool `json:"plainNames,omitempty"`
+
 	// AllowUnenforcedLimits starts the pod although this host lacks a cgroup
 	// controller that one of its limits needs.
 	AllowUnenforcedLimits bool `json:"allowUnenforcedLimits,omitempty"`
@@ -56,6 +59,18 @@ type Pod struct {
 
 // Key is the pod's namespace and name.
 func (p *Pod) Key() PodKey { return PodKey{p.Namespace, p.Name} }
+
+// ContainerName is the name people know a container of the pod by:
+// "<pod>-<container>".
+func (p *Pod) ContainerName(container string) string {
+	if p.PlainNames {
+		return container
+	}
+	return p.Name + "-" + container
+}
+
+// InfraName is the name of the pod's infra container.
+func (p *Pod) InfraName() string { return p.ID.Short() + "-infra" }
 
 // All lists init containers, then app containers.
 func (p *Pod) All() []Container {
