@@ -1,0 +1,160 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"text/template"
+	"text/template/parse"
+)
+
+// List prints rows of one kind.
+type List struct {
+	// Table is the template of a row of the command's own table, its columns
+	// divided by tabs: "{{.ID}}\t{{.Names}}".
+	Table string
+	// Headings are the column headings by field name, where they are not the
+	// name itself in upper case with blanks ("ImageName" → "IMAGE NAME").
+	Headings map[string]string
+	// Format is the user's --format.
+	Format Format
+	// NoHeading leaves the headings out.
+	NoHeading bool
+}
+
+// Print writes rows as l.Format says. data is what JSON is made of, rows what
+// templates see; both list the same things in the same order.
+func Print[T, R any](w io.Writer, l List, data []T, rows []R) error {
+	if l.Format.IsJSON() {
+		if data == nil {
+			data = []T{}
+		}
+		return JSON(w, data)
+	}
+	text := l.Table
+	if l.Format.given {
+		text = l.Format.text
+	}
+	perList := strings.Contains(text, "{{range") || strings.Contains(text, "{{ range")
+	t, err := parseTemplate(text)
+	if err != nil {
+		return err
+	}
+	out := io.Writer(w)
+	table := l.Format.kind == kindTable
+	var tw *tabwriter.Writer
+	if table || strings.Contains(text, "\t") {
+		tw = tabwriter.NewWriter(w, 12, 2, 2, ' ', 0)
+		out = tw
+	}
+	if table && !l.NoHeading {
+		if _, err := fmt.Fprintln(out, l.heading(t)); err != nil {
+			return err
+		}
+	}
+	if err := execute(out, t, rows, perList); err != nil {
+		return err
+	}
+	if tw != nil {
+		return tw.Flush()
+	}
+	return nil
+}
+
+func execute[R any](out io.Writer, t *template.Template, rows []R, perList bool) error {
+	if perList {
+		if err := t.Execute(out, rows); err != nil {
+			return templateError(err)
+		}
+		_, err := fmt.Fprintln(out)
+		return err
+	}
+	for _, row := range rows {
+		if err := t.Execute(out, row); err != nil {
+			return templateError(err)
+		}
+		if _, err := fmt.Fprintln(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heading is the row of headings: the template's text, with each action
+// replaced by the heading of the first field it names.
+func (l List) heading(t *template.Template) string {
+	var b strings.Builder
+	for _, node := range t.Root.Nodes {
+		if text, ok := node.(*parse.TextNode); ok {
+			b.Write(text.Text)
+			continue
+		}
+		if field := firstField(node); field != "" {
+			b.WriteString(l.headingOf(field))
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+func (l List) headingOf(field string) string {
+	if h, ok := l.Headings[field]; ok {
+		return h
+	}
+	return spaced(field)
+}
+
+// firstField is the last name of the first field chain below node.
+func firstField(node parse.Node) string {
+	switch n := node.(type) {
+	case *parse.ActionNode:
+		return firstField(n.Pipe)
+	case *parse.IfNode:
+		return firstOf(n.Pipe, n.List)
+	case *parse.RangeNode:
+		return firstField(n.Pipe)
+	case *parse.WithNode:
+		return firstField(n.Pipe)
+	case *parse.PipeNode:
+		for _, c := range n.Cmds {
+			if f := firstField(c); f != "" {
+				return f
+			}
+		}
+	case *parse.CommandNode:
+		for _, a := range n.Args {
+			if f := firstField(a); f != "" {
+				return f
+			}
+		}
+	case *parse.FieldNode:
+		return n.Ident[len(n.Ident)-1]
+	case *parse.ChainNode:
+		return n.Field[len(n.Field)-1]
+	}
+	return ""
+}
+
+func firstOf(pipe *parse.PipeNode, list *parse.ListNode) string {
+	if f := firstField(pipe); f != "" {
+		return f
+	}
+	for _, n := range list.Nodes {
+		if f := firstField(n); f != "" {
+			return f
+		}
+	}
+	return ""
+}
+
+// spaced is "ImageName" as "IMAGE NAME"; a run of capitals is one word.
+func spaced(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && r >= 'A' && r <= 'Z' && (name[i-1] < 'A' || name[i-1] > 'Z') {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToUpper(b.String())
+}
