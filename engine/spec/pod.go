@@ -41,6 +41,8 @@ type Pod struct {
 	NoHosts  bool                `json:"noHosts,omitempty"` // leave the image's /etc/hosts alone
 	Sysctls  map[string]string   `json:"sysctls,omitempty"`
 
+	NoHostname bool `json:"noHostname,omitempty"` // leave the image's /etc/hostname alone
+
 	RestartPolicy    RestartPolicy `json:"restartPolicy"`
 	TerminationGrace time.Duration `json:"terminationGrace"`
 
