@@ -39,6 +39,8 @@ type FilesVolume struct {
 	// content swaps the files of a running pod.
 	Content string `json:"content"`
 	Files   []File `json:"files,omitempty"` // never written to the pod's record
+	// Omitted marks a record's copy: there are files, but not here.
+	Omitted bool `json:"omitted,omitempty"`
 }
 
 // File is one file of a FilesVolume.

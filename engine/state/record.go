@@ -1,0 +1,280 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+)
+
+// version of every file written here. A reader refuses a higher one.
+const version = 1
+
+// ErrNewer is a file that a newer berth wrote.
+var ErrNewer = errors.New("written by a newer berth")
+
+// Container is the record of a container that was made.
+type Container struct {
+	Name        string           `json:"name"`
+	ID          spec.ContainerID `json:"id"`
+	Attempt     int              `json:"attempt"`
+	Boot        string           `json:"boot"` // the boot it was made in
+	CreatedAt   time.Time        `json:"createdAt"`
+	Image       string           `json:"image"`
+	ImageID     string           `json:"imageID"`
+	ImageDigest string           `json:"imageDigest,omitempty"`
+	Command     []string         `json:"command,omitempty"`
+	StopSignal  string           `json:"stopSignal,omitempty"`
+	LogPath     string           `json:"logPath,omitempty"`
+	TTY         bool             `json:"tty,omitempty"`
+}
+
+// Intent is what a person stopped by hand.
+type Intent struct {
+	Pod        bool     `json:"pod,omitempty"`
+	Containers []string `json:"containers,omitempty"`
+}
+
+// Sandbox is a pod's infra container and addresses. It is written before any
+// of them is made, so that whatever is half made can be found.
+type Sandbox struct {
+	Infra     spec.ContainerID   `json:"infra"`
+	Ready     bool               `json:"ready"`
+	Lease     json.RawMessage    `json:"lease,omitempty"`
+	IPs       []string           `json:"ips,omitempty"`
+	Servers   []string           `json:"nameServers,omitempty"`
+	Gateways  []string           `json:"gateways,omitempty"`
+	Ports     []spec.PortMapping `json:"ports,omitempty"`
+	StartedAt time.Time          `json:"startedAt,omitzero"`
+}
+
+// Store reads and writes the records.
+type Store struct {
+	Dirs
+	boot string
+}
+
+// NewStore opens the records below dirs, making the folders.
+func NewStore(dirs Dirs) (*Store, error) {
+	if err := Open(dirs); err != nil {
+		return nil, err
+	}
+	boot, err := bootID()
+	return &Store{Dirs: dirs, boot: boot}, err
+}
+
+// Boot is the ID of this boot.
+func (s *Store) Boot() string { return s.boot }
+
+type envelope[T any] struct {
+	Version int `json:"version"`
+	Value   T   `json:"value"`
+}
+
+func save[T any](write func(string, any, os.FileMode) error, path string, v T) error {
+	return write(path, envelope[T]{version, v}, 0o600)
+}
+
+func load[T any](path string) (T, error) {
+	var e envelope[T]
+	if err := atomicfile.ReadJSON(path, &e); err != nil {
+		return e.Value, err
+	}
+	if e.Version > version {
+		return e.Value, fmt.Errorf("%s: %w (version %d)", path, ErrNewer, e.Version)
+	}
+	return e.Value, nil
+}
+
+// CreatePod records a pod, synced to disk, and makes its folders. Contents of
+// ConfigMaps and Secrets are left out.
+func (s *Store) CreatePod(pod *spec.Pod) error {
+	for _, dir := range []string{filepath.Join(s.Pod(pod.ID), "c"), filepath.Join(s.PodRun(pod.ID), "c")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return s.SavePod(pod)
+}
+
+// SavePod replaces a pod's record.
+func (s *Store) SavePod(pod *spec.Pod) error {
+	stored := *pod
+	stored.Volumes = slices.Clone(pod.Volumes)
+	for i, v := range stored.Volumes {
+		if v.Files != nil {
+			stored.Volumes[i].Files = &spec.FilesVolume{Content: v.Files.Content, Omitted: true}
+		}
+	}
+	return save(atomicfile.WriteJSON, filepath.Join(s.Pod(pod.ID), "pod.json"), stored)
+}
+
+// ReadPod reads a pod's record; one that is not there is spec.ErrNotFound.
+func (s *Store) ReadPod(id spec.PodID) (spec.Pod, error) { return s.readPod(id.UID()) }
+
+func (s *Store) readPod(uid string) (spec.Pod, error) {
+	pod, err := load[spec.Pod](filepath.Join(s.Pods(), uid, "pod.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return pod, fmt.Errorf("pod %s: %w", uid, spec.ErrNotFound)
+	}
+	return pod, err
+}
+
+// ListPods reads every pod's record. Records that cannot be read are joined
+// into the error; the others are returned all the same.
+func (s *Store) ListPods() ([]spec.Pod, error) {
+	entries, err := os.ReadDir(s.Pods())
+	if err != nil {
+		return nil, err
+	}
+	var pods []spec.Pod
+	var errs []error
+	for _, e := range entries {
+		switch pod, err := s.readPod(e.Name()); {
+		case err == nil:
+			pods = append(pods, pod)
+		case !errors.Is(err, spec.ErrNotFound): // a pod on its way in or out has no record
+			errs = append(errs, err)
+		}
+	}
+	return pods, errors.Join(errs...)
+}
+
+// UIDs lists the pod folders there are, with a record or without.
+func (s *Store) UIDs() ([]string, error) {
+	seen := map[string]bool{}
+	for _, dir := range []string{s.Pods(), filepath.Join(s.Run, "pods")} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			seen[e.Name()] = true
+		}
+	}
+	uids := make([]string, 0, len(seen))
+	for uid := range seen {
+		uids = append(uids, uid)
+	}
+	slices.Sort(uids)
+	return uids, nil
+}
+
+// RemovePod forgets a pod. The record goes first: a pod without one is a
+// leftover that the check names.
+func (s *Store) RemovePod(id spec.PodID) error {
+	return errors.Join(
+		atomicfile.Remove(filepath.Join(s.Pod(id), "pod.json")),
+		os.RemoveAll(s.Pod(id)),
+		os.RemoveAll(s.PodRun(id)))
+}
+
+// SaveContainer records a container. It is not synced: after a power cut the
+// container is gone, whatever the record says.
+func (s *Store) SaveContainer(id spec.PodID, c Container) error {
+	return save(atomicfile.WriteVolatileJSON, s.containerFile(id, c.Name), c)
+}
+
+// Containers reads the records of a pod's containers. One that a power cut
+// tore is left out: its container does not exist any more.
+func (s *Store) Containers(id spec.PodID) (map[string]Container, error) {
+	entries, err := os.ReadDir(filepath.Join(s.Pod(id), "c"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	out := make(map[string]Container, len(entries))
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".json")
+		if !ok || strings.HasPrefix(name, ".") {
+			continue
+		}
+		if c, err := load[Container](s.containerFile(id, name)); err == nil {
+			out[name] = c
+		}
+	}
+	return out, nil
+}
+
+// ReadContainer reads the record of one container; spec.ErrNotFound if there is none.
+func (s *Store) ReadContainer(id spec.PodID, name string) (Container, error) {
+	c, err := load[Container](s.containerFile(id, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
+	return c, err
+}
+
+// RemoveContainer forgets a container and what it left in this boot.
+func (s *Store) RemoveContainer(id spec.PodID, c Container) error {
+	return errors.Join(
+		os.RemoveAll(s.Bundle(id, c.Name)),
+		atomicfile.Remove(s.Exit(c.ID)),
+		atomicfile.Remove(s.containerFile(id, c.Name)))
+}
+
+func (s *Store) containerFile(id spec.PodID, name string) string {
+	return filepath.Join(s.Pod(id), "c", name+".json")
+}
+
+// SaveSandbox records a pod's sandbox.
+func (s *Store) SaveSandbox(id spec.PodID, sb Sandbox) error {
+	if err := os.MkdirAll(filepath.Join(s.PodRun(id), "c"), 0o700); err != nil {
+		return err
+	}
+	return save(atomicfile.WriteVolatileJSON, filepath.Join(s.PodRun(id), "sandbox.json"), sb)
+}
+
+// ReadSandbox reads the record of a pod's sandbox; ok is false if it has none.
+func (s *Store) ReadSandbox(id spec.PodID) (sb Sandbox, ok bool, err error) {
+	sb, err = load[Sandbox](filepath.Join(s.PodRun(id), "sandbox.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return sb, false, nil
+	}
+	return sb, err == nil, err
+}
+
+// RemoveSandbox forgets a pod's sandbox.
+func (s *Store) RemoveSandbox(id spec.PodID) error {
+	return atomicfile.Remove(filepath.Join(s.PodRun(id), "sandbox.json"))
+}
+
+// SaveIntent records what a person stopped by hand.
+func (s *Store) SaveIntent(id spec.PodID, i Intent) error {
+	path := filepath.Join(s.Pod(id), "intent.json")
+	if !i.Pod && len(i.Containers) == 0 {
+		return atomicfile.Remove(path)
+	}
+	return save(atomicfile.WriteJSON, path, i)
+}
+
+// ReadIntent reads what a person stopped by hand.
+func (s *Store) ReadIntent(id spec.PodID) (Intent, error) {
+	i, err := load[Intent](filepath.Join(s.Pod(id), "intent.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Intent{}, nil
+	}
+	return i, err
+}
+
+// SaveHistory records restart counts and back-off. It is not synced: losing the
+// last count in a power cut is cheaper than wearing out flash.
+func (s *Store) SaveHistory(id spec.PodID, h spec.History) error {
+	return save(atomicfile.WriteVolatileJSON, filepath.Join(s.Pod(id), "history.json"), h)
+}
+
+// ReadHistory reads restart counts and back-off; a torn file counts as none.
+func (s *Store) ReadHistory(id spec.PodID) (spec.History, error) {
+	h, err := load[spec.History](filepath.Join(s.Pod(id), "history.json"))
+	if err != nil && errors.Is(err, ErrNewer) {
+		return nil, err
+	}
+	return h, nil
+}

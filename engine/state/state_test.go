@@ -1,0 +1,164 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/engine/spec"
+)
+
+func store(t *testing.T) *Store {
+	t.Helper()
+	dir := t.TempDir()
+	s, err := NewStore(Dirs{State: filepath.Join(dir, "state"), Run: filepath.Join(dir, "run")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func pod(name string) *spec.Pod {
+	return &spec.Pod{ID: spec.NewPodID(), Namespace: "default", Name: name, Containers: []spec.Container{{Name: "c", Image: "i"}},
+		Volumes: []spec.Volume{{Name: "s", Files: &spec.FilesVolume{Content: "x", Files: []spec.File{{Path: "p", Data: []byte("hush")}}}}}}
+}
+
+func TestPodRecordsComeBackWithoutFileContents(t *testing.T) {
+	s, p := store(t), pod("web")
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.ReadPod(p.ID)
+	if err != nil || got.Key() != p.Key() || !got.Volumes[0].Files.Omitted || got.Volumes[0].Files.Content != "x" {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	if len(p.Volumes[0].Files.Files) != 1 {
+		t.Error("recording a pod emptied the pod itself")
+	}
+	raw, _ := os.ReadFile(filepath.Join(s.Pod(p.ID), "pod.json"))
+	if strings.Contains(string(raw), "aHVzaA") || strings.Contains(string(raw), "hush") {
+		t.Error("the record holds a secret's content")
+	}
+	if err := s.RemovePod(p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ReadPod(p.ID); !errors.Is(err, spec.ErrNotFound) {
+		t.Errorf("after removal: %v", err)
+	}
+}
+
+func TestARecordOfANewerBerthIsRefusedNotGuessed(t *testing.T) {
+	s, p := store(t), pod("web")
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Pod(p.ID), "pod.json"), []byte(`{"version":99,"value":{}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ReadPod(p.ID); !errors.Is(err, ErrNewer) {
+		t.Errorf("err %v", err)
+	}
+	other := pod("ok")
+	if err := s.CreatePod(other); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.ListPods(); !errors.Is(err, ErrNewer) || len(list) != 1 {
+		t.Errorf("listed %d pods, %v: want the readable one and the error", len(list), err)
+	}
+}
+
+func TestATornContainerRecordCountsAsNone(t *testing.T) {
+	s, p := store(t), pod("web")
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveContainer(p.ID, Container{Name: "whole", ID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.containerFile(p.ID, "torn"), []byte(`{"vers`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Containers(p.ID)
+	if err != nil || len(got) != 1 || got["whole"].ID != "1" {
+		t.Errorf("containers %v, %v", got, err)
+	}
+}
+
+func TestIntentIsAFileOnlyWhileThereIsOne(t *testing.T) {
+	s, p := store(t), pod("web")
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SaveIntent(p.ID, Intent{Pod: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.ReadIntent(p.ID); err != nil || !got.Pod {
+		t.Errorf("intent %+v, %v", got, err)
+	}
+	if err := s.SaveIntent(p.ID, Intent{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(s.Pod(p.ID), "intent.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is still there: %v", err)
+	}
+}
+
+func TestLockIsExclusiveAndSurvivesRemovalOfItsFile(t *testing.T) {
+	s, key := store(t), spec.PodKey{Namespace: "default", Name: "web"}
+	first, err := s.Lock(context.Background(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lock(short, key); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("a second holder: %v", err)
+	}
+	other, err := s.Lock(context.Background(), spec.PodKey{Namespace: "default", Name: "db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Unlock(other, true)
+
+	second := make(chan error, 1)
+	go func() {
+		f, err := s.Lock(context.Background(), key)
+		if err == nil {
+			err = s.Unlock(f, true)
+		}
+		second <- err
+	}()
+	if err := s.Unlock(first, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatAnEarlierBootLeftInRunIsCleared(t *testing.T) {
+	s := store(t)
+	stale := filepath.Join(s.Run, "exits", "old")
+	if err := os.WriteFile(stale, []byte("0"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Open(s.Dirs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(stale); err != nil {
+		t.Errorf("the same boot cleared it: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Run, "boot"), []byte("another\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Open(s.Dirs); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("another boot kept it: %v", err)
+	}
+}

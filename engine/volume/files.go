@@ -1,0 +1,153 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"berth/engine/spec"
+)
+
+// A files volume looks as the kubelet makes it:
+//
+//	volume/..2f3a…/nginx.conf     the files of one content
+//	volume/..data -> ..2f3a…      swapped by one rename
+//	volume/nginx.conf -> ..data/nginx.conf
+//
+// A reader sees all files of one content, never a mixture.
+const dataLink = "..data"
+
+func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
+	root := filepath.Join(s.Run, "files")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return "", err
+	}
+	// Secrets never touch a disk: where Run is no tmpfs, one is mounted.
+	memory, err := onTmpfs(root)
+	if err != nil {
+		return "", err
+	}
+	if !memory {
+		if err := ensureTmpfs(root, "mode=700"); err != nil {
+			return "", err
+		}
+	}
+	dir := filepath.Join(root, name)
+	if err := ensureDir(dir, 0o755); err != nil {
+		return "", err
+	}
+	if v.Omitted {
+		if s.Content(name) == "" {
+			return "", fmt.Errorf("its files are kept in memory only and are gone, apply the manifests again: %w", spec.ErrConfig)
+		}
+		return dir, nil
+	}
+	return dir, swap(dir, v)
+}
+
+// Update gives a files volume of a running pod another content.
+func (s Set) Update(name string, v *spec.FilesVolume) error {
+	dir := filepath.Join(s.Run, "files", name)
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("volume %q: %w", name, err)
+	}
+	if err := swap(dir, v); err != nil {
+		return fmt.Errorf("volume %q: %w", name, err)
+	}
+	return nil
+}
+
+// Content is the digest of what a files volume holds now, "" if nothing.
+func (s Set) Content(name string) string {
+	target, err := os.Readlink(filepath.Join(s.Run, "files", name, dataLink))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(target, "..")
+}
+
+func swap(dir string, v *spec.FilesVolume) error {
+	content := ".." + v.Content
+	old, err := os.Readlink(filepath.Join(dir, dataLink))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if old == content {
+		return nil
+	}
+	if err := os.RemoveAll(filepath.Join(dir, content)); err != nil { // left by a swap that was cut short
+		return err
+	}
+	tops, err := writeFiles(filepath.Join(dir, content), v.Files)
+	if err != nil {
+		return err
+	}
+	next := filepath.Join(dir, "..data_next")
+	_ = os.Remove(next)
+	if err := os.Symlink(content, next); err != nil {
+		return err
+	}
+	if err := os.Rename(next, filepath.Join(dir, dataLink)); err != nil {
+		return err
+	}
+	return tidy(dir, content, tops)
+}
+
+// writeFiles writes files below dir and returns their first path elements.
+func writeFiles(dir string, files []spec.File) (map[string]bool, error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	tops := map[string]bool{}
+	for _, f := range files {
+		if !filepath.IsLocal(f.Path) {
+			return nil, fmt.Errorf("file %q leaves the volume", f.Path)
+		}
+		if parent := filepath.Dir(f.Path); parent != "." {
+			if err := root.MkdirAll(parent, 0o755); err != nil {
+				return nil, err
+			}
+		}
+		if err := root.WriteFile(f.Path, f.Data, 0o600); err != nil {
+			return nil, err
+		}
+		if err := root.Chmod(f.Path, os.FileMode(f.Mode&0o777)); err != nil {
+			return nil, err
+		}
+		top, _, _ := strings.Cut(f.Path, "/")
+		tops[top] = true
+	}
+	return tops, nil
+}
+
+// tidy makes the visible names agree with tops and drops older contents.
+func tidy(dir, content string, tops map[string]bool) error {
+	for top := range tops {
+		err := os.Symlink(filepath.Join(dataLink, top), filepath.Join(dir, top))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if tops[name] || name == content || name == dataLink {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

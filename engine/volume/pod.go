@@ -1,0 +1,158 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"berth/engine/spec"
+)
+
+// Set is the volumes of one pod.
+type Set struct {
+	Named *Store
+	Disk  string // the pod's folder that survives a reboot
+	Run   string // the pod's folder that does not
+}
+
+// Prepare makes a volume real and returns its source path. It is idempotent.
+func (s Set) Prepare(ctx context.Context, v *spec.Volume) (string, error) {
+	var path string
+	var err error
+	switch {
+	case v.Empty != nil:
+		path, err = s.empty(v.Name, v.Empty)
+	case v.Host != nil:
+		path, err = v.Host.Path, host(v.Host)
+	case v.Named != nil:
+		path, err = s.Named.Ensure(ctx, v.Named)
+	case v.Files != nil:
+		path, err = s.files(v.Name, v.Files)
+	default:
+		err = errors.New("no kind of volume is set")
+	}
+	if err != nil {
+		return "", fmt.Errorf("volume %q: %w", v.Name, err)
+	}
+	return path, nil
+}
+
+func (s Set) empty(name string, v *spec.EmptyVolume) (string, error) {
+	if !v.Memory {
+		path := filepath.Join(s.Disk, "empty", name)
+		return path, ensureDir(path, 0o777)
+	}
+	path := filepath.Join(s.Run, "empty", name)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return "", err
+	}
+	options := "mode=1777"
+	if v.SizeLimit > 0 {
+		options += ",size=" + strconv.FormatInt(v.SizeLimit, 10)
+	}
+	return path, ensureTmpfs(path, options)
+}
+
+// Release unmounts what Prepare and SubPath mounted for the pod. What lies on
+// disk stays; what lies in memory is gone with the sandbox.
+func (s Set) Release() error {
+	var errs []error
+	for _, kind := range []string{"subpath", "empty", "files"} {
+		root := filepath.Join(s.Run, kind)
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return unmount(path)
+		})
+		errs = append(errs, err, os.RemoveAll(root))
+	}
+	return errors.Join(errs...)
+}
+
+// host checks a hostPath as its type asks and makes what "OrCreate" says.
+func host(v *spec.HostVolume) error {
+	switch v.Type {
+	case "":
+		return nil
+	case "DirectoryOrCreate":
+		if err := os.MkdirAll(v.Path, 0o755); err != nil {
+			return fmt.Errorf("hostPath type %s: %w: %w", v.Type, spec.ErrConfig, err)
+		}
+	case "FileOrCreate":
+		f, err := os.OpenFile(v.Path, os.O_CREATE|os.O_WRONLY|unix.O_NONBLOCK, 0o644)
+		if err != nil {
+			return fmt.Errorf("hostPath type %s: %w: %w", v.Type, spec.ErrConfig, err)
+		}
+		_ = f.Close()
+	}
+	info, err := os.Stat(v.Path)
+	if err != nil {
+		return fmt.Errorf("hostPath type %s: %w: %w", v.Type, spec.ErrConfig, err)
+	}
+	mode, ok := info.Mode(), false
+	switch v.Type {
+	case "Directory", "DirectoryOrCreate":
+		ok = mode.IsDir()
+	case "File", "FileOrCreate":
+		ok = mode.IsRegular()
+	case "Socket":
+		ok = mode&fs.ModeSocket != 0
+	case "CharDevice":
+		ok = mode&fs.ModeCharDevice != 0
+	case "BlockDevice":
+		ok = mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0
+	}
+	if !ok {
+		return fmt.Errorf("hostPath %s is not a %s: %w", v.Path, v.Type, spec.ErrConfig)
+	}
+	return nil
+}
+
+func ensureDir(path string, mode os.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	switch err := os.Mkdir(path, 0o700); {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return os.Chmod(path, mode) // past the umask
+}
+
+// ensureTmpfs mounts a tmpfs at path unless one is there.
+func ensureTmpfs(path, options string) error {
+	var below, here unix.Stat_t
+	if err := unix.Stat(filepath.Dir(path), &below); err != nil {
+		return err
+	}
+	if err := unix.Stat(path, &here); err != nil {
+		return err
+	}
+	if here.Dev != below.Dev {
+		return nil
+	}
+	if err := unix.Mount("tmpfs", path, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", path, err)
+	}
+	return nil
+}
+
+func onTmpfs(path string) (bool, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return false, err
+	}
+	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
+}

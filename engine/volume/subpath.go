@@ -1,0 +1,143 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"berth/engine/spec"
+)
+
+// SubPath narrows a prepared volume to the part at subPath and returns a path
+// of ours that it is mounted on. The part is looked up with the volume as its
+// root directory, so that no symlink and no ".." leads out of it, and mounted
+// through the descriptor that was found: nothing is looked up twice. A part
+// that is missing is made as a folder.
+//
+// container and index tell the mounts of one pod apart.
+func (s Set) SubPath(volume, subPath, container string, index int) (string, error) {
+	if !filepath.IsLocal(subPath) {
+		return "", fmt.Errorf("subPath %q: want a relative path without \"..\": %w", subPath, spec.ErrConfig)
+	}
+	part, err := openInside(volume, subPath)
+	if errors.Is(err, unix.ENOENT) {
+		if err = mkdirInside(volume, subPath); err == nil {
+			part, err = openInside(volume, subPath)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("subPath %q: %w", subPath, err)
+	}
+	defer part.Close()
+	info, err := part.Stat()
+	if err != nil {
+		return "", err
+	}
+	target := filepath.Join(s.Run, "subpath", container, strconv.Itoa(index))
+	if err := mountPoint(target, info.IsDir()); err != nil {
+		return "", err
+	}
+	if err := unix.Mount("/proc/self/fd/"+strconv.Itoa(int(part.Fd())), target, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return "", fmt.Errorf("mount subPath %q: %w", subPath, err)
+	}
+	return target, nil
+}
+
+// ReleaseContainer unmounts the parts of volumes mounted for one container.
+func (s Set) ReleaseContainer(container string) error {
+	dir := filepath.Join(s.Run, "subpath", container)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, e := range entries {
+		errs = append(errs, unmount(filepath.Join(dir, e.Name())))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err // never remove below something still mounted
+	}
+	return os.RemoveAll(dir)
+}
+
+// mountPoint makes an empty folder or file to mount on; a mount left there by
+// an attempt that was cut short comes off first.
+func mountPoint(path string, dir bool) error {
+	if err := unmount(path); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	if dir {
+		return os.MkdirAll(path, 0o700)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, nil, 0o600)
+}
+
+func openInside(root, path string) (*os.File, error) {
+	r, err := os.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return openat(r, path, unix.O_PATH)
+}
+
+func openat(root *os.File, path string, flags uint64) (*os.File, error) {
+	for range 128 { // RESOLVE_IN_ROOT asks to be tried again when somebody renames meanwhile
+		fd, err := unix.Openat2(int(root.Fd()), path, &unix.OpenHow{
+			Flags:   flags | unix.O_CLOEXEC,
+			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+		})
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, &os.PathError{Op: "openat2", Path: path, Err: err}
+		}
+		return os.NewFile(uintptr(fd), path), nil
+	}
+	return nil, &os.PathError{Op: "openat2", Path: path, Err: unix.EAGAIN}
+}
+
+// mkdirInside makes path and its parents, each step looked up inside root.
+func mkdirInside(root, path string) error {
+	r, err := os.Open(root)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(r.Fd()), &st); err != nil {
+		return err
+	}
+	done := ""
+	for step := range strings.SplitSeq(filepath.Clean(path), "/") {
+		parent, err := openat(r, "./"+done, unix.O_PATH|unix.O_DIRECTORY)
+		if err != nil {
+			return err
+		}
+		err = unix.Mkdirat(int(parent.Fd()), step, 0o750)
+		if err == nil {
+			// As the volume itself: who may write there may write here.
+			err = errors.Join(
+				unix.Fchownat(int(parent.Fd()), step, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW),
+				unix.Fchmodat(int(parent.Fd()), step, st.Mode&0o7777, 0))
+		}
+		_ = parent.Close()
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+		done = filepath.Join(done, step)
+	}
+	return nil
+}
