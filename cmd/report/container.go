@@ -1,0 +1,271 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"berth/cmd/output"
+	"berth/engine/spec"
+)
+
+// Container is one container as `ps --format json` prints it.
+type Container struct {
+	AutoRemove   bool                `json:"AutoRemove"`
+	Command      []string            `json:"Command"`
+	CreatedAt    string              `json:"CreatedAt"` // in words: "3 minutes ago"
+	CIDFile      string              `json:"CIDFile"`
+	Exited       bool                `json:"Exited"`
+	ExitedAt     int64               `json:"ExitedAt"` // seconds since 1970
+	ExitCode     int                 `json:"ExitCode"`
+	ExposedPorts map[uint16][]string `json:"ExposedPorts"`
+	ID           string              `json:"Id"`
+	Image        string              `json:"Image"`
+	ImageID      string              `json:"ImageID"`
+	IsInfra      bool                `json:"IsInfra"`
+	Labels       map[string]string   `json:"Labels"`
+	Mounts       []string            `json:"Mounts"` // paths in the container
+	Names        []string            `json:"Names"`
+	Namespaces   Namespaces          `json:"Namespaces"`
+	Namespace    string              `json:"Namespace"` // the pod's Kubernetes namespace; podman has none
+	Networks     []string            `json:"Networks"`
+	Pid          int                 `json:"Pid"`
+	Pod          string              `json:"Pod"`
+	PodName      string              `json:"PodName"`
+	Ports        []Port              `json:"Ports"`
+	Restarts     int                 `json:"Restarts"`
+	StartedAt    int64               `json:"StartedAt"` // seconds since 1970
+	State        string              `json:"State"`
+	Status       string              `json:"Status"`  // "Up 3 minutes"
+	Created      int64               `json:"Created"` // seconds since 1970
+
+	pod    *spec.PodStatus
+	status spec.ContainerStatus
+}
+
+// Namespaces are the inode numbers of a container's kernel namespaces.
+type Namespaces struct {
+	MNT    string `json:"Mnt,omitempty"`
+	Cgroup string `json:"Cgroup,omitempty"`
+	IPC    string `json:"Ipc,omitempty"`
+	NET    string `json:"Net,omitempty"`
+	PIDNS  string `json:"Pidns,omitempty"`
+	UTS    string `json:"Uts,omitempty"`
+	User   string `json:"User,omitempty"`
+}
+
+// Port is a published port in podman's words.
+type Port struct {
+	HostIP        string `json:"host_ip"`
+	ContainerPort uint16 `json:"container_port"`
+	HostPort      uint16 `json:"host_port"`
+	Range         uint16 `json:"range"`
+	Protocol      string `json:"protocol"`
+}
+
+// Containers lists the containers of pods that exist, each pod's infra
+// container after its own, newest pod last.
+func Containers(now time.Time, pods []spec.PodStatus) []Container {
+	var list []Container
+	for i := range pods {
+		p := &pods[i]
+		for _, c := range p.Containers {
+			if c.ID != "" {
+				list = append(list, container(now, p, c, false))
+			}
+		}
+		if p.Infra.ID != "" {
+			list = append(list, container(now, p, p.Infra, true))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Container) int {
+		return a.pod.Pod.CreatedAt.Compare(b.pod.Pod.CreatedAt)
+	})
+	return list
+}
+
+func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra bool) Container {
+	r := Container{
+		Command:   c.Command,
+		Exited:    c.Finished(),
+		ExitedAt:  unix(c.FinishedAt),
+		ExitCode:  c.ExitCode,
+		ID:        string(c.ID),
+		Image:     c.Image,
+		ImageID:   c.ImageID,
+		IsInfra:   infra,
+		Labels:    p.Pod.Labels,
+		Mounts:    []string{},
+		Namespace: p.Pod.Namespace,
+		Networks:  networks(p),
+		Pid:       c.Pid,
+		Pod:       string(p.Pod.ID),
+		PodName:   p.Pod.Name,
+		Ports:     ports(p),
+		Restarts:  p.History[c.Name].Restarts,
+		StartedAt: unix(c.StartedAt),
+		State:     string(c.State),
+		Created:   c.CreatedAt.Unix(),
+		CreatedAt: output.Ago(now, c.CreatedAt),
+		Status:    StatusText(now, c),
+		pod:       p,
+		status:    c,
+	}
+	r.Names = []string{p.Pod.InfraName()}
+	if !infra {
+		r.Names = []string{p.Pod.ContainerName(c.Name)}
+		if s, ok := p.Pod.Container(c.Name); ok {
+			for _, m := range s.Mounts {
+				r.Mounts = append(r.Mounts, m.Path)
+			}
+		}
+	}
+	return r
+}
+
+// StatusText is a container's state in the words of ps.
+func StatusText(now time.Time, c spec.ContainerStatus) string {
+	switch c.State {
+	case spec.StateRunning:
+		return "Up " + output.Duration(now.Sub(c.StartedAt))
+	case spec.StateExited:
+		return fmt.Sprintf("Exited (%d) %s", c.ExitCode, output.Ago(now, c.FinishedAt))
+	case "":
+		return ""
+	}
+	return strings.ToUpper(string(c.State[:1])) + string(c.State[1:])
+}
+
+// PodStatus is the pod the container belongs to.
+func (c Container) PodStatus() *spec.PodStatus { return c.pod }
+
+// Running reports whether the container has a live process.
+func (c Container) Running() bool { return c.status.Running() }
+
+// ContainerRow is a Container as templates of `ps` see it.
+type ContainerRow struct {
+	Container
+	now  time.Time
+	full bool
+}
+
+// ContainerRows makes rows; full keeps IDs and commands whole.
+func ContainerRows(now time.Time, list []Container, full bool) []ContainerRow {
+	rows := make([]ContainerRow, len(list))
+	for i, c := range list {
+		rows[i] = ContainerRow{c, now, full}
+	}
+	return rows
+}
+
+// ContainerHeadings are the column headings of `ps`.
+func ContainerHeadings() map[string]string {
+	return map[string]string{
+		"ID": "CONTAINER ID", "CreatedHuman": "CREATED", "Pod": "POD ID", "PodName": "PODNAME",
+		"Cgroup": "CGROUPNS", "User": "USERNS", "PIDNS": "PIDNS", "ImageID": "IMAGE ID",
+	}
+}
+
+// ID is the container's ID.
+func (r ContainerRow) ID() string { return output.ShortID(r.Container.ID, r.full) }
+
+// ImageID is the ID of the container's image.
+func (r ContainerRow) ImageID() string { return output.ShortID(r.Container.ImageID, r.full) }
+
+// Pod is the ID of the container's pod.
+func (r ContainerRow) Pod() string { return output.ShortID(r.Container.Pod, r.full) }
+
+// Command is what runs in the container.
+func (r ContainerRow) Command() string {
+	command := strings.Join(r.Container.Command, " ")
+	if r.full {
+		return command
+	}
+	return output.Elide(command, 17)
+}
+
+// Names is the container's name.
+func (r ContainerRow) Names() string { return r.Container.Names[0] }
+
+// Networks are the names of the container's networks.
+func (r ContainerRow) Networks() string { return strings.Join(r.Container.Networks, ",") }
+
+// Mounts are the paths of the container's mounts.
+func (r ContainerRow) Mounts() string { return strings.Join(r.Container.Mounts, ",") }
+
+// Ports are the published ports: "0.0.0.0:8080->80/tcp".
+func (r ContainerRow) Ports() string { return PortsText(r.Container.Ports) }
+
+// Label is the value of one label.
+func (r ContainerRow) Label(name string) string { return r.Container.Labels[name] }
+
+// Labels are all labels: "app=shop,tier=front".
+func (r ContainerRow) Labels() LabelMap { return r.Container.Labels }
+
+// Restarts is how often the container was started again.
+func (r ContainerRow) Restarts() string { return strconv.Itoa(r.Container.Restarts) }
+
+// Created is when the container was made.
+func (r ContainerRow) Created() time.Time { return r.status.CreatedAt }
+
+// CreatedAt is when the container was made, as text.
+func (r ContainerRow) CreatedAt() string { return r.status.CreatedAt.String() }
+
+// CreatedHuman is how long ago the container was made.
+func (r ContainerRow) CreatedHuman() string { return output.Ago(r.now, r.status.CreatedAt) }
+
+// RunningFor is the same as CreatedHuman, as in podman.
+func (r ContainerRow) RunningFor() string { return r.CreatedHuman() }
+
+// Cgroup is the inode of the cgroup namespace.
+func (r ContainerRow) Cgroup() string { return r.Namespaces.Cgroup }
+
+// IPC is the inode of the IPC namespace.
+func (r ContainerRow) IPC() string { return r.Namespaces.IPC }
+
+// MNT is the inode of the mount namespace.
+func (r ContainerRow) MNT() string { return r.Namespaces.MNT }
+
+// NET is the inode of the network namespace.
+func (r ContainerRow) NET() string { return r.Namespaces.NET }
+
+// PIDNS is the inode of the PID namespace.
+func (r ContainerRow) PIDNS() string { return r.Namespaces.PIDNS }
+
+// User is the inode of the user namespace.
+func (r ContainerRow) User() string { return r.Namespaces.User }
+
+// UTS is the inode of the UTS namespace.
+func (r ContainerRow) UTS() string { return r.Namespaces.UTS }
+
+// SortKeys are what `ps --sort` takes.
+func SortKeys() []string {
+	return []string{"command", "created", "id", "image", "names", "pod", "runningfor", "status"}
+}
+
+// SortContainers orders list by one of SortKeys; "" leaves it as it is.
+func SortContainers(list []Container, key string) {
+	by := map[string]func(a, b Container) int{
+		"command":    func(a, b Container) int { return slices.Compare(a.Command, b.Command) },
+		"created":    func(a, b Container) int { return a.status.CreatedAt.Compare(b.status.CreatedAt) },
+		"id":         func(a, b Container) int { return cmp.Compare(a.ID, b.ID) },
+		"image":      func(a, b Container) int { return cmp.Compare(a.Image, b.Image) },
+		"names":      func(a, b Container) int { return cmp.Compare(a.Names[0], b.Names[0]) },
+		"pod":        func(a, b Container) int { return cmp.Compare(a.Pod, b.Pod) },
+		"runningfor": func(a, b Container) int { return cmp.Compare(a.StartedAt, b.StartedAt) },
+		"status":     func(a, b Container) int { return cmp.Compare(a.State, b.State) },
+	}[key]
+	if by != nil {
+		slices.SortStableFunc(list, by)
+	}
+}
+
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return -62135596800 // what podman prints for "never"
+	}
+	return t.Unix()
+}

@@ -1,0 +1,220 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// ContainerInspect is a container as `inspect` prints it, in podman's words.
+// Fields of podman's that berth has no use for are left out; none has another
+// meaning.
+type ContainerInspect struct {
+	ID              string          `json:"Id"`
+	Created         time.Time       `json:"Created"`
+	Path            string          `json:"Path"`
+	Args            []string        `json:"Args"`
+	State           State           `json:"State"`
+	Image           string          `json:"Image"` // its ID
+	ImageDigest     string          `json:"ImageDigest"`
+	ImageName       string          `json:"ImageName"`
+	Pod             string          `json:"Pod"`
+	LogPath         string          `json:"LogPath"`
+	Name            string          `json:"Name"`
+	RestartCount    int             `json:"RestartCount"`
+	Mounts          []Mount         `json:"Mounts"`
+	NetworkSettings NetworkSettings `json:"NetworkSettings"`
+	Namespace       string          `json:"Namespace"`
+	IsInfra         bool            `json:"IsInfra"`
+	IsInit          bool            `json:"IsInit"`
+	Config          Config          `json:"Config"`
+	HostConfig      HostConfig      `json:"HostConfig"`
+
+	LastTermination *spec.Termination `json:"LastTermination,omitempty"` // ours: how the one before it ended
+}
+
+// State is the state of a container.
+type State struct {
+	Status     string    `json:"Status"`
+	Running    bool      `json:"Running"`
+	Paused     bool      `json:"Paused"`
+	Restarting bool      `json:"Restarting"`
+	OOMKilled  bool      `json:"OOMKilled"`
+	Dead       bool      `json:"Dead"`
+	Pid        int       `json:"Pid"`
+	ConmonPid  int       `json:"ConmonPid,omitempty"`
+	ExitCode   int       `json:"ExitCode"`
+	Error      string    `json:"Error"`
+	Reason     string    `json:"Reason,omitempty"` // ours: "OOMKilled", "ContainerStatusUnknown", …
+	StartedAt  time.Time `json:"StartedAt"`
+	FinishedAt time.Time `json:"FinishedAt"`
+	CgroupPath string    `json:"CgroupPath,omitempty"`
+}
+
+// Mount is one mount of a container.
+type Mount struct {
+	Type        string   `json:"Type"` // "volume", "bind" or "tmpfs"
+	Name        string   `json:"Name,omitempty"`
+	Source      string   `json:"Source"`
+	Destination string   `json:"Destination"`
+	Driver      string   `json:"Driver"`
+	Mode        string   `json:"Mode"`
+	Options     []string `json:"Options"`
+	RW          bool     `json:"RW"`
+	Propagation string   `json:"Propagation"`
+	SubPath     string   `json:"SubPath,omitempty"`
+}
+
+// NetworkSettings is how a container is reached.
+type NetworkSettings struct {
+	IPAddress         string                    `json:"IPAddress"`
+	GlobalIPv6Address string                    `json:"GlobalIPv6Address"`
+	Ports             map[string][]HostPort     `json:"Ports"`
+	Networks          map[string]NetworkAddress `json:"Networks"`
+}
+
+// NetworkAddress is a container's place on one network.
+type NetworkAddress struct {
+	NetworkID         string   `json:"NetworkID"`
+	IPAddress         string   `json:"IPAddress"`
+	GlobalIPv6Address string   `json:"GlobalIPv6Address"`
+	MacAddress        string   `json:"MacAddress,omitempty"`
+	Aliases           []string `json:"Aliases"`
+}
+
+// Config is what a container was told to run.
+type Config struct {
+	Hostname    string            `json:"Hostname"`
+	User        string            `json:"User"`
+	Tty         bool              `json:"Tty"`
+	OpenStdin   bool              `json:"OpenStdin"`
+	Env         []string          `json:"Env"`
+	Cmd         []string          `json:"Cmd"`
+	Entrypoint  []string          `json:"Entrypoint"`
+	Image       string            `json:"Image"`
+	WorkingDir  string            `json:"WorkingDir"`
+	Labels      map[string]string `json:"Labels"`
+	Annotations map[string]string `json:"Annotations"`
+	StopSignal  string            `json:"StopSignal"`
+	StopTimeout int               `json:"StopTimeout"` // seconds
+}
+
+// HostConfig is how a container meets the host. Its fields are named as in
+// JSON, since templates name them: {{.HostConfig.CpuQuota}}.
+type HostConfig struct {
+	Binds             []string              `json:"Binds"`
+	LogConfig         LogConfig             `json:"LogConfig"`
+	NetworkMode       string                `json:"NetworkMode"`
+	PortBindings      map[string][]HostPort `json:"PortBindings"`
+	RestartPolicy     RestartPolicy         `json:"RestartPolicy"`
+	CapAdd            []string              `json:"CapAdd"`
+	CapDrop           []string              `json:"CapDrop"`
+	Dns               []string              `json:"Dns"`
+	DnsOptions        []string              `json:"DnsOptions"`
+	DnsSearch         []string              `json:"DnsSearch"`
+	ExtraHosts        []string              `json:"ExtraHosts"`
+	IpcMode           string                `json:"IpcMode"`
+	PidMode           string                `json:"PidMode"`
+	UTSMode           string                `json:"UTSMode"`
+	OomScoreAdj       int                   `json:"OomScoreAdj"`
+	Privileged        bool                  `json:"Privileged"`
+	ReadonlyRootfs    bool                  `json:"ReadonlyRootfs"`
+	SecurityOpt       []string              `json:"SecurityOpt"`
+	CpuShares         int64                 `json:"CpuShares"`
+	CpuPeriod         int64                 `json:"CpuPeriod"`
+	CpuQuota          int64                 `json:"CpuQuota"`
+	CpusetCpus        string                `json:"CpusetCpus"`
+	NanoCpus          int64                 `json:"NanoCpus"`
+	Memory            int64                 `json:"Memory"`
+	MemoryReservation int64                 `json:"MemoryReservation"`
+	PidsLimit         int64                 `json:"PidsLimit"`
+	Ulimits           []Ulimit              `json:"Ulimits"`
+}
+
+// LogConfig is where a container's output goes.
+type LogConfig struct {
+	Type string `json:"Type"`
+	Path string `json:"Path"`
+	Tag  string `json:"Tag"`
+	Size string `json:"Size"`
+}
+
+// RestartPolicy is when a container is started again.
+type RestartPolicy struct {
+	Name              string `json:"Name"`
+	MaximumRetryCount int    `json:"MaximumRetryCount"`
+}
+
+// Ulimit is a resource limit.
+type Ulimit struct {
+	Name string `json:"Name"`
+	Soft uint64 `json:"Soft"`
+	Hard uint64 `json:"Hard"`
+}
+
+// Id is the container's ID, as templates may spell it.
+func (c ContainerInspect) Id() string { return c.ID }
+
+// InspectContainer is everything known of one container of a pod.
+func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspect {
+	infra := c.ID == p.Infra.ID && c.ID != ""
+	r := ContainerInspect{
+		ID: string(c.ID), Created: c.CreatedAt, Args: []string{},
+		State:       state(p, c),
+		Image:       c.ImageID,
+		ImageDigest: c.ImageDigest, ImageName: c.Image,
+		Pod: string(p.Pod.ID), LogPath: c.LogPath, Name: p.Pod.InfraName(),
+		RestartCount: p.History[c.Name].Restarts, Mounts: []Mount{},
+		NetworkSettings: networkSettings(p), Namespace: p.Pod.Namespace, IsInfra: infra, IsInit: c.Init,
+		LastTermination: p.History[c.Name].Last,
+	}
+	if len(c.Command) > 0 {
+		r.Path, r.Args = c.Command[0], c.Command[1:]
+	}
+	own := spec.Container{Name: c.Name, Image: c.Image}
+	if s, ok := p.Pod.Container(c.Name); ok && !infra {
+		own = *s
+		r.Name = p.Pod.ContainerName(c.Name)
+		r.Mounts = mounts(&p.Pod, s)
+	}
+	r.Config = config(p, c, own)
+	r.HostConfig = hostConfig(p, own, r.Mounts)
+	r.HostConfig.LogConfig.Path = c.LogPath
+	return r
+}
+
+func state(p *spec.PodStatus, c spec.ContainerStatus) State {
+	s := State{
+		Status: string(c.State), Running: c.Running(), Paused: c.State == spec.StatePaused, OOMKilled: c.OOMKilled,
+		Dead: c.State == spec.StateUnknown, Pid: c.Pid, ConmonPid: c.ConmonPid, ExitCode: c.ExitCode,
+		Error: c.Message, Reason: c.Reason, StartedAt: c.StartedAt, FinishedAt: c.FinishedAt,
+	}
+	if c.Running() {
+		s.CgroupPath = "/berth/pod" + p.Pod.ID.UID() + "/" + string(c.ID)
+	}
+	return s
+}
+
+func config(p *spec.PodStatus, c spec.ContainerStatus, own spec.Container) Config {
+	facts := spec.Facts{PodIPs: p.IPs, PodUID: p.Pod.ID.UID()}
+	r := Config{
+		Hostname: p.Pod.Hostname, User: userText(own.User), Tty: own.TTY, OpenStdin: own.Stdin,
+		Env: []string{}, Cmd: own.Args, Entrypoint: own.Command, Image: c.Image, WorkingDir: own.WorkingDir,
+		Labels: p.Pod.Labels, Annotations: p.Pod.Annotations, StopSignal: own.StopSignal,
+		StopTimeout: int(p.Pod.TerminationGrace / time.Second),
+	}
+	if r.StopSignal == "" {
+		r.StopSignal = "SIGTERM"
+	}
+	for _, e := range own.Env {
+		r.Env = append(r.Env, e.Name+"="+facts.Fill(e.Value))
+	}
+	for i := range r.Cmd {
+		if strings.Contains(r.Cmd[i], "\x00") {
+			r.Cmd = append([]string(nil), r.Cmd...)
+			r.Cmd[i] = facts.Fill(r.Cmd[i])
+		}
+	}
+	return r
+}

@@ -1,0 +1,185 @@
+package report
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"berth/cmd/output"
+	"berth/engine/spec"
+)
+
+// cpuPeriod is the length of a CPU quota's period in microseconds.
+const cpuPeriod = 100000
+
+func hostConfig(p *spec.PodStatus, c spec.Container, mounts []Mount) HostConfig {
+	policy := p.Pod.RestartPolicy
+	if c.RestartPolicy != "" {
+		policy = c.RestartPolicy
+	}
+	res := c.Resources
+	h := HostConfig{
+		Binds:     []string{},
+		LogConfig: logConfig(p.Pod.Log), NetworkMode: networkMode(p), PortBindings: portBindings(p),
+		RestartPolicy: RestartPolicy{Name: restartPolicy(policy)},
+		CapAdd:        orEmpty(c.Security.CapAdd), CapDrop: orEmpty(c.Security.CapDrop),
+		Dns: orEmpty(p.Pod.DNS.Servers), DnsOptions: orEmpty(p.Pod.DNS.Options), DnsSearch: orEmpty(p.Pod.DNS.Searches),
+		ExtraHosts: orEmpty(hostAdd(&p.Pod)),
+		IpcMode:    "container:" + string(p.Infra.ID), PidMode: "private", UTSMode: "container:" + string(p.Infra.ID),
+		Privileged: c.Security.Privileged, ReadonlyRootfs: c.Security.ReadOnlyRoot, SecurityOpt: securityOpt(c.Security),
+		CpuShares: res.CPURequest * 1024 / 1000, CpusetCpus: res.CPUSet, NanoCpus: res.CPULimit * 1e6,
+		Memory: res.MemoryLimit, MemoryReservation: res.MemoryRequest, PidsLimit: res.PidsLimit, Ulimits: []Ulimit{},
+	}
+	if res.CPULimit > 0 {
+		h.CpuPeriod, h.CpuQuota = cpuPeriod, res.CPULimit*cpuPeriod/1000
+	}
+	switch {
+	case p.Pod.HostPID:
+		h.PidMode = "host"
+	case p.Pod.SharePID:
+		h.PidMode = "container:" + string(p.Infra.ID)
+	}
+	if p.Pod.HostIPC {
+		h.IpcMode = "host"
+	}
+	if res.OOMScoreAdj != nil {
+		h.OomScoreAdj = *res.OOMScoreAdj
+	}
+	for _, u := range res.Ulimits {
+		h.Ulimits = append(h.Ulimits, Ulimit(u))
+	}
+	for _, m := range mounts {
+		if m.Type != "tmpfs" && m.Source != "" {
+			h.Binds = append(h.Binds, bind(m))
+		}
+	}
+	return h
+}
+
+func bind(m Mount) string {
+	mode := "rw"
+	if !m.RW {
+		mode = "ro"
+	}
+	source := m.Source
+	if m.Name != "" {
+		source = m.Name
+	}
+	return source + ":" + m.Destination + ":" + strings.Join(append([]string{mode}, m.Options...), ",")
+}
+
+func logConfig(l spec.Log) LogConfig {
+	c := LogConfig{Type: l.Driver, Tag: l.Tag, Size: "0B"}
+	if c.Type == "" {
+		c.Type = "k8s-file"
+	}
+	if l.MaxSize > 0 {
+		c.Size = output.TightSize(l.MaxSize)
+	}
+	return c
+}
+
+func networkMode(p *spec.PodStatus) string {
+	switch {
+	case p.Pod.HostNet:
+		return "host"
+	case len(p.Pod.Networks) == 0:
+		return "none"
+	}
+	return "bridge"
+}
+
+func networkSettings(p *spec.PodStatus) NetworkSettings {
+	n := NetworkSettings{Ports: portBindings(p), Networks: map[string]NetworkAddress{}}
+	var v4, v6 []string
+	for _, ip := range p.IPs {
+		if strings.Contains(ip, ":") {
+			v6 = append(v6, ip)
+		} else {
+			v4 = append(v4, ip)
+		}
+	}
+	n.IPAddress, n.GlobalIPv6Address = nth(v4, 0), nth(v6, 0)
+	for i, a := range p.Pod.Networks {
+		address := NetworkAddress{NetworkID: a.Network, MacAddress: a.MAC, Aliases: orEmpty(a.Aliases)}
+		// Addresses come in the order of the networks; where a network has
+		// none of a family, which one has it cannot be told.
+		if len(v4) == len(p.Pod.Networks) {
+			address.IPAddress = v4[i]
+		}
+		if len(v6) == len(p.Pod.Networks) {
+			address.GlobalIPv6Address = v6[i]
+		}
+		n.Networks[a.Network] = address
+	}
+	return n
+}
+
+func nth(list []string, i int) string {
+	if i < len(list) {
+		return list[i]
+	}
+	return ""
+}
+
+// mounts lists what a container mounts. Where a pod's own folders lie is the
+// engine's matter: their source is empty.
+func mounts(p *spec.Pod, c *spec.Container) []Mount {
+	list := []Mount{}
+	for _, m := range c.Mounts {
+		r := Mount{
+			Type: "bind", Destination: m.Path, Options: orEmpty(m.Options), RW: !m.ReadOnly,
+			Propagation: string(m.Propagation), SubPath: m.SubPath,
+		}
+		if r.Propagation == "" {
+			r.Propagation = "rprivate"
+		}
+		switch v, _ := p.Volume(m.Volume); {
+		case v == nil:
+		case v.Named != nil:
+			r.Type, r.Name, r.Source, r.Driver, r.RW = "volume", v.Named.Volume, v.Named.Volume, "local", r.RW && !v.Named.ReadOnly
+		case v.Host != nil:
+			r.Source = v.Host.Path
+		case v.Empty != nil && v.Empty.Memory:
+			r.Type = "tmpfs"
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func securityOpt(s spec.Security) []string {
+	opts := []string{}
+	if s.NoNewPrivileges {
+		opts = append(opts, "no-new-privileges")
+	}
+	if s.Seccomp != "" {
+		opts = append(opts, "seccomp="+s.Seccomp)
+	}
+	if s.ProcMount == "Unmasked" {
+		opts = append(opts, "unmask=ALL")
+	}
+	return opts
+}
+
+// userText is user[:group] as the container was told.
+func userText(u spec.User) string {
+	user, group, _ := strings.Cut(u.Name, ":")
+	if u.UID != nil {
+		user = strconv.FormatInt(*u.UID, 10)
+	}
+	if u.GID != nil {
+		group = strconv.FormatInt(*u.GID, 10)
+	}
+	if group != "" {
+		return user + ":" + group
+	}
+	return user
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return slices.Clone(list)
+}
