@@ -269,3 +269,15 @@ func unix(t time.Time) int64 {
 	}
 	return t.Unix()
 }
+
+// CreatedAt is when a container was made.
+func CreatedAt(c Container) time.Time { return c.status.CreatedAt }
+
+// RestartPolicyOf is a container's restart policy in podman's words.
+func RestartPolicyOf(c Container) string {
+	policy := c.pod.Pod.RestartPolicy
+	if s, ok := c.pod.Pod.Container(c.status.Name); ok && s.RestartPolicy != "" {
+		policy = s.RestartPolicy
+	}
+	return restartPolicy(policy)
+}
