@@ -1,0 +1,48 @@
+package translate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// Hash identifies what a pod runs; another hash means it has to be made anew.
+// It leaves out who owns it and where it was read, what is resolved when it is
+// made (image IDs), what can change while it runs (the content of mounted files),
+// what only matters to a volume that is not there yet, and the oom_score_adj,
+// which follows from the requests and the host's memory.
+func Hash(p *spec.Pod) string {
+	n := *p
+	n.ID, n.CreatedAt, n.Owner, n.Origin, n.Hash = "", time.Time{}, "", spec.Origin{}, ""
+	n.InitContainers = hashedContainers(p.InitContainers)
+	n.Containers = hashedContainers(p.Containers)
+	n.Volumes = slices.Clone(p.Volumes)
+	for i := range n.Volumes {
+		v := &n.Volumes[i]
+		if v.Files != nil {
+			v.Files = &spec.FilesVolume{}
+		}
+		if v.Named != nil {
+			v.Named = &spec.NamedVolume{Volume: v.Named.Volume, ReadOnly: v.Named.ReadOnly}
+		}
+	}
+	data, err := json.Marshal(n)
+	if err != nil {
+		panic("a pod cannot be encoded: " + err.Error())
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+func hashedContainers(list []spec.Container) []spec.Container {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].ImageID, list[i].ImageDigest = "", ""
+		list[i].Resources.OOMScoreAdj = nil
+	}
+	return list
+}

@@ -1,0 +1,137 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"berth/translate"
+)
+
+// KubePlay is the flags of `kube play` that shape pods.
+type KubePlay struct {
+	annotations, networks, publish, ips, macs, logOpts []string
+
+	logDriver, seccompRoot            string
+	publishAll, noPodPrefix           bool
+	noHosts, noHostname, allowNoLimit bool
+}
+
+// Register adds the flags to a set.
+func (k *KubePlay) Register(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&k.annotations, "annotation", nil, "add an annotation to all pods (`key=value`)")
+	flags.StringArrayVar(&k.networks, "network", nil, "join the pods to a `network`: bridge, host, none, or a name, with :ip=…,mac=…,alias=…")
+	flags.StringSliceVarP(&k.publish, "publish", "p", nil, "publish a `port`: [[ip:][hostPort]:]containerPort[/protocol], overriding the YAML's")
+	flags.BoolVar(&k.publishAll, "publish-all", false, "publish every containerPort, on its own number where no hostPort is given")
+	flags.StringSliceVar(&k.ips, "ip", nil, "static IP `address`, once for each pod")
+	flags.StringSliceVar(&k.macs, "mac-address", nil, "static MAC `address`, once for each pod")
+	flags.StringVar(&k.logDriver, "log-driver", "", "keep container output with this `driver`: k8s-file, journald, none, passthrough")
+	flags.StringArrayVar(&k.logOpts, "log-opt", nil, "option of the log driver (`key=value`): path, max-size, tag")
+	flags.BoolVar(&k.noPodPrefix, "no-pod-prefix", false, "do not begin container names with the pod's name")
+	flags.BoolVar(&k.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
+	flags.BoolVar(&k.noHostname, "no-hostname", false, "leave the image's /etc/hostname alone")
+	flags.StringVar(&k.seccompRoot, "seccomp-profile-root", translate.DefaultSeccompRoot, "`folder` of localhost/ seccomp profiles")
+	flags.BoolVar(&k.allowNoLimit, "allow-unenforced-limits", false, "start pods although this host lacks a cgroup controller for one of their limits")
+}
+
+// Options is what the flags say, or everything that is wrong with them.
+func (k *KubePlay) Options() (translate.Options, error) {
+	o := translate.Options{
+		PublishAll: k.publishAll, PlainNames: k.noPodPrefix, NoHosts: k.noHosts, NoHostname: k.noHostname,
+		AllowUnenforcedLimits: k.allowNoLimit,
+	}
+	var errs []error
+	note := func(err error) { errs = append(errs, err) }
+
+	var err error
+	o.Annotations, err = ParseAnnotations(k.annotations)
+	note(err)
+	o.NetworkMode, o.Networks, err = ParseNetworks(k.networks)
+	note(err)
+	for _, s := range k.publish {
+		ports, err := ParsePublish(s)
+		note(err)
+		o.Publish = append(o.Publish, ports...)
+	}
+	o.Log, err = ParseLog(k.logDriver, k.logOpts)
+	note(err)
+	o.IPs, err = parseIPs(k.ips)
+	note(err)
+	o.MACs, err = parseMACs(k.macs)
+	note(err)
+	if k.seccompRoot != translate.DefaultSeccompRoot && k.seccompRoot != "" {
+		o.SeccompRoot = k.seccompRoot
+		if !path.IsAbs(k.seccompRoot) {
+			note(fmt.Errorf("--seccomp-profile-root %q: give an absolute path", k.seccompRoot))
+		}
+	}
+	note(checkNetwork(o))
+	return o, errors.Join(errs...)
+}
+
+// checkNetwork reports options that need a network of ours.
+func checkNetwork(o translate.Options) error {
+	var errs []error
+	if o.NetworkMode != translate.NetworkBridge {
+		for flag, given := range map[string]bool{"--publish": len(o.Publish) > 0, "--ip": len(o.IPs) > 0, "--mac-address": len(o.MACs) > 0} {
+			if given {
+				errs = append(errs, fmt.Errorf("%s cannot be honoured with --network %s: drop one of them", flag, o.NetworkMode))
+			}
+		}
+	}
+	if len(o.Networks) > 1 && len(o.IPs)+len(o.MACs) > 0 {
+		errs = append(errs, errors.New("--ip and --mac-address do not say which of several networks they are for: write --network name:ip=…,mac=…"))
+	}
+	return errors.Join(errs...)
+}
+
+// ParseAnnotations reads the values of --annotation.
+func ParseAnnotations(list []string) (map[string]string, error) {
+	var out map[string]string
+	var errs []error
+	for _, s := range list {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			errs = append(errs, fmt.Errorf("--annotation %q: write key=value", s))
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[key] = value
+	}
+	return out, errors.Join(errs...)
+}
+
+func parseIPs(list []string) ([]string, error) {
+	var out []string
+	var errs []error
+	for _, s := range list {
+		ip, err := netip.ParseAddr(s)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--ip %q: not an IP address", s))
+			continue
+		}
+		out = append(out, ip.String())
+	}
+	return out, errors.Join(errs...)
+}
+
+func parseMACs(list []string) ([]string, error) {
+	var out []string
+	var errs []error
+	for _, s := range list {
+		mac, err := net.ParseMAC(s)
+		if err != nil || len(mac) != 6 {
+			errs = append(errs, fmt.Errorf("--mac-address %q: not a MAC address such as 92:d0:c6:0a:29:33", s))
+			continue
+		}
+		out = append(out, mac.String())
+	}
+	return out, errors.Join(errs...)
+}

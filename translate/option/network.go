@@ -1,0 +1,100 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"berth/engine/spec"
+	"berth/translate"
+)
+
+// ParseNetworks reads the values of --network: bridge[:options], the name of a
+// network[:options], private, host or none. Options are ip=, ip6=, mac=, alias=
+// and interface_name=, divided by commas. Without a value pods join the default
+// network.
+func ParseNetworks(list []string) (translate.NetworkMode, []spec.NetworkAttachment, error) {
+	var mode translate.NetworkMode
+	var attachments []spec.NetworkAttachment
+	var errs []error
+	for _, s := range list {
+		name, options, hasOptions := strings.Cut(s, ":")
+		switch name {
+		case "host", "none":
+			if hasOptions {
+				errs = append(errs, fmt.Errorf("--network %q: %s takes no options", s, name))
+			}
+			if len(list) > 1 {
+				errs = append(errs, fmt.Errorf("--network %s cannot be combined with other networks", name))
+			}
+			mode = translate.NetworkMode(name)
+		case "pasta", "slirp4netns", "container", "ns":
+			errs = append(errs, fmt.Errorf("--network %q: %s is not supported yet: use bridge, host, none or the name of a network", s, name))
+		case "":
+			errs = append(errs, fmt.Errorf("--network %q: the name is missing: use bridge, host, none or the name of a network", s))
+		default:
+			a, err := parseAttachment(name, options)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("--network %q: %w", s, err))
+				continue
+			}
+			attachments = append(attachments, a)
+		}
+	}
+	for i, a := range attachments {
+		for _, b := range attachments[:i] {
+			if a.Network == b.Network {
+				errs = append(errs, fmt.Errorf("--network %s is given twice: put all its options into one", a.Network))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return "", nil, err
+	}
+	return mode, attachments, nil
+}
+
+func parseAttachment(name, options string) (spec.NetworkAttachment, error) {
+	a := spec.NetworkAttachment{Network: name}
+	if name == "bridge" || name == "private" || name == "default" {
+		a.Network = translate.DefaultNetwork
+	}
+	if options == "" {
+		return a, nil
+	}
+	for word := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "ip", "ip6":
+			ip, err := netip.ParseAddr(value)
+			if err != nil {
+				return a, fmt.Errorf("%q is not an IP address", value)
+			}
+			if key == "ip6" && !ip.Is6() {
+				return a, fmt.Errorf("%q is not an IPv6 address", value)
+			}
+			a.IPs = append(a.IPs, ip.String())
+		case "mac":
+			mac, err := net.ParseMAC(value)
+			if err != nil || len(mac) != 6 {
+				return a, fmt.Errorf("%q is not a MAC address such as 92:d0:c6:0a:29:33", value)
+			}
+			a.MAC = mac.String()
+		case "alias":
+			if value == "" {
+				return a, errors.New("alias= needs a name")
+			}
+			a.Aliases = append(a.Aliases, value)
+		case "interface_name":
+			if value == "" || len(value) > 15 {
+				return a, fmt.Errorf("%q is not the name of an interface (1 to 15 characters)", value)
+			}
+			a.Name = value
+		default:
+			return a, fmt.Errorf("unknown option %q%s", key, oneOf(key, []string{"ip", "ip6", "mac", "alias", "interface_name"}))
+		}
+	}
+	return a, nil
+}

@@ -1,0 +1,183 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"berth/engine/spec"
+)
+
+// resources translates requests and limits; oomScores follows when all of the
+// pod's containers are known.
+func (b *builder) resources(c *corev1.Container, field string) spec.Resources {
+	b.refuseResources(c.Resources.Limits, field+".resources.limits", corev1.ResourceCPU, corev1.ResourceMemory)
+	b.refuseResources(c.Resources.Requests, field+".resources.requests", corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage)
+	limits := c.Resources.Limits
+	r := spec.Resources{
+		CPURequest:    request(c, corev1.ResourceCPU).MilliValue(),
+		CPULimit:      limits.Cpu().MilliValue(),
+		MemoryRequest: request(c, corev1.ResourceMemory).Value(),
+		MemoryLimit:   limits.Memory().Value(),
+	}
+	b.resourceAnnotations(c.Name, &r)
+	return r
+}
+
+func (b *builder) refuseResources(list corev1.ResourceList, field string, known ...corev1.ResourceName) {
+	for name := range list {
+		if !slices.Contains(known, name) {
+			b.errorf(fmt.Sprintf("%s[%s]", field, name), "this resource is not supported yet: remove it")
+		}
+	}
+}
+
+// request is what a container asks for: without a request its limit.
+func request(c *corev1.Container, name corev1.ResourceName) *resource.Quantity {
+	if q, ok := c.Resources.Requests[name]; ok {
+		return &q
+	}
+	q := c.Resources.Limits[name]
+	return &q
+}
+
+// The kubelet's oom_score_adj by class of service.
+const (
+	oomGuaranteed   = -997
+	oomBurstableMin = 3
+	oomBestEffort   = 1000
+)
+
+// oomScores gives each container its oom_score_adj: the class is the pod's, the
+// score of a burstable container falls with its share of the host's memory.
+func (b *builder) oomScores() {
+	class := qosClass(b.from)
+	lists := [][]spec.Container{b.pod.InitContainers, b.pod.Containers}
+	for _, list := range lists {
+		for i := range list {
+			score := oomScore(class, list[i].Resources.MemoryRequest, b.host.Memory)
+			list[i].Resources.OOMScoreAdj = &score
+		}
+	}
+	for i := range b.pod.InitContainers { // a sidecar outlives the containers it serves
+		if c := &b.pod.InitContainers[i]; c.RestartPolicy == spec.RestartAlways {
+			for _, app := range b.pod.Containers {
+				*c.Resources.OOMScoreAdj = min(*c.Resources.OOMScoreAdj, *app.Resources.OOMScoreAdj)
+			}
+		}
+	}
+}
+
+func oomScore(class corev1.PodQOSClass, request, capacity int64) int {
+	switch class {
+	case corev1.PodQOSGuaranteed:
+		return oomGuaranteed
+	case corev1.PodQOSBestEffort:
+		return oomBestEffort
+	}
+	share := 0.0
+	if capacity > 0 {
+		share = float64(request) / float64(capacity)
+	}
+	return min(max(oomBestEffort-int(share*oomBestEffort), oomBurstableMin), oomBestEffort-1)
+}
+
+// qosClass is a pod's class of service: Guaranteed if every container has cpu
+// and memory limits equal to its requests, BestEffort if none has any.
+func qosClass(pod *corev1.PodSpec) corev1.PodQOSClass {
+	guaranteed, none := true, true
+	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+			limit, ask := c.Resources.Limits[name], request(&c, name)
+			if !limit.IsZero() || !ask.IsZero() {
+				none = false
+			}
+			if limit.IsZero() || limit.Cmp(*ask) != 0 {
+				guaranteed = false
+			}
+		}
+	}
+	switch {
+	case none:
+		return corev1.PodQOSBestEffort
+	case guaranteed:
+		return corev1.PodQOSGuaranteed
+	}
+	return corev1.PodQOSBurstable
+}
+
+// memoryLimit is what the containers of a pod may use together; 0 if one of
+// them may use any amount.
+func memoryLimit(pod *corev1.PodSpec) int64 {
+	var sum int64
+	for _, c := range pod.Containers {
+		limit := c.Resources.Limits.Memory().Value()
+		if limit == 0 {
+			return 0
+		}
+		sum += limit
+	}
+	for _, c := range pod.InitContainers {
+		limit := c.Resources.Limits.Memory().Value()
+		if limit == 0 {
+			return 0
+		}
+		sum = max(sum, limit)
+	}
+	return sum
+}
+
+// resourceFieldRef is a request or a limit of a container in units of the
+// divisor, rounded up. Without a limit it is what the host has.
+func (b *builder) resourceFieldRef(c *corev1.Container, ref *corev1.ResourceFieldSelector, field string) (string, bool) {
+	if ref.ContainerName != "" {
+		all := slices.Concat(b.from.InitContainers, b.from.Containers)
+		i := slices.IndexFunc(all, func(c corev1.Container) bool { return c.Name == ref.ContainerName })
+		if i < 0 {
+			b.errorf(field+".containerName", "the pod has no container %q%s", ref.ContainerName, didYouMeanOneOf(ref.ContainerName, containerNames(b.from)))
+			return "", false
+		}
+		c = &all[i]
+	}
+	quantity, milli := resource.Quantity{}, false
+	switch ref.Resource {
+	case "limits.cpu":
+		quantity, milli = c.Resources.Limits[corev1.ResourceCPU], true
+		if quantity.IsZero() {
+			quantity = *resource.NewMilliQuantity(b.host.CPUs, resource.DecimalSI)
+		}
+	case "limits.memory":
+		quantity = c.Resources.Limits[corev1.ResourceMemory]
+		if quantity.IsZero() {
+			quantity = *resource.NewQuantity(b.host.Memory, resource.BinarySI)
+		}
+	case "requests.cpu":
+		quantity, milli = *request(c, corev1.ResourceCPU), true
+	case "requests.memory":
+		quantity = *request(c, corev1.ResourceMemory)
+	case "requests.ephemeral-storage":
+		quantity = *request(c, corev1.ResourceEphemeralStorage)
+	default:
+		known := []string{"limits.cpu", "limits.memory", "requests.cpu", "requests.memory", "requests.ephemeral-storage"}
+		b.errorf(field+".resource", "unknown resource %q%s", ref.Resource, didYouMeanOneOf(ref.Resource, known))
+		return "", false
+	}
+	value, divisor := quantity.Value(), ref.Divisor.Value()
+	if milli {
+		value, divisor = quantity.MilliValue(), ref.Divisor.MilliValue()
+		if ref.Divisor.IsZero() {
+			divisor = 1000
+		}
+	}
+	return strconv.FormatInt(ceilDiv(value, max(1, divisor)), 10), true
+}
+
+func ceilDiv(value, divisor int64) int64 {
+	if value <= 0 {
+		return 0
+	}
+	return (value-1)/divisor + 1
+}
