@@ -1,0 +1,144 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containers/image/v5/types"
+	"github.com/containers/storage"
+
+	"berth/engine/spec"
+)
+
+// request is what one flight is about: requests that are equal share a pull.
+type request struct {
+	ref    string
+	policy spec.PullPolicy
+	pull   spec.PullOptions // TLSVerify, a pointer, is nil
+	tls    string
+}
+
+func newRequest(req spec.ImageRequest) request {
+	r := request{ref: req.Ref, policy: req.Policy, pull: req.Pull}
+	if req.Pull.TLSVerify != nil {
+		r.tls = fmt.Sprint(*req.Pull.TLSVerify)
+	}
+	r.pull.TLSVerify, r.pull.Quiet = nil, false
+	return r
+}
+
+// Ensure makes the image be in the store, as its policy says:
+//
+//	Never          it is there, or spec.ErrImageMissing
+//	IfNotPresent   it is there (no network is touched), or pulled; also for ""
+//	Always         pulled; if the registry's manifest is the one we have, that
+//	               question is all; if the registry cannot be asked, an error
+//	Newer          as Always, but what is there is used if pulling fails
+//
+// An ID, or at least 12 digits of one, only ever means an image of the store.
+// What cannot be fetched is a spec.ErrPull. Requests for the same image at the
+// same time share one pull; it is given up when the last of them is.
+func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, error) {
+	sys, err := s.system(req.Pull)
+	if err != nil {
+		return spec.Image{}, fmt.Errorf("%s: %w: %w", req.Ref, spec.ErrPull, err)
+	}
+	transport, rest, err := splitTransport(req.Ref)
+	if err != nil {
+		return spec.Image{}, fmt.Errorf("%w: %w", spec.ErrPull, err)
+	}
+	img, err := s.present(ctx, sys, req, transport, rest)
+	switch {
+	case err == nil && s.enough(req.Policy, transport, rest):
+		return s.describe(img)
+	case err != nil && !errors.Is(err, spec.ErrImageMissing):
+		return spec.Image{}, err
+	case err != nil && (req.Policy == spec.PullNever || localOnly(transport, rest)):
+		return spec.Image{}, err
+	}
+	id, err := s.pulls.do(ctx, newRequest(req), func(ctx context.Context) (string, error) {
+		return s.fetch(ctx, sys, req, transport, rest)
+	})
+	if err != nil {
+		if req.Policy == spec.PullNewer && img != nil && ctx.Err() == nil {
+			s.log.Warn("image not refreshed, using the one that is here", "image", req.Ref, "error", err)
+			return s.describe(img)
+		}
+		return spec.Image{}, err
+	}
+	return s.Lookup(ctx, id)
+}
+
+// enough reports whether an image that is present need not be asked for.
+func (s *Store) enough(policy spec.PullPolicy, transport, rest string) bool {
+	switch policy {
+	case spec.PullAlways, spec.PullNewer:
+		return localOnly(transport, rest)
+	}
+	return true
+}
+
+// localOnly reports whether the reference can only mean an image of the store.
+func localOnly(transport, rest string) bool {
+	if transport == transportStorage {
+		return rest == "" || rest[0] != '['
+	}
+	_, certain := asID(rest)
+	return transport == "" && certain
+}
+
+// present finds the image in the store. One for another platform than the
+// request names is not it; neither can we tell before reading what name a file
+// or folder will get.
+func (s *Store) present(ctx context.Context, sys *types.SystemContext, req spec.ImageRequest, transport, rest string) (*storage.Image, error) {
+	switch {
+	case transport == "" || transport == transportDocker || localOnly(transport, rest):
+	case req.Policy == spec.PullNever:
+		return nil, fmt.Errorf("%s: %w: pull policy Never reads no files", req.Ref, spec.ErrImageMissing)
+	default:
+		return nil, missing(req.Ref)
+	}
+	img, err := s.resolve(ctx, sys, rest, certainPrefix)
+	if err != nil {
+		return nil, err
+	}
+	if req.Pull.OS == "" && req.Pull.Arch == "" && req.Pull.Variant == "" {
+		return img, nil
+	}
+	f, err := s.factsOf(img)
+	if err != nil {
+		return nil, err
+	}
+	if !f.fits(req.Pull) {
+		return nil, fmt.Errorf("%s for the platform asked for: %w", req.Ref, spec.ErrImageMissing)
+	}
+	return img, nil
+}
+
+// fetch brings the image into the store and returns its ID. Every error is a
+// spec.ErrPull, unless ctx ended.
+func (s *Store) fetch(ctx context.Context, sys *types.SystemContext, req spec.ImageRequest, transport, rest string) (string, error) {
+	if err := s.slots.Acquire(ctx, 1); err != nil {
+		return "", err
+	}
+	defer s.slots.Release(1)
+	// It may have come while we waited: an equal request has just ended.
+	img, err := s.present(ctx, sys, req, transport, rest)
+	if err == nil && s.enough(req.Policy, transport, rest) {
+		return img.ID, nil
+	}
+	var id string
+	if transport == "" || transport == transportDocker {
+		id, err = s.pull(ctx, sys, rest, img, req.Pull.Quiet)
+	} else {
+		id, err = s.importFrom(ctx, sys, transport, rest, req.Pull.Quiet)
+	}
+	if err == nil {
+		return id, nil
+	}
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("pull %s: %w", req.Ref, ctx.Err())
+	}
+	return "", fmt.Errorf("%s: %w: %w", req.Ref, spec.ErrPull, err)
+}

@@ -1,0 +1,134 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/containers/image/v5/copy"
+	"github.com/containers/image/v5/docker"
+	"github.com/containers/image/v5/docker/reference"
+	"github.com/containers/image/v5/manifest"
+	istorage "github.com/containers/image/v5/storage"
+	"github.com/containers/image/v5/types"
+	"github.com/containers/storage"
+)
+
+// pull fetches an image from the registries its name may stand for, in their
+// order. have is the image that the store holds under that name, or nil.
+func (s *Store) pull(ctx context.Context, sys *types.SystemContext, name string, have *storage.Image, quiet bool) (string, error) {
+	name, err := parseName(name)
+	if err != nil {
+		return "", err
+	}
+	candidates, describe, err := remoteNames(sys, name)
+	if err != nil {
+		return "", err
+	}
+	show := s.board.begin(quiet)
+	defer show.end()
+	if describe != "" {
+		show.say("%s", describe)
+	}
+	var failed []error
+	for _, named := range candidates {
+		show.say("Trying to pull %s...", named)
+		id, err := s.pullOne(ctx, sys, named, have, show)
+		if err == nil {
+			return id, nil
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		failed = append(failed, fmt.Errorf("%s: %w", named, err))
+	}
+	if len(failed) == 1 {
+		return "", errors.Unwrap(failed[0])
+	}
+	return "", errors.Join(failed...)
+}
+
+// pullOne fetches one full name.
+func (s *Store) pullOne(ctx context.Context, sys *types.SystemContext, named reference.Named, have *storage.Image, show *display) (string, error) {
+	src, err := docker.NewReference(named)
+	if err != nil {
+		return "", err
+	}
+	store, err := s.open()
+	if err != nil {
+		return "", err
+	}
+	if have != nil && slices.Contains(have.Names, named.String()) {
+		same, err := unchanged(ctx, sys, src, have)
+		if err != nil {
+			return "", err
+		}
+		if same {
+			return have.ID, nil
+		}
+	}
+	dest, err := istorage.Transport.NewStoreReference(store, named, "")
+	if err != nil {
+		return "", err
+	}
+	return s.copyIn(ctx, sys, dest, src, show)
+}
+
+// unchanged asks the registry for the manifest and compares it with those of
+// the image we have.
+func unchanged(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, have *storage.Image) (same bool, err error) {
+	src, err := ref.NewImageSource(ctx, sys)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	raw, _, err := src.GetManifest(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	d, err := manifest.Digest(raw)
+	if err != nil {
+		return false, err
+	}
+	return slices.Contains(have.Digests, d), nil
+}
+
+// copyIn copies an image into the store and returns its ID.
+func (s *Store) copyIn(ctx context.Context, sys *types.SystemContext, dest, src types.ImageReference, show *display) (id string, err error) {
+	dir, release, err := s.scratch()
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	with := *sys
+	with.BigFilesTemporaryDir = dir
+	with.BlobInfoCacheDir = dir // storage knows its layers itself; nothing to remember
+	policy, err := s.policy(&with)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, policy.Destroy()) }()
+	var resolved types.ImageReference
+	options := copy.Options{
+		SourceCtx:               &with,
+		DestinationCtx:          &with,
+		ReportWriter:            show.lines(),
+		ReportResolvedReference: &resolved,
+	}
+	stop := show.watch(&options)
+	_, err = copy.Image(ctx, policy, dest, src, &options)
+	stop()
+	if err != nil {
+		return "", err
+	}
+	_, img, err := istorage.ResolveReference(resolved)
+	if err != nil {
+		return "", err
+	}
+	return img.ID, nil
+}
+
+// progressInterval is how often a copy reports how far it is.
+const progressInterval = 100 * time.Millisecond

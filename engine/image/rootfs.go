@@ -1,0 +1,176 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/containers/storage"
+
+	"berth/engine/spec"
+)
+
+// owner marks a container of the storage as ours.
+const owner = "berth"
+
+// mark is the metadata of a container of ours. The first four words are those
+// podman writes about its own.
+type mark struct {
+	Name      string `json:"name"`
+	ImageID   string `json:"image-id"`
+	ImageName string `json:"image-name,omitempty"`
+	Engine    string `json:"engine"`
+}
+
+// CreateRootfs makes a root file system on top of an image: a container of the
+// storage, which keeps the image in use for everybody else. It is volatile:
+// what runs in it survives a crash of ours, not one of the host. One that
+// exists already on this image is success.
+//
+// The layer has the container's ID, so what a killed process left of it is
+// found again.
+func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, imageID string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	metadata, err := json.Marshal(mark{Name: name, ImageID: imageID, Engine: owner})
+	if err != nil {
+		return err
+	}
+	create := func(names ...string) error {
+		_, err := store.CreateContainer(string(id), names, imageID, string(id), string(metadata), &storage.ContainerOptions{
+			IDMappingOptions: storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
+			LabelOpts:        []string{"disable"}, // processes are not labelled either
+			Volatile:         true,
+		})
+		return err
+	}
+	err = create(name)
+	if errors.Is(err, storage.ErrDuplicateID) {
+		if have, err := store.Container(string(id)); err == nil {
+			if have.ImageID != imageID {
+				return fmt.Errorf("root file system %s: %w: on image %s", id.Short(), spec.ErrExists, short(have.ImageID))
+			}
+			return nil
+		}
+		// A layer without its container: the process died in between.
+		if err := store.DeleteLayer(string(id)); err != nil && !errors.Is(err, storage.ErrLayerUnknown) {
+			return fmt.Errorf("root file system %s: remove what is left of it: %w", id.Short(), err)
+		}
+		err = create(name)
+	}
+	if errors.Is(err, storage.ErrDuplicateName) {
+		err = create() // the name is for people only; somebody else's container has it
+	}
+	if errors.Is(err, storage.ErrImageUnknown) {
+		return fmt.Errorf("root file system %s: image %s: %w", id.Short(), short(imageID), spec.ErrImageMissing)
+	}
+	if err != nil {
+		return fmt.Errorf("create root file system %s: %w", id.Short(), err)
+	}
+	return nil
+}
+
+// MountRootfs mounts a root file system and returns where. Mounted already is
+// success. The mount belongs to the mount namespace of the caller.
+func (s *Store) MountRootfs(ctx context.Context, id spec.ContainerID) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	store, err := s.open()
+	if err != nil {
+		return "", err
+	}
+	path, err := store.Mount(string(id), "")
+	if errors.Is(err, storage.ErrLayerUnknown) {
+		return "", fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
+	}
+	if err != nil {
+		return "", fmt.Errorf("mount root file system %s: %w", id.Short(), err)
+	}
+	return path, nil
+}
+
+// UnmountRootfs unmounts a root file system, however often it was mounted. Not
+// mounted or gone is success.
+func (s *Store) UnmountRootfs(ctx context.Context, id spec.ContainerID) error {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	_, err = store.Unmount(string(id), true)
+	if err == nil || errors.Is(err, storage.ErrLayerUnknown) || errors.Is(err, storage.ErrLayerNotMounted) {
+		return nil
+	}
+	return fmt.Errorf("unmount root file system %s: %w", id.Short(), err)
+}
+
+// RemoveRootfs unmounts and deletes a root file system. Gone is success.
+func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	err = store.DeleteContainer(string(id)) // unmounts first
+	if errors.Is(err, storage.ErrNotAContainer) || errors.Is(err, storage.ErrContainerUnknown) {
+		err = store.DeleteLayer(string(id))
+	}
+	if err == nil || errors.Is(err, storage.ErrLayerUnknown) || errors.Is(err, storage.ErrNotALayer) {
+		return nil
+	}
+	return fmt.Errorf("remove root file system %s: %w", id.Short(), err)
+}
+
+// Rootfses lists the root file systems in the storage that are ours.
+func (s *Store) Rootfses(ctx context.Context) ([]spec.ContainerID, error) {
+	store, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	containers, err := store.Containers()
+	if err != nil {
+		return nil, err
+	}
+	var ids []spec.ContainerID
+	for i := range containers {
+		if isOurs(&containers[i]) {
+			ids = append(ids, spec.ContainerID(containers[i].ID))
+		}
+	}
+	return ids, nil
+}
+
+func isOurs(c *storage.Container) bool {
+	var m mark
+	return json.Unmarshal([]byte(c.Metadata), &m) == nil && m.Engine == owner
+}
+
+// RootfsSize is what a root file system takes beside its image, in bytes. It
+// walks the files: not for every ps.
+func (s *Store) RootfsSize(ctx context.Context, id spec.ContainerID) (int64, error) {
+	store, err := s.open()
+	if err != nil {
+		return 0, err
+	}
+	c, err := store.Container(string(id))
+	if err != nil {
+		return 0, fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
+	}
+	if store.GraphDriverName() != "overlay" {
+		return store.DiffSize("", c.LayerID)
+	}
+	driver, err := store.GraphDriver()
+	if err != nil {
+		return 0, err
+	}
+	usage, err := driver.ReadWriteDiskUsage(c.LayerID)
+	if err != nil {
+		return 0, fmt.Errorf("size of root file system %s: %w", id.Short(), err)
+	}
+	return usage.Size, nil
+}

@@ -1,0 +1,364 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/containers/image/v5/copy"
+	"github.com/containers/image/v5/directory"
+	dockerarchive "github.com/containers/image/v5/docker/archive"
+	"github.com/containers/image/v5/docker/reference"
+	"github.com/containers/image/v5/manifest"
+	ocilayout "github.com/containers/image/v5/oci/layout"
+	"github.com/containers/image/v5/signature"
+	istorage "github.com/containers/image/v5/storage"
+	"github.com/containers/image/v5/types"
+	"github.com/containers/storage"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"berth/engine/spec"
+)
+
+// Format is what Save writes, in podman's words.
+type Format string
+
+// The formats. Archives and OCI folders hold several images, a Docker folder one.
+const (
+	FormatDockerArchive Format = "docker-archive"
+	FormatOCIArchive    Format = "oci-archive"
+	FormatOCIDir        Format = "oci-dir"
+	FormatDockerDir     Format = "docker-dir"
+)
+
+// Target is where and how Save writes.
+type Target struct {
+	Format Format
+	Path   string    // a file is replaced at once; a folder must be empty or not exist
+	To     io.Writer // instead of Path, for archives
+	Quiet  bool
+}
+
+// export is one image to save and the names it is saved under.
+type export struct {
+	img   *storage.Image
+	names []reference.NamedTagged
+}
+
+// Save writes images to an archive or a folder. An image asked for by ID is
+// saved without a name, several names of one image as one image.
+func (s *Store) Save(ctx context.Context, to Target, images ...string) error {
+	exports, err := s.exports(ctx, images)
+	if err != nil {
+		return err
+	}
+	show := s.board.begin(to.Quiet)
+	defer show.end()
+	switch to.Format {
+	case FormatDockerArchive, FormatOCIArchive:
+		return s.saveArchive(ctx, to, exports, show)
+	case FormatOCIDir, FormatDockerDir:
+		if to.To != nil {
+			return fmt.Errorf("save: %s is a folder and needs a path", to.Format)
+		}
+		if to.Format == FormatDockerDir && len(exports) > 1 {
+			return fmt.Errorf("save: %s holds one image, %d were asked for", to.Format, len(exports))
+		}
+		return s.saveFolder(ctx, to, exports, show)
+	}
+	return fmt.Errorf("save: unknown format %q: want %s, %s, %s or %s", to.Format,
+		FormatDockerArchive, FormatOCIArchive, FormatOCIDir, FormatDockerDir)
+}
+
+// exports finds the images and puts the names of each together.
+func (s *Store) exports(ctx context.Context, images []string) ([]*export, error) {
+	var list []*export
+	byID := map[string]*export{}
+	for _, typed := range images {
+		img, err := s.find(ctx, typed)
+		if err != nil {
+			return nil, err
+		}
+		e := byID[img.ID]
+		if e == nil {
+			e = &export{img: img}
+			byID[img.ID] = e
+			list = append(list, e)
+		}
+		if named, ok := s.nameTyped(img, typed); ok {
+			e.names = append(e.names, named)
+		}
+	}
+	if len(list) == 0 {
+		return nil, errors.New("save: no image named")
+	}
+	return list, nil
+}
+
+// nameTyped is the name of the image that a person meant by what they typed;
+// none when it was its ID.
+func (s *Store) nameTyped(img *storage.Image, typed string) (reference.NamedTagged, bool) {
+	sys, err := s.system(spec.PullOptions{})
+	if err != nil {
+		return nil, false
+	}
+	if _, certain := asID(typed); certain {
+		return nil, false
+	}
+	candidates, err := storedNames(sys, typed)
+	if err != nil {
+		return nil, false
+	}
+	parsed, err := reference.ParseNormalizedNamed(typed)
+	for _, name := range tags(img) {
+		full, fullErr := reference.ParseNormalizedNamed(name)
+		if fullErr != nil {
+			continue
+		}
+		tagged, ok := full.(reference.NamedTagged)
+		if !ok {
+			continue
+		}
+		for _, candidate := range candidates {
+			if candidate.String() == name {
+				return tagged, true
+			}
+		}
+		if err == nil && endsIn(name, reference.TagNameOnly(mustShort(parsed))) {
+			return tagged, true
+		}
+	}
+	return nil, false
+}
+
+// mustShort is the familiar form of a name: docker.io/library/nginx as nginx.
+func mustShort(named reference.Named) reference.Named {
+	parsed, err := reference.Parse(reference.FamiliarString(named))
+	if short, ok := parsed.(reference.Named); err == nil && ok {
+		return short
+	}
+	return named
+}
+
+func (s *Store) saveArchive(ctx context.Context, to Target, exports []*export, show *display) (err error) {
+	if to.To == nil {
+		if info, err := os.Stat(to.Path); err == nil && !info.Mode().IsRegular() {
+			f, err := os.OpenFile(to.Path, os.O_WRONLY, 0) // a pipe, a terminal's other end
+			if err != nil {
+				return err
+			}
+			to.To = f
+			defer func() { err = errors.Join(err, f.Close()) }()
+		}
+	}
+	dir, release, err := s.scratch()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if to.To != nil {
+		f, err := os.Create(filepath.Join(dir, "archive.tar"))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := s.writeArchive(ctx, to.Format, f, dir, exports, show); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		_, err = io.Copy(to.To, &contextReader{ctx, f})
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(to.Path), ".berth-save-*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(s.writeArchive(ctx, to.Format, f, dir, exports, show), f.Chmod(0o644))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), to.Path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// writeArchive writes the images to an empty file; dir is for what is needed
+// on the way.
+func (s *Store) writeArchive(ctx context.Context, format Format, f *os.File, dir string, exports []*export, show *display) error {
+	if format == FormatDockerArchive {
+		return s.writeDockerArchive(ctx, f, exports, show)
+	}
+	layout := filepath.Join(dir, "layout")
+	if err := s.writeLayout(ctx, layout, exports, show); err != nil {
+		return err
+	}
+	return packLayout(ctx, layout, f)
+}
+
+func (s *Store) writeDockerArchive(ctx context.Context, f *os.File, exports []*export, show *display) (err error) {
+	// By descriptor, because the file's own path may hold a colon.
+	writer, err := dockerarchive.NewWriter(nil, fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		return err
+	}
+	failed := true
+	defer func() {
+		if closeErr := writer.Close(); !failed {
+			err = closeErr
+		}
+	}()
+	for _, e := range exports {
+		var name reference.NamedTagged
+		options := copy.Options{ForceManifestMIMEType: manifest.DockerV2Schema2MediaType}
+		if len(e.names) > 0 {
+			name = e.names[0]
+			options.DestinationCtx = &types.SystemContext{DockerArchiveAdditionalTags: e.names[1:]}
+		}
+		dest, err := writer.NewReference(name)
+		if err != nil {
+			return err
+		}
+		if err := s.copyOut(ctx, dest, e.img, options, show); err != nil {
+			return err
+		}
+	}
+	failed = false
+	return nil
+}
+
+// writeLayout makes an OCI layout of the images, one index entry for each name.
+func (s *Store) writeLayout(ctx context.Context, dir string, exports []*export, show *display) error {
+	for _, e := range exports {
+		names := []string{""}
+		if len(e.names) > 0 {
+			names = names[:0]
+			for _, named := range e.names {
+				names = append(names, named.String())
+			}
+		}
+		for _, name := range names {
+			dest, err := ocilayout.NewReference(dir, name)
+			if err != nil {
+				return err
+			}
+			options := copy.Options{ForceManifestMIMEType: ociv1.MediaTypeImageManifest}
+			if err := s.copyOut(ctx, dest, e.img, options, show); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) saveFolder(ctx context.Context, to Target, exports []*export, show *display) error {
+	if entries, err := os.ReadDir(to.Path); err == nil && len(entries) > 0 {
+		return fmt.Errorf("save: folder %s is not empty", to.Path)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(filepath.Clean(to.Path)), ".berth-save-*")
+	if err != nil {
+		return err
+	}
+	if to.Format == FormatOCIDir {
+		err = s.writeLayout(ctx, dir, exports, show)
+	} else {
+		var dest types.ImageReference
+		if dest, err = directory.NewReference(dir); err == nil {
+			err = s.copyOut(ctx, dest, exports[0].img, copy.Options{ForceManifestMIMEType: manifest.DockerV2Schema2MediaType}, show)
+		}
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err == nil {
+		err = os.Rename(dir, filepath.Clean(to.Path)) // takes the place of an empty folder
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return nil
+}
+
+// copyOut copies an image out of the store. What is in the store was accepted
+// when it came in, so the signature policy is not asked again.
+func (s *Store) copyOut(ctx context.Context, dest types.ImageReference, img *storage.Image, options copy.Options, show *display) (err error) {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	src, err := istorage.Transport.NewStoreReference(store, nil, img.ID)
+	if err != nil {
+		return err
+	}
+	dir, release, err := s.scratch()
+	if err != nil {
+		return err
+	}
+	defer release()
+	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, policy.Destroy()) }()
+	if options.DestinationCtx == nil {
+		options.DestinationCtx = &types.SystemContext{}
+	}
+	options.DestinationCtx.BigFilesTemporaryDir = dir
+	options.DestinationCtx.BlobInfoCacheDir = dir
+	options.SourceCtx = &types.SystemContext{BigFilesTemporaryDir: dir}
+	options.RemoveSignatures = true // no archive can keep them
+	options.ReportWriter = show.lines()
+	stop := show.watch(&options)
+	defer stop()
+	_, err = copy.Image(ctx, policy, dest, src, &options)
+	return err
+}
+
+// packLayout writes an OCI layout as a tar archive.
+func packLayout(ctx context.Context, dir string, to io.Writer) error {
+	out := tar.NewWriter(to)
+	err := filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || file == dir {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		header := &tar.Header{Name: filepath.ToSlash(name), Typeflag: tar.TypeReg, Mode: 0o644, Size: info.Size(), Format: tar.FormatPAX}
+		if entry.IsDir() {
+			header.Name, header.Typeflag, header.Mode, header.Size = header.Name+"/", tar.TypeDir, 0o755, 0
+		}
+		if err := out.WriteHeader(header); err != nil || entry.IsDir() {
+			return err
+		}
+		return packFile(out, file)
+	})
+	return errors.Join(err, out.Close())
+}
+
+func packFile(out io.Writer, file string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = io.Copy(out, in)
+	return err
+}
