@@ -1,0 +1,198 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Create says what to create.
+type Create struct {
+	Container
+	Name  string // for the journal
+	Spec  *specs.Spec
+	Stdin bool // keep a pipe for standard input
+	// StdinOnce closes it when the first attached client has gone.
+	StdinOnce bool
+	Log       Logging
+	// ExtraFiles are held by conmon as long as the container lives: the pod's
+	// published ports. Never a lock: use Container.Locks.
+	ExtraFiles []*os.File
+}
+
+// Logging says where a container's output goes.
+type Logging struct {
+	Driver  string // as spec.Log
+	Path    string // k8s-file
+	MaxSize int64  // bytes after which conmon throws the file away; ≤ 0: never
+	Tag     string // journald
+	// Passthrough are the container's own stdin, stdout and stderr.
+	Passthrough [3]*os.File
+}
+
+// Created is a container that exists and waits to be started.
+type Created struct {
+	Pid       int       `json:"pid"`
+	ConmonPid int       `json:"conmonPid"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// processRecord is process.json.
+type processRecord struct {
+	Init      Process   `json:"init"`
+	Conmon    Process   `json:"conmon"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// Create writes the bundle and has conmon make the container. When it fails
+// nothing is left but the bundle's folder, which Delete removes.
+func (r *Runtime) Create(ctx context.Context, c Create) (created Created, err error) {
+	defer func() {
+		if err == nil {
+			return
+		}
+		if undo := r.Delete(context.WithoutCancel(ctx), c.Container, true); undo != nil {
+			err = errors.Join(err, fmt.Errorf("undo: %w", undo))
+		}
+	}()
+	if err := writeBundle(c); err != nil {
+		return Created{}, err
+	}
+	conmon, err := r.startConmon(ctx, c)
+	if err != nil {
+		return Created{}, err
+	}
+	pid, err := conmon.wait(ctx)
+	if err != nil {
+		return Created{}, err
+	}
+	record := processRecord{CreatedAt: time.Now().UTC()}
+	if record.Conmon, err = readPidFile(c.path("conmon.pid")); err != nil {
+		return Created{}, fmt.Errorf("find conmon: %w", err)
+	}
+	if record.Init, err = FindProcess(pid); err != nil {
+		return Created{}, fmt.Errorf("the container's process %d ended before it was started: %w", pid, err)
+	}
+	if err := atomicfile.WriteVolatileJSON(c.path("process.json"), record, 0o600); err != nil {
+		return Created{}, err
+	}
+	return Created{Pid: pid, ConmonPid: record.Conmon.Pid, CreatedAt: record.CreatedAt}, nil
+}
+
+// writeBundle makes the bundle folder with config.json. What a failed attempt
+// left there is removed first: an old PID file must not be believed.
+func writeBundle(c Create) error {
+	if err := os.MkdirAll(c.Bundle, 0o700); err != nil {
+		return err
+	}
+	if err := removeFiles(c.Container); err != nil {
+		return err
+	}
+	if err := makeWorkingDir(c.Spec); err != nil {
+		return err
+	}
+	data, err := json.Marshal(c.Spec)
+	if err != nil {
+		return fmt.Errorf("write config.json: %w", err)
+	}
+	if err := atomicfile.WriteVolatile(c.path("config.json"), data, 0o600); err != nil {
+		return err
+	}
+	if path := c.Log.Path; path != "" && isFileLog(c.Log.Driver) {
+		return os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	return nil
+}
+
+// makeWorkingDir makes the working folder where the image has none. Below a
+// mount it is the volume's business.
+func makeWorkingDir(s *specs.Spec) error {
+	cwd := s.Process.Cwd
+	if s.Root.Readonly || cwd == "/" {
+		return nil
+	}
+	for _, m := range s.Mounts {
+		if cwd == m.Destination || strings.HasPrefix(cwd, m.Destination+"/") {
+			return nil
+		}
+	}
+	if err := mkdirInRoot(s.Root.Path, cwd, 0o755); err != nil {
+		return fmt.Errorf("%w: working directory %s: %w", spec.ErrConfig, cwd, err)
+	}
+	return nil
+}
+
+// bundleFiles are all that conmon, the runtime and we leave in a bundle.
+func bundleFiles() []string {
+	return []string{
+		"config.json", "pidfile", "conmon.pid", "process.json", "started.json", "create.lock", "conmon.err",
+		"attach", "ctl", "winsz", "oom", "exit", "oci-log", "shm",
+	}
+}
+
+func removeFiles(c Container) error {
+	var errs []error
+	for _, name := range bundleFiles() {
+		if err := atomicfile.Remove(c.path(name)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lockBundle takes the lock that conmon inherits: whoever finds it held knows
+// that a conmon, or a runtime still creating, works on this bundle.
+func lockBundle(c Container) (*os.File, error) {
+	f, err := os.OpenFile(c.path("create.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("bundle %s is in use by another conmon: %w", c.Bundle, err)
+	}
+	return f, nil
+}
+
+// bundleInUse reports whether a process still holds the bundle's lock.
+func bundleInUse(c Container) (bool, error) {
+	f, err := os.OpenFile(c.path("create.lock"), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
+
+// readPidFile identifies the live process a PID file names.
+func readPidFile(path string) (Process, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Process{}, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil || pid <= 0 {
+		return Process{}, fmt.Errorf("malformed PID file %s", path)
+	}
+	return FindProcess(pid)
+}

@@ -1,0 +1,84 @@
+package oci
+
+import (
+	"fmt"
+
+	"berth/engine/spec"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Input is all BuildSpec merges.
+type Input struct {
+	Pod       *spec.Pod
+	Container *spec.Container
+	Image     ociv1.ImageConfig
+	Rootfs    string // the mounted root file system; users and groups are looked up inside it
+
+	// Mounts are the volumes, resolved, and the generated files
+	// (/etc/hosts, /etc/resolv.conf, /etc/hostname).
+	Mounts     []Mount
+	Namespaces Namespaces
+	// ShmPath is the pod's /dev/shm on the host (EnsureShm); empty: one of the
+	// container's own, or the host's when the pod shares its IPC namespace.
+	ShmPath string
+	// VolumeDir is a folder of the container's own, for the volumes its image
+	// declares when the root file system is read-only.
+	VolumeDir string
+	// CgroupPath is what Runtime.CgroupPath gives.
+	CgroupPath string
+	Facts      spec.Facts
+	Host       Host
+}
+
+// Mount puts a file or folder of the host into a container.
+type Mount struct {
+	Source      string
+	Path        string // absolute, in the container
+	ReadOnly    bool
+	Recursive   bool // read-only for what is mounted below, too
+	Propagation spec.Propagation
+	Options     []string // further bind options: "noexec", "nosuid", "nodev"; "z", "Z" and "U" are the business of whoever resolved the source
+}
+
+// HostNamespace stands in Namespaces for the host's own.
+const HostNamespace = "host"
+
+// Namespaces says for each kind which one a container lives in: empty a new
+// one, HostNamespace the host's, else the path of one to join.
+type Namespaces struct {
+	Net, IPC, UTS, PID string
+}
+
+// InfraNamespaces are those a pod's infra container makes or joins; netns is
+// the path of the pod's network namespace.
+func InfraNamespaces(pod *spec.Pod, netns string) Namespaces {
+	n := Namespaces{Net: netns}
+	if pod.HostNet {
+		n.Net, n.UTS = HostNamespace, HostNamespace
+	}
+	if pod.HostIPC {
+		n.IPC = HostNamespace
+	}
+	if pod.HostPID {
+		n.PID = HostNamespace
+	}
+	return n
+}
+
+// ContainerNamespaces are those a pod's containers join: what the infra
+// process holds, which must have been verified to be it.
+func ContainerNamespaces(pod *spec.Pod, netns string, infra Process) Namespaces {
+	n := InfraNamespaces(pod, netns)
+	of := func(kind string) string { return fmt.Sprintf("/proc/%d/ns/%s", infra.Pid, kind) }
+	if n.IPC == "" {
+		n.IPC = of("ipc")
+	}
+	if n.UTS == "" {
+		n.UTS = of("uts")
+	}
+	if n.PID == "" && pod.SharePID {
+		n.PID = of("pid")
+	}
+	return n
+}

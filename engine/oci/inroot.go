@@ -1,0 +1,69 @@
+package oci
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// openInRoot opens a file of a root file system we do not trust for reading.
+// Symlinks, absolute ones too, are followed as its own processes would see
+// them and never lead out of it; a FIFO does not block.
+func openInRoot(rootfs, path string) (*os.File, error) {
+	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: rootfs, Err: err}
+	}
+	defer unix.Close(root)
+	fd, err := openat2(root, path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// mkdirInRoot makes a folder and its parents inside a root file system.
+func mkdirInRoot(rootfs, path string, perm uint32) error {
+	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: rootfs, Err: err}
+	}
+	defer unix.Close(root)
+	at := "/"
+	for _, part := range strings.Split(strings.Trim(filepath.Clean("/"+path), "/"), "/") {
+		if part == "" {
+			continue
+		}
+		parent, err := openat2(root, at, unix.O_PATH|unix.O_DIRECTORY)
+		if err != nil {
+			return &os.PathError{Op: "open", Path: at, Err: err}
+		}
+		err = unix.Mkdirat(parent, part, perm)
+		_ = unix.Close(parent)
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			return &os.PathError{Op: "mkdir", Path: filepath.Join(at, part), Err: err}
+		}
+		at = filepath.Join(at, part)
+	}
+	fd, err := openat2(root, at, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return fmt.Errorf("%s in the image is not a folder: %w", path, err)
+	}
+	return unix.Close(fd)
+}
+
+func openat2(dir int, path string, flags uint64) (int, error) {
+	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	for {
+		fd, err := unix.Openat2(dir, path, &how)
+		// The kernel asks to try again when a rename disturbed the walk (openat2(2)).
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return fd, err
+	}
+}

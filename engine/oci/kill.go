@@ -1,0 +1,121 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"berth/engine/spec"
+)
+
+// Kill signals a container's first process, or with all every process of it.
+// A container that does not run is ErrNotRunning.
+func (r *Runtime) Kill(_ context.Context, c Container, sig syscall.Signal, all bool) error {
+	record, created, err := readRecord(c)
+	if err != nil {
+		return err
+	}
+	if !created {
+		return ErrNotRunning
+	}
+	if all {
+		return r.killAll(c, sig)
+	}
+	err = record.Init.Signal(sig)
+	if errors.Is(err, os.ErrProcessDone) {
+		return ErrNotRunning
+	}
+	if err == nil && sig == syscall.SIGKILL {
+		// Nothing frozen dies on cgroup v1.
+		return r.thaw(c)
+	}
+	return err
+}
+
+// killAll signals every process in the container's cgroup.
+func (r *Runtime) killAll(c Container, sig syscall.Signal) error {
+	dir, ok := r.processFolder(c)
+	if !ok {
+		return ErrNotRunning
+	}
+	if sig != syscall.SIGKILL {
+		return signalCgroup(dir, sig)
+	}
+	return errors.Join(killCgroup(dir), r.thaw(c))
+}
+
+// processFolder is the one cgroup folder that lists all of a container's processes.
+func (r *Runtime) processFolder(c Container) (string, bool) {
+	cgroups := r.host.Cgroups
+	folder := cgroupFolder(c.CgroupPath)
+	if cgroups.Unified {
+		dir := cgroupRoot + folder
+		return dir, exists(dir)
+	}
+	for _, name := range []string{"pids", "freezer", "memory", "cpu", "devices", "systemd", "unified"} {
+		if mount, ok := cgroups.Mounts[name]; ok && exists(mount+folder) {
+			return mount + folder, true
+		}
+	}
+	return "", false
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+var errNotPausable = errors.New("no cgroup that can freeze it")
+
+// Pause freezes a container's processes.
+func (r *Runtime) Pause(_ context.Context, c Container) error { return r.freeze(c, true) }
+
+// Unpause lets them go on.
+func (r *Runtime) Unpause(_ context.Context, c Container) error { return r.freeze(c, false) }
+
+func (r *Runtime) thaw(c Container) error {
+	if r.host.Cgroups.Unified || !r.frozen(c) {
+		return nil
+	}
+	return r.freeze(c, false)
+}
+
+func (r *Runtime) freeze(c Container, on bool) error {
+	path, values, ok := r.freezer(c)
+	if !ok {
+		return fmt.Errorf("%w: %w", spec.ErrConfig, errNotPausable)
+	}
+	value := values[0]
+	if on {
+		value = values[1]
+	}
+	err := os.WriteFile(path, []byte(value), 0)
+	if gone(err) {
+		return ErrNotRunning
+	}
+	return err
+}
+
+// freezer is the file that freezes a container and what it holds: thawed, frozen.
+func (r *Runtime) freezer(c Container) (path string, values [2]string, ok bool) {
+	folder := cgroupFolder(c.CgroupPath)
+	if r.host.Cgroups.Unified {
+		return cgroupRoot + folder + "/cgroup.freeze", [2]string{"0", "1"}, true
+	}
+	mount, ok := r.host.Cgroups.Mounts["freezer"]
+	return mount + folder + "/freezer.state", [2]string{"THAWED", "FROZEN"}, ok
+}
+
+func (r *Runtime) frozen(c Container) bool {
+	path, values, ok := r.freezer(c)
+	if !ok {
+		return false
+	}
+	words, err := readWords(path)
+	if err != nil || len(words) != 1 {
+		return false
+	}
+	return words[0] != values[0]
+}

@@ -1,0 +1,148 @@
+package oci
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Process is a process of this host that cannot be mistaken for another one:
+// a PID is used again, a PID with its start time is not.
+type Process struct {
+	Pid       int    `json:"pid"`
+	StartTime uint64 `json:"startTime"` // clock ticks since boot, field 22 of /proc/<pid>/stat
+}
+
+// FindProcess identifies the live process with that PID; os.ErrProcessDone if
+// there is none.
+func FindProcess(pid int) (Process, error) {
+	start, state, err := procStat(pid)
+	if err != nil {
+		return Process{}, err
+	}
+	if dead(state) {
+		return Process{}, os.ErrProcessDone
+	}
+	return Process{Pid: pid, StartTime: start}, nil
+}
+
+// Alive reports whether this very process still runs. A zombie does not.
+func (p Process) Alive() bool {
+	start, state, err := procStat(p.Pid)
+	return err == nil && start == p.StartTime && !dead(state)
+}
+
+// Open pins the process with a pidfd; os.ErrProcessDone if it has ended.
+func (p Process) Open() (*os.File, error) {
+	if p.Pid <= 0 {
+		return nil, os.ErrProcessDone
+	}
+	fd, err := unix.PidfdOpen(p.Pid, unix.PIDFD_NONBLOCK)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
+		return nil, os.ErrProcessDone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open process %d: %w", p.Pid, err)
+	}
+	// The descriptor pins whoever has the PID now; only then does the
+	// comparison say who that is.
+	if !p.Alive() {
+		_ = unix.Close(fd)
+		return nil, os.ErrProcessDone
+	}
+	return os.NewFile(uintptr(fd), "pidfd"), nil
+}
+
+// Signal sends sig to this very process; os.ErrProcessDone if it has ended.
+func (p Process) Signal(sig syscall.Signal) error {
+	f, err := p.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = unix.PidfdSendSignal(int(f.Fd()), sig, nil, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	return nil
+}
+
+// Wait blocks until the process has ended or ctx has.
+func (p Process) Wait(ctx context.Context) error {
+	f, err := p.Open()
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	// A pidfd becomes readable when its process ends (pidfd_open(2)).
+	var ended bool
+	err = conn.Read(func(fd uintptr) bool {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, _ := unix.Poll(fds, 0)
+		ended = n > 0
+		return ended
+	})
+	if ended {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// procStat reads a process's start time and state letter.
+func procStat(pid int) (start uint64, state byte, err error) {
+	if pid <= 0 {
+		return 0, 0, os.ErrProcessDone
+	}
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return 0, 0, os.ErrProcessDone
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return parseStat(data)
+}
+
+// parseStat reads fields 3 and 22 of /proc/<pid>/stat. Field 2, the program's
+// name, may hold anything, so fields are counted from its last parenthesis.
+func parseStat(data []byte) (start uint64, state byte, err error) {
+	end := bytes.LastIndexByte(data, ')')
+	if end < 0 {
+		return 0, 0, errors.New("malformed /proc/<pid>/stat")
+	}
+	fields := strings.Fields(string(data[end+1:]))
+	if len(fields) < 20 || len(fields[0]) != 1 {
+		return 0, 0, errors.New("malformed /proc/<pid>/stat")
+	}
+	start, err = strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("malformed /proc/<pid>/stat: %w", err)
+	}
+	return start, fields[0][0], nil
+}
+
+// dead are the states of a process that has ended: zombie, dead.
+func dead(state byte) bool { return state == 'Z' || state == 'X' || state == 'x' }

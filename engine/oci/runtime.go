@@ -1,0 +1,196 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/engine/spec"
+	"berth/internal/hostexec"
+)
+
+// helperTimeout is how long one call of a runtime or of conmon may take.
+const helperTimeout = 30 * time.Second
+
+// Options say which helpers are used and where they keep their state.
+type Options struct {
+	Runtime       string   // name or path; empty: crun, else runc
+	Conmon        string   // name or path; empty: conmon
+	HelperDirs    []string // looked in before PATH
+	StateRoot     string   // the runtime's --root
+	ExitDir       string   // where conmon leaves exit files
+	CgroupManager string   // ManagerCgroupfs, ManagerSystemd; empty: systemd where it runs
+	Timeout       time.Duration
+	// SeccompProfile replaces the built-in default profile.
+	SeccompProfile string
+	Log            *slog.Logger
+}
+
+// Runtime drives conmon and an OCI runtime.
+type Runtime struct {
+	runtime, conmon    string
+	helperDirs         []string
+	stateRoot, exitDir string
+	manager            string
+	timeout            time.Duration
+	host               Host
+	log                *slog.Logger
+}
+
+// Container addresses one container in the calls below.
+type Container struct {
+	ID     spec.ContainerID
+	Bundle string // its folder, all of which is ours
+	// CgroupPath is what Runtime.CgroupPath gave when it was made.
+	CgroupPath string
+	// Locks are inherited by the short-lived helpers that act on the
+	// container, so that whoever takes the lock after we were killed knows
+	// they have ended. conmon, which stays, does not get them.
+	Locks []*os.File
+}
+
+func (c Container) path(name string) string { return filepath.Join(c.Bundle, name) }
+
+// New finds the helpers and observes the host. It starts nothing and makes
+// only the two folders.
+func New(o Options) (*Runtime, error) {
+	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, log: o.Log}
+	if r.log == nil {
+		r.log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if r.timeout == 0 {
+		r.timeout = helperTimeout
+	}
+	if r.stateRoot == "" || r.exitDir == "" {
+		return nil, errors.New("oci: StateRoot and ExitDir must be given")
+	}
+	var err error
+	if r.runtime, err = findRuntime(o.Runtime, o.HelperDirs); err != nil {
+		return nil, err
+	}
+	if r.conmon, err = findHelper(o.Conmon, "conmon", o.HelperDirs); err != nil {
+		return nil, err
+	}
+	if r.host, err = ReadHost(); err != nil {
+		return nil, err
+	}
+	r.host.SeccompProfile = o.SeccompProfile
+	if r.manager, err = chooseManager(o.CgroupManager, r.host.Cgroups); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{r.stateRoot, r.exitDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Host is what was observed of this host; the base of an Input.
+func (r *Runtime) Host() Host { return r.host }
+
+// CgroupManager is the one in use.
+func (r *Runtime) CgroupManager() string { return r.manager }
+
+// Path is the runtime's path, ConmonPath conmon's.
+func (r *Runtime) Path() string { return r.runtime }
+
+// ConmonPath is conmon's path.
+func (r *Runtime) ConmonPath() string { return r.conmon }
+
+// Versions asks the runtime and conmon what they are: their first lines.
+func (r *Runtime) Versions(ctx context.Context) (runtime, conmon string, err error) {
+	var wg sync.WaitGroup
+	var errs [2]error
+	ask := func(path string, line *string, err *error) {
+		out, e := hostexec.Run(ctx, hostexec.Cmd{Path: path, Args: []string{"--version"}, Env: helperEnv(), Timeout: r.timeout})
+		*line, _, _ = strings.Cut(string(out), "\n")
+		*err = e
+	}
+	wg.Go(func() { ask(r.runtime, &runtime, &errs[0]) })
+	wg.Go(func() { ask(r.conmon, &conmon, &errs[1]) })
+	wg.Wait()
+	return runtime, conmon, errors.Join(errs[:]...)
+}
+
+// call runs the runtime once, to its end.
+func (r *Runtime) call(ctx context.Context, c Container, args ...string) ([]byte, error) {
+	return hostexec.Run(ctx, hostexec.Cmd{
+		Path: r.runtime, Args: append([]string{"--root=" + r.stateRoot}, args...),
+		Env: helperEnv(), ExtraFiles: c.Locks, Timeout: r.timeout,
+	})
+}
+
+func findRuntime(name string, dirs []string) (string, error) {
+	if name != "" {
+		return findHelper(name, "", dirs)
+	}
+	path, err := hostexec.Find("crun", dirs)
+	if err == nil {
+		return path, nil
+	}
+	if path, err := hostexec.Find("runc", dirs); err == nil {
+		return path, nil
+	}
+	return "", fmt.Errorf("no OCI runtime: neither crun nor runc: %w", err)
+}
+
+func findHelper(name, fallback string, dirs []string) (string, error) {
+	if name == "" {
+		name = fallback
+	}
+	if !strings.Contains(name, "/") {
+		return hostexec.Find(name, dirs)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return "", err
+	}
+	if info.IsDir() || info.Mode()&0o111 == 0 {
+		return "", fmt.Errorf("%s cannot be executed", name)
+	}
+	return filepath.Abs(name)
+}
+
+func chooseManager(asked string, cgroups Controllers) (string, error) {
+	_, legacy := cgroups.Mounts["systemd"]
+	usable := systemdRuns() && (cgroups.Unified || legacy)
+	switch asked {
+	case "":
+		if usable {
+			return ManagerSystemd, nil
+		}
+		return ManagerCgroupfs, nil
+	case ManagerCgroupfs:
+		return asked, nil
+	case ManagerSystemd:
+		if !usable {
+			return "", errors.New("the systemd cgroup manager needs systemd as the host's process 1; use cgroupfs")
+		}
+		return asked, nil
+	}
+	return "", fmt.Errorf("unknown cgroup manager %q: it is %q or %q", asked, ManagerCgroupfs, ManagerSystemd)
+}
+
+// helperEnv is the environment of helpers: nothing of ours that would change
+// what they do, such as NOTIFY_SOCKET or LISTEN_FDS.
+func helperEnv(more ...string) []string {
+	path := os.Getenv("PATH")
+	if path == "" {
+		path = defaultPath
+	}
+	list := []string{"PATH=" + path}
+	for _, name := range []string{"DBUS_SYSTEM_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME"} {
+		if value := os.Getenv(name); value != "" {
+			list = append(list, name+"="+value)
+		}
+	}
+	return append(list, more...)
+}

@@ -1,0 +1,120 @@
+package oci
+
+import (
+	"fmt"
+
+	"berth/engine/spec"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// specVersion is the runtime-spec version the oldest supported crun and runc
+// accept; nothing newer is used.
+const specVersion = "1.0.2"
+
+// BuildSpec merges what a pod and its container say with the image's own
+// configuration. It changes nothing; of the root file system it reads
+// /etc/passwd and /etc/group. What cannot be honoured on this host wraps
+// spec.ErrConfig.
+func BuildSpec(in Input) (*specs.Spec, error) {
+	c := in.Container
+	id, err := lookupUser(c.User, in.Image.User, in.Rootfs)
+	if err != nil {
+		return nil, err
+	}
+	s := &specs.Spec{
+		Version:     specVersion,
+		Root:        &specs.Root{Path: in.Rootfs, Readonly: c.Security.ReadOnlyRoot},
+		Annotations: annotations(in.Pod, c.Name),
+		Linux: &specs.Linux{
+			CgroupsPath: in.CgroupPath,
+			Namespaces:  namespaces(in.Namespaces, in.Host.Cgroups.Unified),
+		},
+	}
+	if s.Process, err = process(in, id); err != nil {
+		return nil, err
+	}
+	if in.Namespaces.UTS == "" {
+		s.Hostname = in.Pod.Hostname
+	}
+	if s.Mounts, err = mounts(in); err != nil {
+		return nil, err
+	}
+	if s.Linux.Sysctl, err = sysctls(in.Pod.Sysctls, in.Namespaces); err != nil {
+		return nil, err
+	}
+	if s.Linux.Resources, err = resources(c, in.Pod.AllowUnenforcedLimits, in.Host); err != nil {
+		return nil, err
+	}
+	if c.Security.Privileged {
+		if err := privilege(s, in.Host); err != nil {
+			return nil, err
+		}
+	} else if c.Security.ProcMount != procUnmasked {
+		s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = maskedPaths(), readonlyPaths()
+	}
+	if s.Linux.Seccomp, err = seccompFilter(c.Security, in.Host, s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+const procUnmasked = "Unmasked"
+
+// annotations let people and tools see whose a container is.
+func annotations(pod *spec.Pod, container string) map[string]string {
+	return map[string]string{
+		"io.kubernetes.pod.name":      pod.Name,
+		"io.kubernetes.pod.namespace": pod.Namespace,
+		"io.kubernetes.pod.uid":       pod.ID.UID(),
+		"io.kubernetes.container":     container,
+	}
+}
+
+func namespaces(n Namespaces, cgroup bool) []specs.LinuxNamespace {
+	list := []specs.LinuxNamespace{{Type: specs.MountNamespace}}
+	if cgroup {
+		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	}
+	for _, ns := range []struct {
+		kind specs.LinuxNamespaceType
+		path string
+	}{
+		{specs.NetworkNamespace, n.Net}, {specs.IPCNamespace, n.IPC},
+		{specs.UTSNamespace, n.UTS}, {specs.PIDNamespace, n.PID},
+	} {
+		if ns.path != HostNamespace {
+			list = append(list, specs.LinuxNamespace{Type: ns.kind, Path: ns.path})
+		}
+	}
+	return list
+}
+
+// privilege opens a container to the host: all devices, nothing masked.
+// Capabilities and mounts have been chosen where they are made.
+func privilege(s *specs.Spec, host Host) error {
+	devices := host.Devices
+	if devices == nil {
+		var err error
+		if devices, err = HostDevices("/dev"); err != nil {
+			return fmt.Errorf("list the host's devices: %w", err)
+		}
+	}
+	for _, d := range devices {
+		s.Linux.Devices = append(s.Linux.Devices, d.spec())
+	}
+	s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
+	return nil
+}
+
+func maskedPaths() []string {
+	return []string{
+		"/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+		"/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/dev/block", "/sys/devices/virtual/powercap",
+		"/sys/firmware", "/sys/fs/selinux",
+	}
+}
+
+func readonlyPaths() []string {
+	return []string{"/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+}

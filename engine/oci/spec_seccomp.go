@@ -1,0 +1,48 @@
+package oci
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"berth/engine/spec"
+
+	"github.com/moby/profiles/seccomp"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+const (
+	seccompUnconfined = "unconfined"
+	// maxSeccompProfile bounds what is read from a path a manifest names.
+	maxSeccompProfile = 1 << 20
+)
+
+// seccompFilter is the system call filter for the capabilities already in s.
+func seccompFilter(sec spec.Security, host Host, s *specs.Spec) (*specs.LinuxSeccomp, error) {
+	path := sec.Seccomp
+	switch {
+	case path == seccompUnconfined, path == "" && sec.Privileged:
+		return nil, nil
+	case path == "" && host.SeccompProfile == "":
+		return seccomp.GetDefaultProfile(s)
+	case path == "":
+		path = host.SeccompProfile
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: seccomp profile: %w", spec.ErrConfig, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSeccompProfile+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: seccomp profile: %w", spec.ErrConfig, err)
+	}
+	if len(data) > maxSeccompProfile {
+		return nil, fmt.Errorf("%w: seccomp profile %s is larger than %d bytes", spec.ErrConfig, path, maxSeccompProfile)
+	}
+	profile, err := seccomp.LoadProfile(string(data), s)
+	if err != nil {
+		return nil, fmt.Errorf("%w: seccomp profile %s: %w", spec.ErrConfig, path, err)
+	}
+	return profile, nil
+}

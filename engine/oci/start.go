@@ -1,0 +1,45 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"berth/internal/atomicfile"
+	"berth/internal/hostexec"
+)
+
+// startRecord is started.json.
+type startRecord struct {
+	StartedAt time.Time `json:"startedAt"`
+}
+
+// Start starts a created container; one that runs already is success.
+func (r *Runtime) Start(ctx context.Context, c Container) error {
+	before, err := r.State(c)
+	if err != nil {
+		return err
+	}
+	if before.Running() {
+		return nil
+	}
+	now := time.Now().UTC()
+	if _, err := r.call(ctx, c, "start", string(c.ID)); err != nil {
+		return r.helperError("start", err)
+	}
+	if err := atomicfile.WriteVolatileJSON(c.path("started.json"), startRecord{now}, 0o600); err != nil {
+		return fmt.Errorf("container was started: %w", err)
+	}
+	return nil
+}
+
+// helperError makes a clear error of a failed call of the runtime.
+func (r *Runtime) helperError(action string, err error) error {
+	var exit *hostexec.ExitError
+	if errors.As(err, &exit) && exit.Stderr != "" {
+		return runtimeError(filepath.Base(r.runtime), action, exit.Stderr)
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+)
+
+// State is a container as it is observed from files and /proc, without asking
+// a helper.
+type State struct {
+	State      spec.ContainerState
+	Pid        int
+	ConmonPid  int
+	CreatedAt  time.Time
+	StartedAt  time.Time
+	FinishedAt time.Time
+	ExitCode   int
+	OOMKilled  bool
+	// ConmonLost: the container runs, but nobody will know how it ends. It is
+	// to be killed (see design, trap 7).
+	ConmonLost bool
+}
+
+// Running reports whether the container's process was started and lives.
+func (s State) Running() bool { return s.State == spec.StateRunning || s.State == spec.StatePaused }
+
+// State observes a container.
+//
+//	exit file                                → exited
+//	init lives, runtime waits on exec.fifo   → created
+//	init lives                               → running or paused
+//	init is gone, conmon lives               → running: the exit file is being written
+//	neither                                  → unknown, or none if it was never created
+func (r *Runtime) State(c Container) (State, error) {
+	s, err := r.observe(c)
+	if err != nil || s.State != spec.StateUnknown {
+		return s, err
+	}
+	// Both may have ended since the exit file was looked for.
+	code, finished, ok, err := ReadExit(r.exitDir, c.ID)
+	if ok {
+		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
+	}
+	return s, err
+}
+
+func (r *Runtime) observe(c Container) (State, error) {
+	var s State
+	code, finished, ok, err := ReadExit(r.exitDir, c.ID)
+	if err != nil {
+		return State{}, err
+	}
+	record, created, err := readRecord(c)
+	if err != nil {
+		return State{}, err
+	}
+	s.CreatedAt = record.CreatedAt
+	s.StartedAt, err = r.startedAt(c)
+	if err != nil {
+		return State{}, err
+	}
+	if ok {
+		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
+		s.OOMKilled = r.WasOOMKilled(c)
+		return s, nil
+	}
+	init, conmon := record.Init.Alive(), record.Conmon.Alive()
+	if init {
+		s.Pid = record.Init.Pid
+	}
+	if conmon {
+		s.ConmonPid = record.Conmon.Pid
+	}
+	switch {
+	case !created:
+		s.State = spec.StateNone
+	case init && r.waitsForStart(c.ID):
+		s.State = spec.StateCreated
+	case init && r.frozen(c):
+		s.State = spec.StatePaused
+	case init || conmon:
+		s.State = spec.StateRunning
+	default:
+		s.State, s.ExitCode = spec.StateUnknown, spec.ExitUnknown
+		s.OOMKilled = r.WasOOMKilled(c)
+	}
+	s.ConmonLost = init && !conmon
+	return s, nil
+}
+
+// readRecord reads process.json. Where we were killed before it was written,
+// the PID files tell, if the processes they name are what they should be.
+func readRecord(c Container) (record processRecord, created bool, err error) {
+	err = atomicfile.ReadJSON(c.path("process.json"), &record)
+	if err == nil {
+		return record, true, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return record, false, err
+	}
+	if record.Conmon, err = conmonOf(c); err != nil && !processGone(err) {
+		return record, false, err
+	}
+	info, err := os.Stat(c.path("pidfile"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return record, false, nil
+	}
+	if err != nil {
+		return record, false, err
+	}
+	record.CreatedAt = info.ModTime()
+	if record.Init, err = initOf(c); err != nil && !processGone(err) {
+		return record, false, err
+	}
+	return record, true, nil
+}
+
+// conmonOf identifies a container's conmon by its PID file and its command line.
+func conmonOf(c Container) (Process, error) {
+	return identify(c.path("conmon.pid"), func(pid string) bool {
+		data, err := os.ReadFile(filepath.Join("/proc", pid, "cmdline"))
+		return err == nil && isConmonOf(string(data), c)
+	})
+}
+
+// isConmonOf reports whether a command line (NUL-separated) is of a conmon, or
+// of a runtime creating, for that container.
+func isConmonOf(cmdline string, c Container) bool {
+	args := strings.Split(cmdline, "\x00")
+	return slices.Contains(args, string(c.ID)) && slices.Contains(args, c.Bundle)
+}
+
+// initOf identifies a container's process by its PID file and its cgroup.
+func initOf(c Container) (Process, error) {
+	return identify(c.path("pidfile"), func(pid string) bool {
+		data, err := os.ReadFile(filepath.Join("/proc", pid, "cgroup"))
+		return err == nil && strings.Contains(string(data), string(c.ID))
+	})
+}
+
+// identify reads a PID file and believes it only if the process is the right
+// one; the comparison of start times makes sure it was the same all along.
+func identify(pidFile string, is func(pid string) bool) (Process, error) {
+	p, err := readPidFile(pidFile)
+	if err != nil {
+		return Process{}, err
+	}
+	if !is(itoa(p.Pid)) || !p.Alive() {
+		return Process{}, os.ErrProcessDone
+	}
+	return p, nil
+}
+
+func processGone(err error) bool {
+	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, fs.ErrNotExist)
+}
+
+// waitsForStart reports whether a container was created and not started: crun
+// and runc both keep a FIFO until then.
+func (r *Runtime) waitsForStart(id spec.ContainerID) bool {
+	_, err := os.Lstat(filepath.Join(r.stateRoot, string(id), "exec.fifo"))
+	return err == nil
+}
+
+func (r *Runtime) startedAt(c Container) (time.Time, error) {
+	var record startRecord
+	err := atomicfile.ReadJSON(c.path("started.json"), &record)
+	if err == nil {
+		return record.StartedAt, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, err
+	}
+	// Killed after the start, before we wrote it down: the removal of the FIFO
+	// is what last changed the runtime's folder.
+	info, err := os.Stat(filepath.Join(r.stateRoot, string(c.ID)))
+	if err != nil || r.waitsForStart(c.ID) {
+		return time.Time{}, nil
+	}
+	return info.ModTime(), nil
+}
+
+// Wait blocks until a container no longer runs, or ctx ends, and returns its
+// state. A container that was created and never started is waited for, too.
+func (r *Runtime) Wait(ctx context.Context, c Container) (State, error) {
+	for {
+		s, err := r.State(c)
+		if err != nil || !s.Running() && s.State != spec.StateCreated {
+			return s, err
+		}
+		record, _, err := readRecord(c)
+		if err != nil {
+			return s, err
+		}
+		// conmon's end means the exit file is there; without conmon the
+		// process's own end is all that can be seen.
+		last := record.Conmon
+		if !last.Alive() {
+			last = record.Init
+		}
+		if err := last.Wait(ctx); err != nil {
+			return s, err
+		}
+	}
+}
