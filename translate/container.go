@@ -56,16 +56,20 @@ func (b *builder) refuseBinary(field, text string) {
 }
 
 // pullPolicy is what the container says, else Always for the tag latest and
-// images without tag and digest. Images of localhost/ are built on this host:
-// like podman we do not ask a registry for them.
+// images without tag and digest. Images of localhost/ are built on this host and
+// no registry has them: as with podman they are taken from the store.
 func pullPolicy(c *corev1.Container) spec.PullPolicy {
-	if c.ImagePullPolicy != "" {
-		return spec.PullPolicy(c.ImagePullPolicy)
+	policy := spec.PullPolicy(c.ImagePullPolicy)
+	if policy == "" {
+		policy = spec.PullMissing
+		name, _, digested := strings.Cut(c.Image, "@")
+		_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
+		if !digested && cmp.Or(tag, "latest") == "latest" {
+			policy = spec.PullAlways
+		}
 	}
-	name, _, digested := strings.Cut(c.Image, "@")
-	_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
-	if digested || cmp.Or(tag, "latest") != "latest" || strings.HasPrefix(name, "localhost/") {
+	if policy == spec.PullAlways && strings.HasPrefix(c.Image, "localhost/") {
 		return spec.PullMissing
 	}
-	return spec.PullAlways
+	return policy
 }

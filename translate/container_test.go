@@ -22,9 +22,15 @@ func TestPullPolicy(t *testing.T) {
 		"localhost:5000/mine":                spec.PullAlways,
 		"docker.io/library/localhost:latest": spec.PullAlways,
 	} {
+		if got := pullPolicy(&corev1.Container{Image: "localhost/mine", ImagePullPolicy: corev1.PullAlways}); got != spec.PullMissing {
+			t.Errorf("no registry has images of localhost/, got %s", got)
+		}
 		if got := pullPolicy(&corev1.Container{Image: image}); got != want {
 			t.Errorf("pullPolicy(%q) = %s, want %s", image, got, want)
 		}
+	}
+	if got := pullPolicy(&corev1.Container{Image: "localhost/mine", ImagePullPolicy: corev1.PullAlways}); got != spec.PullMissing {
+		t.Errorf("no registry has images of localhost/, got %s", got)
 	}
 	if got := pullPolicy(&corev1.Container{Image: "nginx", ImagePullPolicy: corev1.PullNever}); got != spec.PullNever {
 		t.Errorf("what is written must win, got %s", got)

@@ -22,7 +22,12 @@ type portClaim struct {
 // ports publishes, in rising order of what wins, a containerPort with
 // --publish-all, a hostPort, and --publish.
 func (b *builder) ports() {
-	if b.options.NetworkMode != NetworkBridge && len(b.options.Publish) > 0 {
+	switch {
+	case len(b.options.Publish) == 0:
+	case b.from.HostNetwork:
+		b.errorf("spec.hostNetwork", "--publish cannot be honoured for a pod on the host's network: its ports are the host's already")
+		return
+	case b.options.NetworkMode != NetworkBridge:
 		b.errorf("spec", "--publish cannot be honoured with --network %s: drop one of them", b.options.NetworkMode)
 		return
 	}

@@ -88,8 +88,8 @@ func (b *builder) mount(c *corev1.Container, m *corev1.VolumeMount, field string
 		ReadOnly: m.ReadOnly || volume.Files != nil, // what a ConfigMap holds is changed there
 		Options:  b.bindOptions(c.Name, volume),
 	}
-	if m.RecursiveReadOnly != nil && *m.RecursiveReadOnly == corev1.RecursiveReadOnlyEnabled {
-		out.RecursiveRO = true
+	if m.RecursiveReadOnly != nil { // IfPossible: every kernel and runtime we support can
+		out.RecursiveRO = *m.RecursiveReadOnly != corev1.RecursiveReadOnlyDisabled
 	}
 	if m.MountPropagation != nil {
 		switch *m.MountPropagation {
