@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs what berth needs to run, to build and to test, or says what to install.
+# Quick and silent when nothing is missing. usage: deps.sh [run|all]
+set -eu
+what=${1:-all}
+
+# Package by distribution, program (or file) that shows it is there.
+run_programs='crun conmon netavark aardvark-dns catatonit nft iptables newuidmap'
+test_programs='runc busybox docker-registry dpkg-deb curl jq ip pkill findmnt gcc git'
+
+find_program() { # on PATH, or where distributions keep podman's helpers
+	command -v "$1" >/dev/null 2>&1 && return
+	for dir in /usr/sbin /sbin /usr/lib/podman /usr/libexec/podman /usr/local/libexec/podman /usr/libexec/catatonit; do
+		[ -x "$dir/$1" ] && return
+	done
+	return 1
+}
+
+missing() {
+	for p in $run_programs; do find_program "$p" || echo "$p"; done
+	[ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || [ -e /etc/ssl/cert.pem ] || echo ca-certificates
+	[ -e /etc/containers/policy.json ] || [ -e /usr/share/containers/policy.json ] || echo policy.json
+	[ "$what" = all ] || return 0
+	for p in $test_programs; do find_program "$p" || echo "$p"; done
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+	packages='crun conmon netavark aardvark-dns catatonit nftables iptables uidmap ca-certificates golang-github-containers-common'
+	[ "$what" = run ] || packages="$packages runc busybox-static docker-registry curl jq iproute2 procps util-linux gcc libc6-dev git make systemd"
+	# Only what is not there: no package is upgraded behind anybody's back.
+	want=
+	for p in $packages; do
+		dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null | grep -q 'ok installed' || want="$want $p"
+	done
+	[ -n "$want" ] || return 0
+	echo "installing:$want"
+	# A policy that says no keeps packages from starting their services here.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+		trap 'as_root rm -f "$policy"' EXIT
+	fi
+	# shellcheck disable=SC2086
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $want >/dev/null 2>&1 || {
+		as_root apt-get update -qq || true # one dead source among several need not stop us
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $want >/dev/null
+	}
+}
+
+advise() {
+	cat <<EOT
+berth needs these programs, and this machine has no apt: $1
+  dnf:    sudo dnf install crun conmon netavark aardvark-dns catatonit nftables iptables-nft shadow-utils containers-common
+  apk:    sudo apk add crun conmon netavark aardvark-dns catatonit nftables iptables shadow-uidmap containers-common
+  pacman: sudo pacman -S crun conmon netavark aardvark-dns catatonit nftables iptables-nft shadow containers-common
+  zypper: sudo zypper install crun conmon netavark aardvark-dns catatonit nftables iptables shadow libcontainers-common
+for its tests also: runc, a static busybox, docker-registry (distribution), curl, jq, iproute2, procps, gcc, git
+EOT
+}
+
+# The packages that two images of the e2e tests are made of, with all they need,
+# whatever this machine has itself.
+fetch_debs() { # name package…
+	name=$1; shift
+	dir=${BERTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/debs/$name
+	[ ! -e "$dir/complete" ] || return 0
+	echo "downloading the packages of test image $name"
+	mkdir -p "$dir/partial"
+	: >"$dir/status"
+	options="-o Dir::State::status=$dir/status -o Dir::Cache::archives=$dir -o APT::Install-Recommends=false
+		-o APT::Sandbox::User=root -o Debug::NoLocking=1 -o APT::Get::List-Cleanup=false"
+	# shellcheck disable=SC2086
+	apt-get $options -qq -y --download-only install "$@" >/dev/null 2>&1 || {
+		as_root apt-get update -qq || true
+		apt-get $options -qq -y --download-only install "$@" >/dev/null
+	}
+	: >"$dir/complete"
+}
+
+absent=$(missing | tr '\n' ' ')
+if [ -n "$absent" ]; then
+	if command -v apt-get >/dev/null 2>&1; then
+		apt_install
+		absent=$(missing | tr '\n' ' ')
+		[ -z "$absent" ] || { echo "still missing after the install: $absent" >&2; exit 1; }
+	else
+		advise "$absent"
+		exit 1
+	fi
+fi
+if [ "$what" = all ] && command -v apt-get >/dev/null 2>&1; then
+	fetch_debs nginx nginx-light
+	fetch_debs redis redis-server
+fi
