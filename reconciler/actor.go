@@ -1,0 +1,248 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/engine/spec"
+)
+
+// stopsAtOnce bounds how many pods are taken down at a time. It is wide: most
+// of the time goes by in waiting for processes to end.
+const stopsAtOnce = 128
+
+// observedTooOften bounds how often one pod is looked at again without pause.
+const observedTooOften = 8
+
+// actor changes pods: what Loop and Apply have in common. It decides nothing
+// but by NextOf.
+type actor struct {
+	engine Engine
+	log    *slog.Logger
+	events *eventLog
+	setup  limiter // sandboxes and containers being made
+	stop   limiter // pods being taken down
+}
+
+func newActor(engine Engine, log *slog.Logger, events *eventLog) *actor {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &actor{
+		engine: engine, log: log, events: events,
+		setup: make(limiter, 2*runtime.GOMAXPROCS(0)), stop: make(limiter, stopsAtOnce),
+	}
+}
+
+// limiter lets so many through at a time as its capacity.
+type limiter chan struct{}
+
+// do runs f when there is room, or fails when ctx ends first.
+func (l limiter) do(ctx context.Context, f func() error) error {
+	select {
+	case l <- struct{}{}:
+		defer func() { <-l }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// locked runs f under the lock of key.
+func (a *actor) locked(ctx context.Context, key spec.PodKey, f func() error) error {
+	unlock, err := a.engine.Lock(ctx, key)
+	if err != nil {
+		return fmt.Errorf("lock pod %s: %w", key, err)
+	}
+	defer unlock()
+	return f()
+}
+
+// resolve has the images of a pod fetched, all at the same time, and returns
+// the pod with what they are.
+func (a *actor) resolve(ctx context.Context, pod *spec.Pod, pull spec.PullOptions) (*spec.Pod, error) {
+	out := *pod
+	out.InitContainers = append([]spec.Container(nil), pod.InitContainers...)
+	out.Containers = append([]spec.Container(nil), pod.Containers...)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, list := range [][]spec.Container{out.InitContainers, out.Containers} {
+		for i := range list {
+			group.Go(func() error {
+				c := &list[i]
+				image, err := a.engine.EnsureImage(ctx, spec.ImageRequest{Ref: c.Image, Policy: c.PullPolicy, Pull: pull})
+				if err != nil {
+					return fmt.Errorf("container %q: %w", c.Name, err)
+				}
+				c.ImageID, c.ImageDigest = image.ID, image.Digest
+				return nil
+			})
+		}
+	}
+	return &out, group.Wait()
+}
+
+// prepare is all that comes before anything is taken down: images, and what
+// the engine says of the pod.
+func (a *actor) prepare(ctx context.Context, pod *spec.Pod, pull spec.PullOptions) (*spec.Pod, error) {
+	resolved, err := a.resolve(ctx, pod, pull)
+	if err != nil {
+		return nil, err
+	}
+	return resolved, a.engine.CheckPod(ctx, resolved)
+}
+
+// create makes a prepared pod and starts what starts first. Its lock is held.
+func (a *actor) create(ctx context.Context, pod *spec.Pod) (spec.PodID, error) {
+	made := *pod
+	made.ID, made.CreatedAt = spec.NewPodID(), time.Now()
+	next := NextOf(fresh(&made), made.CreatedAt, Hurry{})
+	return made.ID, a.do(ctx, &made, next)
+}
+
+// fresh is the status of a pod that was not made yet.
+func fresh(pod *spec.Pod) *spec.PodStatus {
+	st := &spec.PodStatus{Pod: *pod, Sandbox: spec.SandboxNone}
+	for _, c := range pod.All() {
+		st.Containers = append(st.Containers, spec.ContainerStatus{
+			Name: c.Name, Init: pod.IsInit(c.Name), State: spec.StateNone,
+		})
+	}
+	return st
+}
+
+// do carries out one Next. The pod's lock is held.
+func (a *actor) do(ctx context.Context, pod *spec.Pod, next Next) error {
+	if next.History != nil {
+		if err := a.engine.SaveHistory(ctx, pod.ID, next.History); err != nil {
+			return fmt.Errorf("save the history of pod %s: %w", pod.Key(), err)
+		}
+	}
+	if next.Down != "" {
+		a.log.WarnContext(ctx, "pod is taken down", "pod", pod.Key().String(), "reason", next.Down)
+		a.events.add(pod.Key(), EventWarning, "SandboxChanged", next.Down)
+		return a.stop.do(ctx, func() error { return a.engine.StopPod(ctx, pod.ID, 0) })
+	}
+	if !next.Ensure && len(next.Start) == 0 {
+		return nil
+	}
+	return a.setup.do(ctx, func() error {
+		if next.Ensure {
+			if err := a.engine.EnsurePod(ctx, pod, next.Start); err != nil {
+				return err
+			}
+		}
+		for _, name := range next.Start {
+			if err := a.engine.StartContainer(ctx, pod.ID, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// advance takes a pod as far as it goes now: it observes, decides and acts until
+// there is nothing to do at this moment. Its lock is held. want, if the pod is
+// wanted, has the contents of its files.
+func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurry Hurry) (*spec.PodStatus, Next, error) {
+	for range observedTooOften {
+		st, err := a.engine.ObservePod(ctx, id)
+		if err != nil {
+			return nil, Next{}, err
+		}
+		next := NextOf(&st, time.Now(), hurry)
+		if next.Idle() {
+			return &st, next, nil
+		}
+		if err := a.do(ctx, withFiles(&st.Pod, want), next); err != nil {
+			return &st, next, err
+		}
+		a.tellRestarts(ctx, &st, next)
+		if next.Down == "" {
+			return &st, next, nil
+		}
+	}
+	return nil, Next{}, fmt.Errorf("pod %s does not come to rest", id.Short())
+}
+
+// tellRestarts logs which containers were started again.
+func (a *actor) tellRestarts(ctx context.Context, st *spec.PodStatus, next Next) {
+	for _, name := range next.Start {
+		if c, ok := st.Container(name); ok && c.Finished() {
+			a.log.InfoContext(ctx, "container restarted", "pod", st.Pod.Key().String(), "container", name,
+				"exitCode", c.ExitCode, "restarts", next.History[name].Restarts)
+			a.events.add(st.Pod.Key(), EventWarning, "Restarted", fmt.Sprintf("container %s ended with exit code %d", name, c.ExitCode))
+		}
+	}
+}
+
+// withFiles is the recorded pod with the contents of its files, which records
+// leave out, where the wanted pod has them.
+func withFiles(recorded, want *spec.Pod) *spec.Pod {
+	if want == nil {
+		return recorded
+	}
+	out := *recorded
+	out.Volumes = append([]spec.Volume(nil), recorded.Volumes...)
+	for i := range out.Volumes {
+		if v, ok := want.Volume(out.Volumes[i].Name); ok && v.Files != nil && out.Volumes[i].Files != nil {
+			out.Volumes[i].Files = v.Files
+		}
+	}
+	return &out
+}
+
+// remove takes a pod down and forgets it. Its lock is held.
+func (a *actor) remove(ctx context.Context, pod *spec.Pod) error {
+	return a.stop.do(ctx, func() error { return a.engine.RemovePod(ctx, pod.ID, pod.TerminationGrace) })
+}
+
+// touch does what a running pod takes without a restart. Its lock is held.
+func (a *actor) touch(ctx context.Context, p PodPlan) error {
+	id := p.Observed.Pod.ID
+	for _, name := range p.Files {
+		volume, ok := p.Desired.Volume(name)
+		if !ok {
+			continue
+		}
+		if err := a.engine.UpdateFiles(ctx, id, name, volume.Files); err != nil {
+			return fmt.Errorf("new files for volume %q: %w", name, err)
+		}
+	}
+	if !p.Adopt {
+		return nil
+	}
+	return a.engine.SetOwner(ctx, id, p.Desired.Owner, p.Desired.Origin)
+}
+
+// replace takes the old pod down and makes the new one. They have one lock if
+// they have one name; two locks are never held at a time.
+func (a *actor) replace(ctx context.Context, old, prepared *spec.Pod) (spec.PodID, error) {
+	removed := false
+	if old.Key() != prepared.Key() {
+		if err := a.locked(ctx, old.Key(), func() error { return a.remove(ctx, old) }); err != nil {
+			return "", fmt.Errorf("remove pod %s: %w", old.Key(), err)
+		}
+		removed = true
+	}
+	var id spec.PodID
+	err := a.locked(ctx, prepared.Key(), func() error {
+		if !removed {
+			if err := a.remove(ctx, old); err != nil {
+				return fmt.Errorf("remove the old pod: %w", err)
+			}
+		}
+		var err error
+		id, err = a.create(ctx, prepared)
+		return err
+	})
+	return id, err
+}
+
+// gone reports whether an error says that the pod is not there.
+func gone(err error) bool { return errors.Is(err, spec.ErrNotFound) }

@@ -1,0 +1,436 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/engine/spec"
+	"berth/internal/source"
+	"berth/kube"
+)
+
+// undoLimit bounds taking back what a failed Apply did.
+const undoLimit = 2 * time.Minute
+
+// initTries is how often an init container may fail before Apply gives up.
+const initTries = 3
+
+// Applier makes one pass: it brings about the objects it is given, or takes
+// them away.
+type Applier struct {
+	Engine    Engine
+	Translate Translator
+	Store     ObjectStore // where what was given is kept; nil: nowhere
+	Log       *slog.Logger
+}
+
+// ApplyOptions are the wishes of kube play.
+type ApplyOptions struct {
+	Pull    spec.PullOptions
+	Replace bool // make anew what is as it should be, and take names from pods made by run
+	NoStart bool // create, but do not start
+	// Supervised says that a supervisor is awake: containers that fail at first
+	// are left to it.
+	Supervised bool
+}
+
+// PodResult is what became of one pod.
+type PodResult struct {
+	Key        spec.PodKey
+	ID         spec.PodID
+	Origin     spec.Origin
+	Action     Action // ActionKeep: it was unchanged
+	Reason     string
+	Containers []ContainerResult // in the pod's order, init containers first
+}
+
+// ContainerResult is one container of a pod.
+type ContainerResult struct {
+	Name string
+	ID   spec.ContainerID
+	Init bool
+}
+
+// ApplyResult is what became of all pods, ordered by the objects given, and
+// removed ones at the end.
+type ApplyResult struct {
+	Pods     []PodResult
+	Warnings source.Diagnostics
+}
+
+// Apply brings about the objects of set, which one owner gives. Everything is
+// validated and every image fetched before anything is touched. Then the
+// objects are stored and all pods change in parallel. If a pod cannot start,
+// what this call made is removed and what it replaced is made again; the error
+// says what happened to each.
+func (a *Applier) Apply(ctx context.Context, set kube.Set, o ApplyOptions) (ApplyResult, error) {
+	run := &applying{Applier: a, actor: newActor(a.Engine, a.Log, nil), opts: o, given: set}
+	if err := run.decide(ctx); err != nil {
+		return run.result(nil), err
+	}
+	if err := run.prepareAll(ctx); err != nil {
+		return run.result(nil), err
+	}
+	if a.Store != nil {
+		if err := a.Store.Put(ctx, set.Objects); err != nil {
+			return run.result(nil), fmt.Errorf("store what was given: %w", err)
+		}
+	}
+	if err := run.carryOut(ctx); err != nil {
+		return run.result(nil), errors.Join(err, run.undo(ctx))
+	}
+	return run.finish(ctx)
+}
+
+// applying is one call of Apply.
+type applying struct {
+	*Applier
+	actor *actor
+	opts  ApplyOptions
+	given kube.Set
+
+	before kube.Set // what the store held
+	jobs   []*job
+
+	mu       sync.Mutex
+	warnings source.Diagnostics
+}
+
+// job is one pod of an Apply.
+type job struct {
+	plan     PodPlan
+	prepared *spec.Pod  // create and replace: with its images
+	id       spec.PodID // what runs in the end
+	touched  bool       // something was changed that undo must look at
+}
+
+// decide makes the plan. All that is wrong is one error.
+func (r *applying) decide(ctx context.Context) error {
+	if err := r.given.Diagnostics.Err(); err != nil {
+		return err
+	}
+	all := r.given
+	if r.Store != nil {
+		r.before = r.Store.Read(ctx)
+		all = overlay(r.before, r.given)
+	}
+	result := r.Translate(&all)
+	files := map[string]bool{"": true}
+	given := keysOf(r.given.Objects)
+	for _, obj := range r.given.Objects {
+		files[obj.Pos.File] = true
+	}
+	var wrong source.Diagnostics
+	for _, d := range append(slices.Clone(r.given.Diagnostics), result.Diagnostics...) {
+		switch {
+		case d.Warning && files[d.File]:
+			r.warnings = append(r.warnings, d)
+		case !d.Warning && files[d.File]:
+			wrong = append(wrong, d)
+		}
+	}
+	if err := wrong.Err(); err != nil {
+		return err
+	}
+	observed, err := r.Engine.Observe(ctx)
+	if err != nil && len(observed) == 0 {
+		return fmt.Errorf("see which pods there are: %w", err)
+	}
+	scope := Scope{
+		Owners: []spec.Owner{spec.OwnerPlay}, Prune: PruneObjects, Objects: given, Held: keySet(result.Broken),
+		Replace: r.opts.Replace, Start: !r.opts.NoStart,
+	}
+	if r.opts.Replace {
+		scope.TakeOver = []spec.Owner{spec.OwnerRun}
+	}
+	var refused []error
+	for _, p := range MakePlan(result.Pods, observed, scope) {
+		mine := p.Desired == nil || given[objectKey(p.Desired.Origin)]
+		switch {
+		case !mine && !reachesOthers(p, scope):
+		case p.Action == ActionRefuse:
+			refused = append(refused, errors.New(p.Reason))
+		default:
+			r.jobs = append(r.jobs, &job{plan: p})
+		}
+	}
+	r.order(result.Pods)
+	return errors.Join(refused...)
+}
+
+// reachesOthers reports whether a pod of an object that was not given must
+// change all the same: it runs, and reads a ConfigMap or Secret that was given.
+func reachesOthers(p PodPlan, scope Scope) bool {
+	if p.Observed == nil || p.Action == ActionRefuse {
+		return false
+	}
+	return len(p.Files) > 0 || p.Observed.Pod.Hash != p.Desired.Hash
+}
+
+// order puts the jobs in the order of the objects given, removals last.
+func (r *applying) order(pods []*spec.Pod) {
+	rank := map[*spec.Pod]int{}
+	for i, p := range pods {
+		rank[p] = i
+	}
+	at := func(j *job) int {
+		if j.plan.Desired == nil {
+			return len(pods)
+		}
+		return rank[j.plan.Desired]
+	}
+	slices.SortStableFunc(r.jobs, func(a, b *job) int { return at(a) - at(b) })
+}
+
+// overlay is the stored objects, those that were given in the place of the old.
+func overlay(stored, given kube.Set) kube.Set {
+	out := kube.Set{Objects: slices.Clone(given.Objects)}
+	keys := keysOf(given.Objects)
+	for _, o := range stored.Objects {
+		if !keys[o.Key()] {
+			out.Objects = append(out.Objects, o)
+		}
+	}
+	return out
+}
+
+// prepareAll fetches all images and has the engine check all pods.
+func (r *applying) prepareAll(ctx context.Context) error {
+	var mu sync.Mutex
+	var errs []error
+	var group errgroup.Group
+	for _, j := range r.jobs {
+		if j.plan.Action != ActionCreate && j.plan.Action != ActionReplace {
+			continue
+		}
+		group.Go(func() error {
+			prepared, err := r.actor.prepare(ctx, j.plan.Desired, r.opts.Pull)
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("pod %s: %w", j.plan.Key, err))
+			}
+			j.prepared = prepared
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}
+
+// carryOut does all jobs in parallel. A pod that needs what another still holds,
+// a port or an address, is tried once more when all others are done. Pods that
+// are to go, go last.
+func (r *applying) carryOut(ctx context.Context) error {
+	do, last := []*job{}, []*job{}
+	for _, j := range r.jobs {
+		if j.plan.Action == ActionRemove {
+			last = append(last, j)
+		} else {
+			do = append(do, j)
+		}
+	}
+	again, err := r.parallel(ctx, do)
+	if err != nil {
+		return err
+	}
+	if _, err := r.parallel(ctx, last); err != nil {
+		return err
+	}
+	blocked, err := r.parallel(ctx, again)
+	if len(blocked) > 0 {
+		err = errors.Join(err, r.blockedError(ctx, blocked))
+	}
+	return err
+}
+
+func (r *applying) parallel(ctx context.Context, jobs []*job) (blocked []*job, err error) {
+	var mu sync.Mutex
+	var errs []error
+	group, ctx := errgroup.WithContext(ctx)
+	for _, j := range jobs {
+		group.Go(func() error {
+			err := r.one(ctx, j)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+			case isBlocked(err):
+				blocked = append(blocked, j)
+			default:
+				err = fmt.Errorf("pod %s: %w", j.plan.Key, err)
+				errs = append(errs, err)
+				return err
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	return blocked, joinFirst(errs)
+}
+
+// joinFirst drops the errors of those that were only told to stop because
+// another had failed.
+func joinFirst(errs []error) error {
+	own := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return errors.Is(err, context.Canceled) })
+	if len(own) > 0 {
+		return errors.Join(own...)
+	}
+	return errors.Join(errs...)
+}
+
+// blockedError tries once more, to have the error.
+func (r *applying) blockedError(ctx context.Context, jobs []*job) error {
+	var errs []error
+	for _, j := range jobs {
+		if err := r.one(ctx, j); err != nil {
+			errs = append(errs, fmt.Errorf("pod %s: %w", j.plan.Key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isBlocked(err error) bool {
+	var taken *spec.PortTakenError
+	return errors.As(err, &taken) || errors.Is(err, spec.ErrInUse)
+}
+
+// one does one job.
+func (r *applying) one(ctx context.Context, j *job) error {
+	p := j.plan
+	if p.Observed != nil {
+		j.id = p.Observed.Pod.ID
+	}
+	switch p.Action {
+	case ActionRemove:
+		j.touched = true
+		return r.actor.locked(ctx, p.Key, func() error { return r.actor.remove(ctx, &p.Observed.Pod) })
+	case ActionCreate, ActionReplace:
+		j.touched = true
+		return r.make(ctx, j)
+	case ActionRestart:
+		return r.restart(ctx, j)
+	}
+	if len(p.Files) == 0 && !p.Adopt {
+		return nil
+	}
+	j.touched = true
+	return r.actor.locked(ctx, p.Observed.Pod.Key(), func() error { return r.actor.touch(ctx, p) })
+}
+
+// make creates or replaces a pod and waits until it has started.
+func (r *applying) make(ctx context.Context, j *job) error {
+	old := j.plan.Observed
+	if old != nil && old.Pod.Key() != j.prepared.Key() {
+		err := r.actor.locked(ctx, old.Pod.Key(), func() error { return r.actor.remove(ctx, &old.Pod) })
+		if err != nil {
+			return fmt.Errorf("remove pod %s: %w", old.Pod.Key(), err)
+		}
+	}
+	err := r.actor.locked(ctx, j.prepared.Key(), func() error {
+		if old != nil && old.Pod.Key() == j.prepared.Key() {
+			if err := r.actor.remove(ctx, &old.Pod); err != nil {
+				return fmt.Errorf("remove the old pod: %w", err)
+			}
+		}
+		return r.createHere(ctx, j)
+	})
+	if err != nil || r.opts.NoStart {
+		return err
+	}
+	return r.started(ctx, j, j.prepared.Key())
+}
+
+// createHere makes the pod; one that a supervisor made of the same object in
+// the meantime is as good.
+func (r *applying) createHere(ctx context.Context, j *job) error {
+	var err error
+	if r.opts.NoStart {
+		j.id, err = r.actor.createStopped(ctx, j.prepared)
+	} else {
+		j.id, err = r.actor.create(ctx, j.prepared)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, spec.ErrExists) {
+		other, found := r.lookup(ctx, j.prepared)
+		if found && other.Pod.Hash == j.prepared.Hash && other.Pod.Owner == j.prepared.Owner {
+			j.id = other.Pod.ID
+			return nil
+		}
+		j.id = ""
+		return err
+	}
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	return errors.Join(err, r.Engine.RemovePod(undo, j.id, 0))
+}
+
+func (r *applying) lookup(ctx context.Context, pod *spec.Pod) (spec.PodStatus, bool) {
+	all, _ := r.Engine.Observe(ctx)
+	i := slices.IndexFunc(all, func(st spec.PodStatus) bool { return st.Pod.Key() == pod.Key() })
+	if i < 0 {
+		return spec.PodStatus{}, false
+	}
+	return all[i], true
+}
+
+// restart brings up a pod that is as it should be, but down.
+func (r *applying) restart(ctx context.Context, j *job) error {
+	p := j.plan
+	id := p.Observed.Pod.ID
+	err := r.actor.locked(ctx, p.Key, func() error {
+		if err := r.actor.touch(ctx, p); err != nil {
+			return err
+		}
+		return r.actor.startByHand(ctx, p.Observed, p.Desired, forced(p.Observed))
+	})
+	if err != nil {
+		return fmt.Errorf("start pod %s (%s): %w", p.Key, id.Short(), err)
+	}
+	return r.started(ctx, j, p.Observed.Pod.Key())
+}
+
+// forced says how a person's wish to start a pod is to be read: what was
+// stopped by hand starts whatever its policy.
+func forced(st *spec.PodStatus) Hurry {
+	stopped := st.Stopped || slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool { return c.Stopped })
+	return Hurry{Backoff: true, Force: stopped}
+}
+
+// started takes a pod through its init containers until its app containers have
+// been started.
+func (r *applying) started(ctx context.Context, j *job, key spec.PodKey) error {
+	if len(j.plan.Desired.InitContainers) == 0 {
+		return nil // all was started where it was made
+	}
+	tries := initTries
+	if r.opts.Supervised {
+		tries = 1
+	}
+	err := r.actor.start(ctx, key, j.id, j.plan.Desired, tries)
+	if errors.Is(err, errStillTrying) && r.opts.Supervised {
+		r.warn(source.Diagnostic{
+			Pos: source.Pos{File: j.plan.Desired.Origin.File}, Warning: true,
+			Message: fmt.Sprintf("pod %s: %v: the supervisor goes on trying", j.plan.Key, err),
+		})
+		return nil
+	}
+	return err
+}
+
+func (r *applying) warn(d source.Diagnostic) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.warnings = append(r.warnings, d)
+}

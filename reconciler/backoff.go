@@ -1,0 +1,52 @@
+package reconciler
+
+import (
+	"time"
+
+	"berth/engine/spec"
+)
+
+// The kubelet's restart back-off (pkg/kubelet, MaxCrashLoopBackOff): the first
+// restart is at once, then the delay doubles, counted from the container's end.
+const (
+	backoffFirst = 10 * time.Second
+	backoffMost  = 300 * time.Second
+	backoffReset = 2 * backoffMost // a container that ended later than this after its last restart starts afresh
+)
+
+// restartAt is when a container that ended then may be started again.
+func restartAt(h spec.ContainerHistory, ended time.Time) time.Time {
+	if h.Backoff == 0 || expired(h, ended) {
+		return ended
+	}
+	return ended.Add(h.Backoff)
+}
+
+// raise is the history after a restart at now of a container that ended then.
+func raise(h spec.ContainerHistory, ended, now time.Time) spec.ContainerHistory {
+	switch {
+	case h.Backoff == 0 || expired(h, ended):
+		h.Backoff = backoffFirst
+	default:
+		h.Backoff = min(2*h.Backoff, backoffMost)
+	}
+	h.BackoffAt = now
+	h.Restarts++
+	return h
+}
+
+func expired(h spec.ContainerHistory, ended time.Time) bool {
+	return ended.Sub(h.BackoffAt) > backoffReset
+}
+
+// retry is the back-off of whole attempts that failed with an error: a pull, a
+// sandbox, a container that cannot be made.
+type retry struct {
+	delay time.Duration
+}
+
+// next is how long to wait after one more failure.
+func (r *retry) next() time.Duration {
+	r.delay = min(max(2*r.delay, backoffFirst), backoffMost)
+	return r.delay
+}

@@ -1,0 +1,98 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/engine/spec"
+	"berth/kube"
+)
+
+// DownOptions are the wishes of kube down.
+type DownOptions struct {
+	// Grace overrides how long the pods' processes get to end; negative: each
+	// pod's own.
+	Grace time.Duration
+}
+
+// DownResult is what was taken down. Pods that were not there do not appear.
+type DownResult struct {
+	Pods []PodResult
+}
+
+// Down forgets the objects of set and removes the pods made from them. What is
+// gone already is no error. Pods that a folder or a unit owns are refused before
+// anything is touched. Named volumes stay.
+func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownResult, error) {
+	if err := set.Diagnostics.Err(); err != nil {
+		return DownResult{}, err
+	}
+	observed, err := a.Engine.Observe(ctx)
+	if err != nil && len(observed) == 0 {
+		return DownResult{}, fmt.Errorf("see which pods there are: %w", err)
+	}
+	given := keysOf(set.Objects)
+	var pods []*spec.PodStatus
+	var refused []error
+	for i := range observed {
+		st := &observed[i]
+		switch {
+		case !given[objectKey(st.Pod.Origin)]:
+		case st.Pod.Owner == spec.OwnerPlay:
+			pods = append(pods, st)
+		default:
+			refused = append(refused, fmt.Errorf("pod %s belongs to %s", st.Pod.Key(), describeOwner(st.Pod.Owner)))
+		}
+	}
+	if len(refused) > 0 {
+		return DownResult{}, errors.Join(refused...)
+	}
+	if a.Store != nil {
+		if err := a.Store.Delete(ctx, keysIn(set.Objects)); err != nil {
+			return DownResult{}, fmt.Errorf("forget what was given: %w", err)
+		}
+	}
+	return a.takeDown(ctx, pods, o)
+}
+
+// takeDown removes pods in parallel, going on through errors.
+func (a *Applier) takeDown(ctx context.Context, pods []*spec.PodStatus, o DownOptions) (DownResult, error) {
+	actor := newActor(a.Engine, a.Log, nil)
+	errs := make([]error, len(pods))
+	var group errgroup.Group
+	for i, st := range pods {
+		group.Go(func() error {
+			pod := st.Pod
+			if o.Grace >= 0 {
+				pod.TerminationGrace = o.Grace
+			}
+			if err := actor.locked(ctx, pod.Key(), func() error { return actor.remove(ctx, &pod) }); err != nil {
+				errs[i] = fmt.Errorf("remove pod %s: %w", pod.Key(), err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	var out DownResult
+	for i, st := range pods {
+		if errs[i] == nil {
+			out.Pods = append(out.Pods, PodResult{
+				Key: st.Pod.Key(), ID: st.Pod.ID, Origin: st.Pod.Origin, Action: ActionRemove,
+				Reason: "taken down", Containers: containersOf(st),
+			})
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+func keysIn(objects []*kube.Object) []kube.Key {
+	keys := make([]kube.Key, len(objects))
+	for i, o := range objects {
+		keys[i] = o.Key()
+	}
+	return keys
+}

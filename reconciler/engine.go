@@ -1,0 +1,68 @@
+package reconciler
+
+import (
+	"context"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// Engine is what the reconciler needs of the engine. Every verb is idempotent;
+// those that change a pod are called with its Lock held.
+type Engine interface {
+	Observer
+	ImageEngine
+	PodEngine
+	ContainerEngine
+
+	// Lock makes the caller the only one who changes pods of that key, in this
+	// process and any other. It waits until the lock is free or ctx ends.
+	Lock(ctx context.Context, key spec.PodKey) (unlock func(), err error)
+	// RotateLogs rotates the logs of running containers that have grown too long.
+	RotateLogs(ctx context.Context) error
+}
+
+// Observer looks at pods. It changes nothing and needs no lock.
+type Observer interface {
+	Observe(ctx context.Context) ([]spec.PodStatus, error)
+	// ObservePod wraps spec.ErrNotFound for a pod without a record.
+	ObservePod(ctx context.Context, id spec.PodID) (spec.PodStatus, error)
+	// WaitContainer waits until the container is not running.
+	WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error)
+	// Exits names a pod when one of its containers ended, or its record
+	// appeared or went. The channel is closed when ctx ends.
+	Exits(ctx context.Context) (<-chan spec.PodID, error)
+}
+
+// ImageEngine fetches images.
+type ImageEngine interface {
+	EnsureImage(ctx context.Context, req spec.ImageRequest) (spec.Image, error)
+}
+
+// PodEngine makes, changes and removes whole pods.
+type PodEngine interface {
+	// CheckPod fails, wrapping spec.ErrConfig, if this host cannot honour what
+	// the pod asks for. It is asked before anything is taken down.
+	CheckPod(ctx context.Context, pod *spec.Pod) error
+	// EnsurePod makes record and sandbox and has the named containers created,
+	// not started. Another pod of the same key is spec.ErrExists.
+	EnsurePod(ctx context.Context, pod *spec.Pod, create []string) error
+	// StopPod ends the containers and takes the sandbox down; record and volumes stay.
+	StopPod(ctx context.Context, id spec.PodID, grace time.Duration) error
+	// RemovePod is StopPod, and forgets the pod; named volumes stay.
+	RemovePod(ctx context.Context, id spec.PodID, grace time.Duration) error
+	// UpdateFiles swaps the files of a volume and records their new content digest.
+	UpdateFiles(ctx context.Context, id spec.PodID, volume string, files *spec.FilesVolume) error
+	SetOwner(ctx context.Context, id spec.PodID, owner spec.Owner, origin spec.Origin) error
+	// SetStopped records a person's wish; the container "" is the whole pod.
+	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
+	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
+}
+
+// ContainerEngine starts and stops single containers.
+type ContainerEngine interface {
+	// StartContainer has it running: created if need be, made anew (Attempt+1)
+	// if it has ended.
+	StartContainer(ctx context.Context, id spec.PodID, name string) error
+	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
+}

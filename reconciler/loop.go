@@ -1,0 +1,332 @@
+package reconciler
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/engine/spec"
+	"berth/internal/source"
+	"berth/kube"
+)
+
+// How often what no event tells is looked after, unless LoopOptions say otherwise.
+const (
+	defaultSlowPass = 5 * time.Minute
+	defaultRotate   = 10 * time.Second
+)
+
+// LoopOptions are a loop's parts.
+type LoopOptions struct {
+	Engine    Engine
+	Source    Source
+	Translate Translator
+	Log       *slog.Logger
+
+	SlowPass time.Duration // how often everything is listed anew; 0: 5 minutes
+	Rotate   time.Duration // how often logs are checked for their size; 0: 10 seconds
+}
+
+// Loop keeps the host as its source says and restarts what ends, for ever.
+//
+// The pods of owners outside its source are looked after as well, by their
+// restart policy alone; those of systemd units are systemd's.
+type Loop struct {
+	opts   LoopOptions
+	actor  *actor
+	events *eventLog
+	wake   chan struct{}
+
+	workers sync.WaitGroup
+
+	mu      sync.Mutex
+	set     *kube.Set // the latest; nil before the first
+	bySlot  map[spec.Origin]*worker
+	refused []PodPlan
+	diags   source.Diagnostics // of the set and its translation
+	blind   string             // why not all pods could be observed, as last said
+}
+
+// NewLoop makes a loop; Run starts it.
+func NewLoop(o LoopOptions) *Loop {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.SlowPass == 0 {
+		o.SlowPass = defaultSlowPass
+	}
+	if o.Rotate == 0 {
+		o.Rotate = defaultRotate
+	}
+	events := &eventLog{}
+	return &Loop{
+		opts: o, events: events, actor: newActor(o.Engine, o.Log, events),
+		wake: make(chan struct{}, 1), bySlot: map[spec.Origin]*worker{},
+	}
+}
+
+// Wake makes the loop look at everything now.
+func (l *Loop) Wake() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx ends; pods run on. It fails only if it cannot begin.
+func (l *Loop) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer l.workers.Wait()
+	defer cancel()
+	exits, err := l.opts.Engine.Exits(ctx)
+	if err != nil {
+		return err
+	}
+	changed := make(chan struct{}, 1)
+	failed := make(chan error, 1)
+	l.workers.Go(func() {
+		failed <- l.opts.Source.Run(ctx, func(set kube.Set) {
+			l.mu.Lock()
+			l.set = &set
+			l.mu.Unlock()
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	})
+	slow := time.NewTicker(l.opts.SlowPass)
+	defer slow.Stop()
+	l.workers.Go(func() { l.rotate(ctx) })
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		case id, ok := <-exits:
+			if !ok {
+				exits = nil
+				continue
+			}
+			l.look(ctx, id)
+			continue
+		case <-changed:
+		case <-l.wake:
+		case <-slow.C:
+		}
+		l.pass(ctx)
+	}
+}
+
+func (l *Loop) rotate(ctx context.Context) {
+	tick := time.NewTicker(l.opts.Rotate)
+	defer tick.Stop()
+	var last string
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := l.opts.Engine.RotateLogs(ctx)
+		if err == nil || ctx.Err() != nil {
+			last = ""
+			continue
+		}
+		if err.Error() != last {
+			l.opts.Log.WarnContext(ctx, "logs cannot be rotated", "error", err)
+			last = err.Error()
+		}
+	}
+}
+
+// pass compares everything with everything and tells the workers.
+func (l *Loop) pass(ctx context.Context) {
+	l.mu.Lock()
+	set := l.set
+	l.mu.Unlock()
+	if set == nil {
+		return // not a word from the source yet
+	}
+	result := l.opts.Translate(set)
+	observed, err := l.opts.Engine.Observe(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	l.tellBlind(ctx, err)
+	if err != nil && len(observed) == 0 {
+		return // nothing can be seen: nothing is decided
+	}
+	scope := Scope{
+		Owners: owners(l.opts.Source.Owners()), Unknown: owners(set.Unknown), Prune: PruneOwned,
+		Objects: keysOf(set.Objects), Held: keySet(result.Broken),
+	}
+	plan := MakePlan(result.Pods, observed, scope)
+	l.tell(ctx, append(slices.Clone(set.Diagnostics), result.Diagnostics...), plan)
+	l.dispatch(ctx, plan, observed, scope)
+}
+
+// dispatch gives each worker its target, making those that are missing.
+func (l *Loop) dispatch(ctx context.Context, plan Plan, observed []spec.PodStatus, scope Scope) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	planned := map[spec.PodID]bool{}
+	for _, p := range plan {
+		if p.Action == ActionRefuse {
+			continue
+		}
+		if p.Observed != nil {
+			planned[p.Observed.Pod.ID] = true
+		}
+		place := podSlot(&spec.Pod{Namespace: p.Key.Namespace, Name: p.Key.Name})
+		switch {
+		case p.Desired != nil:
+			place = podSlot(p.Desired)
+		case p.Observed != nil:
+			place = podSlot(&p.Observed.Pod)
+		}
+		l.aim(ctx, place, p, scope)
+	}
+	for i := range observed {
+		have := &observed[i]
+		if !planned[have.Pod.ID] && supervised(&have.Pod) {
+			l.aim(ctx, podSlot(&have.Pod), PodPlan{Key: have.Pod.Key(), Action: ActionKeep, Observed: have}, scope)
+		}
+	}
+}
+
+// aim hands a worker its target and wakes it if there is anything to do now or
+// later. The loop's mutex is held.
+func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scope) {
+	w := l.bySlot[place]
+	if w == nil {
+		w = newWorker(l.actor, place)
+		l.bySlot[place] = w
+		l.workers.Go(func() { w.run(ctx, l.leave) })
+	}
+	w.aim(p, scope)
+	if p.Action == ActionKeep && p.Observed != nil {
+		if next := NextOf(p.Observed, time.Now(), Hurry{}); next.Idle() && next.At.IsZero() {
+			return
+		}
+	}
+	w.poke()
+}
+
+// leave lets a worker go that nobody needs any more, unless it was just given
+// something to do.
+func (l *Loop) leave(w *worker) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w.current().plan.Desired != nil || len(w.wake) > 0 {
+		return false
+	}
+	delete(l.bySlot, w.slot)
+	return true
+}
+
+// look wakes the worker of a pod to which something happened.
+func (l *Loop) look(ctx context.Context, id spec.PodID) {
+	if w := l.workerOf(id); w != nil {
+		w.poke()
+		return
+	}
+	st, err := l.opts.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return // it is gone, or the next pass will tell
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	place := podSlot(&st.Pod)
+	if w := l.bySlot[place]; w != nil {
+		w.knows(id)
+		w.poke()
+		return
+	}
+	if l.set != nil && supervised(&st.Pod) {
+		l.aim(ctx, place, PodPlan{Key: st.Pod.Key(), Action: ActionKeep, Observed: &st}, Scope{})
+	}
+}
+
+func (l *Loop) workerOf(id spec.PodID) *worker {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.bySlot {
+		if w.current().id == id {
+			return w
+		}
+	}
+	return nil
+}
+
+// tellBlind logs, once, that not all pods could be observed.
+func (l *Loop) tellBlind(ctx context.Context, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	l.mu.Lock()
+	news := text != "" && text != l.blind
+	l.blind = text
+	l.mu.Unlock()
+	if news {
+		l.opts.Log.ErrorContext(ctx, "not all pods can be observed", "error", err)
+	}
+}
+
+// supervised reports whether restarts of a pod are ours.
+func supervised(p *spec.Pod) bool {
+	return !strings.HasPrefix(string(p.Owner), "unit:")
+}
+
+// podSlot is the place of a pod among the workers: the object and ordinal it
+// was made from, or its name if it was made from none.
+func podSlot(p *spec.Pod) spec.Origin {
+	if p.Origin.Kind == "" {
+		return spec.Origin{Namespace: p.Namespace, Name: p.Name}
+	}
+	return slot(p.Origin)
+}
+
+// tell logs what is newly wrong, and what no longer is.
+func (l *Loop) tell(ctx context.Context, diags source.Diagnostics, plan Plan) {
+	l.mu.Lock()
+	before, refusedBefore := l.diags, l.refused
+	l.diags, l.refused = diags, nil
+	for _, p := range plan {
+		if p.Action == ActionRefuse {
+			l.refused = append(l.refused, p)
+		}
+	}
+	refused := l.refused
+	l.mu.Unlock()
+	for _, d := range diags {
+		if slices.Contains(before, d) {
+			continue
+		}
+		level := slog.LevelError
+		if d.Warning {
+			level = slog.LevelWarn
+		}
+		l.opts.Log.Log(ctx, level, d.Message, "at", d.Pos.String(), "field", d.Field)
+	}
+	for _, d := range before {
+		if !d.Warning && !slices.Contains(diags, d) {
+			l.opts.Log.InfoContext(ctx, "no longer wrong", "at", d.Pos.String(), "field", d.Field)
+		}
+	}
+	for _, p := range refused {
+		known := slices.ContainsFunc(refusedBefore, func(o PodPlan) bool { return o.Key == p.Key && o.Reason == p.Reason })
+		if !known {
+			l.opts.Log.ErrorContext(ctx, "pod refused", "pod", p.Key.String(), "reason", p.Reason)
+			l.events.add(p.Key, EventWarning, "Refused", p.Reason)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package reconciler
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"berth/engine/spec"
+	"berth/internal/source"
+)
+
+// Status is what the supervisor knows: what it reads, what is wrong there, and
+// how each pod does. It lives in memory only and is asked for at the socket.
+type Status struct {
+	Version string         `json:"version,omitempty"` // of the supervisor
+	PID     int            `json:"pid,omitempty"`
+	Since   time.Time      `json:"since,omitzero"`
+	Sources []SourceStatus `json:"sources"`
+	// Diagnostics says what is wrong in the sources, with file and line.
+	Diagnostics source.Diagnostics `json:"diagnostics,omitempty"`
+	Pods        []PodReport        `json:"pods"`
+	Events      []Event            `json:"events,omitempty"` // the oldest first
+}
+
+// SourceStatus is one owner's objects.
+type SourceStatus struct {
+	Owner   spec.Owner `json:"owner"`
+	Objects int        `json:"objects"`
+	Unknown bool       `json:"unknown,omitempty"` // part of it could not be read: nothing of it is removed
+}
+
+// PodReport is one pod in short.
+type PodReport struct {
+	Namespace string     `json:"namespace"`
+	Name      string     `json:"name"`
+	ID        spec.PodID `json:"id,omitempty"`
+	Owner     spec.Owner `json:"owner"`
+	Object    string     `json:"object,omitempty"` // "Deployment default/web"
+	File      string     `json:"file,omitempty"`
+
+	Phase   Phase  `json:"phase"`
+	Stopped bool   `json:"stopped,omitempty"` // by hand
+	Reason  string `json:"reason,omitempty"`  // "CrashLoopBackOff", "ErrImagePull", …
+	Message string `json:"message,omitempty"`
+
+	Restarts int       `json:"restarts"`
+	NextTry  time.Time `json:"nextTry,omitzero"` // of what Reason is about
+}
+
+// Status is what the loop knows now.
+func (l *Loop) Status() Status {
+	l.mu.Lock()
+	set, workers, refused, diags := l.set, make([]*worker, 0, len(l.bySlot)), l.refused, l.diags
+	for _, w := range l.bySlot {
+		workers = append(workers, w)
+	}
+	l.mu.Unlock()
+
+	out := Status{Diagnostics: diags, Events: l.events.list(), Sources: []SourceStatus{}, Pods: []PodReport{}}
+	for _, owner := range l.opts.Source.Owners() {
+		s := SourceStatus{Owner: spec.Owner(owner)}
+		if set != nil {
+			s.Unknown = slices.Contains(set.Unknown, owner)
+			for _, o := range set.Objects {
+				if o.Owner == owner {
+					s.Objects++
+				}
+			}
+		}
+		out.Sources = append(out.Sources, s)
+	}
+	for _, w := range workers {
+		if r, ok := w.tellReport(); ok {
+			out.Pods = append(out.Pods, r)
+		}
+	}
+	for _, p := range refused {
+		r := reportOf(p.Desired)
+		r.Phase, r.Reason, r.Message = PhasePending, "Refused", p.Reason
+		out.Pods = append(out.Pods, r)
+	}
+	slices.SortFunc(out.Pods, func(a, b PodReport) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Owner, b.Owner))
+	})
+	return out
+}
+
+// tellReport is the worker's pod in short; ok is false if there is none.
+func (w *worker) tellReport() (r PodReport, ok bool) {
+	w.mu.Lock()
+	state, want := w.report, w.target.plan.Desired
+	w.mu.Unlock()
+	switch {
+	case state.seen != nil:
+		r = reportOf(&state.seen.Pod)
+		r.Phase, r.Stopped = PhaseOf(state.seen), state.seen.Stopped
+		for name, h := range state.seen.History {
+			if name != infraHistory {
+				r.Restarts += h.Restarts
+			}
+		}
+	case want != nil:
+		r = reportOf(want)
+		r.Phase, r.Reason = PhasePending, "ContainerCreating"
+	default:
+		return r, false
+	}
+	if state.err != nil {
+		r.Reason, r.Message, r.NextTry = reasonOf(state.err), state.err.Error(), state.retryAt
+		return r, true
+	}
+	for _, name := range sortedKeys(state.next.Waiting) {
+		if wait := state.next.Waiting[name]; r.Reason == "" || r.NextTry.IsZero() && !wait.Until.IsZero() {
+			r.Reason, r.Message, r.NextTry = wait.Reason, wait.Message, wait.Until
+		}
+	}
+	return r, true
+}
+
+func reportOf(p *spec.Pod) PodReport {
+	r := PodReport{Namespace: p.Namespace, Name: p.Name, ID: p.ID, Owner: p.Owner, File: p.Origin.File}
+	if p.Origin.Kind != "" {
+		r.Object = p.Origin.String()
+	}
+	return r
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,403 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// worker makes all changes of one pod, in one goroutine that ends with the
+// loop's context or when nobody wants the pod and it is gone. The latest target
+// wins; a wake-up says nothing but "look".
+//
+//	     ┌──────── wake, new target, back-off over ────────┐
+//	     ▼                                                 │
+//	observe ─▶ plan ─▶ (fetch images) ─▶ lock, act ─▶ rest ┘
+type worker struct {
+	*actor
+	slot spec.Origin
+	wake chan struct{} // holds one
+
+	mu     sync.Mutex
+	target target
+	report podState
+}
+
+// target is what a worker is to bring about.
+type target struct {
+	plan  PodPlan // as it was when the source was last read
+	scope Scope
+	gen   int        // raised with every change
+	id    spec.PodID // the pod that is there, "" if none is known
+}
+
+// podState is what a worker last saw, for status.
+type podState struct {
+	seen    *spec.PodStatus
+	next    Next
+	err     error
+	retryAt time.Time
+}
+
+func newWorker(a *actor, slot spec.Origin) *worker {
+	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1)}
+}
+
+// aim gives the worker a target. A failure's back-off goes on unless the target
+// is another than before.
+func (w *worker) aim(p PodPlan, scope Scope) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !sameAim(w.target.plan, p) {
+		w.target.gen++
+	}
+	w.target.plan, w.target.scope = p, scope
+	if p.Observed != nil {
+		w.target.id = p.Observed.Pod.ID
+		if w.report.seen == nil {
+			w.report = podState{seen: p.Observed, next: NextOf(p.Observed, time.Now(), Hurry{})}
+		}
+	}
+}
+
+// sameAim reports whether two plans are after the same thing.
+func sameAim(a, b PodPlan) bool {
+	if a.Desired == nil || b.Desired == nil {
+		return a.Desired == b.Desired && (a.Action == ActionRemove) == (b.Action == ActionRemove)
+	}
+	return a.Desired.Hash == b.Desired.Hash && a.Desired.Key() == b.Desired.Key() &&
+		a.Desired.Owner == b.Desired.Owner && len(changedFiles(a.Desired, b.Desired)) == 0
+}
+
+// knows tells the worker that a pod in its place was seen.
+func (w *worker) knows(id spec.PodID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target.id = id
+}
+
+func (w *worker) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) current() target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.target
+}
+
+// run works until ctx ends or the worker may go: leave is asked when there is
+// nothing left to look after.
+func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
+	var f failure
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		case <-timer.C:
+		}
+		t := w.current()
+		state, err := w.turn(ctx, t, &f)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			f.again(t.gen)
+			w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", f.delay.String())
+			w.events.add(t.plan.Key, EventWarning, reasonOf(err), err.Error())
+			f.err, f.old = err, isPrepareError(err)
+		}
+		state.err, state.retryAt = f.err, f.until
+		w.mu.Lock()
+		w.report = state
+		w.mu.Unlock()
+		timer.Stop()
+		if at := earlier(f.until, state.next.At); !at.IsZero() {
+			timer.Reset(time.Until(at))
+		}
+		if f.err == nil && state.seen == nil && leave(w) {
+			return
+		}
+	}
+}
+
+// failure is what a worker remembers of its last turn, if that failed.
+type failure struct {
+	retry
+	gen   int       // of the target that failed
+	until time.Time // no new try before; zero: the last turn went well
+	err   error
+	old   bool // it failed before anything was touched: what ran before runs on
+}
+
+func (f *failure) again(gen int) {
+	f.gen, f.until = gen, time.Now().Add(f.next())
+}
+
+// turn is one go at the target. While a failed one waits for its next try,
+// events are mostly echoes of the failure and must not hurry it; but a pod that
+// runs on until its successor can be had is looked after all the same.
+func (w *worker) turn(ctx context.Context, t target, f *failure) (podState, error) {
+	waits := f.gen == t.gen && time.Now().Before(f.until)
+	switch {
+	case waits && !f.old:
+		return w.lastReport(), nil
+	case waits:
+		have, err := w.observe(ctx, t)
+		if err != nil || have == nil {
+			return podState{}, err
+		}
+		return w.supervise(ctx, have, nil)
+	case f.gen != t.gen:
+		f.retry = retry{}
+	}
+	state, err := w.reconcile(ctx, t)
+	if err == nil {
+		*f = failure{gen: t.gen}
+	}
+	return state, err
+}
+
+func (w *worker) lastReport() podState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report
+}
+
+// prepareError is a failure before anything was touched.
+type prepareError struct{ error }
+
+func (e prepareError) Unwrap() error { return e.error }
+
+func isPrepareError(err error) bool {
+	var p prepareError
+	return errors.As(err, &p)
+}
+
+// earlier is the earlier of two times that are set.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// reconcile looks at the pod once and does what it needs now.
+func (w *worker) reconcile(ctx context.Context, t target) (podState, error) {
+	have, err := w.observe(ctx, t)
+	if err != nil {
+		return podState{}, err
+	}
+	p, ok := replan(t, have)
+	if !ok {
+		if have == nil {
+			return podState{}, nil
+		}
+		return w.supervise(ctx, have, nil)
+	}
+	state, err := w.carryOut(ctx, t, p)
+	if errors.Is(err, spec.ErrExists) { // somebody made it before us: look who
+		if have, err = w.find(ctx, t); err != nil {
+			return podState{}, err
+		}
+		if p, ok = replan(t, have); ok {
+			return w.carryOut(ctx, t, p)
+		}
+	}
+	return state, err
+}
+
+// replan decides again, with what is there now. ok is false if nobody wants or
+// prunes the pod.
+func replan(t target, have *spec.PodStatus) (p PodPlan, ok bool) {
+	var seen []spec.PodStatus
+	if have != nil {
+		seen = append(seen, *have)
+	}
+	scope := t.scope
+	if t.plan.Desired != nil {
+		scope.Prune = PruneNone
+		return MakePlan([]*spec.Pod{t.plan.Desired}, seen, scope)[0], true
+	}
+	if t.plan.Action != ActionRemove {
+		return PodPlan{}, false
+	}
+	plan := MakePlan(nil, seen, scope)
+	if len(plan) == 0 {
+		return PodPlan{}, false
+	}
+	return plan[0], true
+}
+
+// carryOut does what the plan says, then what the containers need.
+func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, error) {
+	switch p.Action {
+	case ActionRefuse:
+		return podState{seen: p.Observed}, fmt.Errorf("%s", p.Reason)
+	case ActionRemove:
+		return podState{}, w.prune(ctx, p)
+	case ActionCreate, ActionReplace:
+		return w.bringAbout(ctx, p)
+	}
+	if len(p.Files) > 0 || p.Adopt {
+		err := w.locked(ctx, p.Observed.Pod.Key(), func() error { return w.touch(ctx, p) })
+		if err != nil {
+			return podState{seen: p.Observed}, err
+		}
+		w.tell(ctx, p)
+	}
+	return w.supervise(ctx, p.Observed, p.Desired)
+}
+
+// bringAbout creates or replaces the pod.
+func (w *worker) bringAbout(ctx context.Context, p PodPlan) (podState, error) {
+	prepared, err := w.prepare(ctx, p.Desired, spec.PullOptions{})
+	if err != nil {
+		state := podState{seen: p.Observed}
+		if p.Observed != nil { // what ran before goes on, and is looked after
+			state, _ = w.supervise(ctx, p.Observed, nil) // tried again with the next event
+		}
+		return state, prepareError{err}
+	}
+	var id spec.PodID
+	if p.Action == ActionReplace {
+		id, err = w.replace(ctx, &p.Observed.Pod, prepared)
+	} else {
+		err = w.locked(ctx, prepared.Key(), func() error {
+			id, err = w.create(ctx, prepared)
+			return err
+		})
+	}
+	if id != "" && !errors.Is(err, spec.ErrExists) {
+		w.knows(id)
+	}
+	if err != nil {
+		return podState{}, err
+	}
+	w.tell(ctx, p)
+	return w.look(ctx, id)
+}
+
+// look observes without acting.
+func (w *worker) look(ctx context.Context, id spec.PodID) (podState, error) {
+	st, err := w.engine.ObservePod(ctx, id)
+	if err != nil {
+		if gone(err) {
+			return podState{}, nil
+		}
+		return podState{}, err
+	}
+	next := NextOf(&st, time.Now(), Hurry{})
+	if !next.Idle() {
+		w.poke()
+	}
+	return podState{seen: &st, next: next}, nil
+}
+
+// prune removes a pod that nobody wants.
+func (w *worker) prune(ctx context.Context, p PodPlan) error {
+	err := w.locked(ctx, p.Key, func() error { return w.remove(ctx, &p.Observed.Pod) })
+	if err != nil {
+		return fmt.Errorf("remove pod %s: %w", p.Key, err)
+	}
+	w.tell(ctx, p)
+	return nil
+}
+
+// supervise gives the containers what they need. It takes the lock only if
+// there is something to do.
+func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec.Pod) (podState, error) {
+	next := NextOf(have, time.Now(), Hurry{})
+	if next.Idle() {
+		return podState{seen: have, next: next}, nil
+	}
+	err := w.locked(ctx, have.Pod.Key(), func() error {
+		st, _, err := w.advance(ctx, have.Pod.ID, want, Hurry{})
+		if st != nil {
+			have = st
+		}
+		return err
+	})
+	switch {
+	case gone(err):
+		return podState{}, nil
+	case err != nil:
+		return podState{seen: have, next: next}, err
+	}
+	return w.look(ctx, have.Pod.ID)
+}
+
+// observe looks at the pod the worker knows of; nil if there is none.
+func (w *worker) observe(ctx context.Context, t target) (*spec.PodStatus, error) {
+	if t.id == "" {
+		return nil, nil
+	}
+	st, err := w.engine.ObservePod(ctx, t.id)
+	switch {
+	case gone(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &st, nil
+}
+
+// find looks for the pod among all there are.
+func (w *worker) find(ctx context.Context, t target) (*spec.PodStatus, error) {
+	all, err := w.engine.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t.plan.Desired == nil {
+		return nil, nil
+	}
+	have, _ := index(all).match(t.plan.Desired, t.scope)
+	if have != nil {
+		w.knows(have.Pod.ID)
+	}
+	return have, nil
+}
+
+// tell logs what was done, once.
+func (w *worker) tell(ctx context.Context, p PodPlan) {
+	done := map[Action]string{
+		ActionCreate: "pod created", ActionReplace: "pod replaced", ActionRemove: "pod removed",
+		ActionUpdate: "pod has new files", ActionAdopt: "pod adopted", ActionRestart: "pod has new files",
+	}[p.Action]
+	w.log.InfoContext(ctx, done, "pod", p.Key.String(), "reason", p.Reason)
+	w.events.add(p.Key, EventNormal, eventReason(p.Action), p.Reason)
+}
+
+func eventReason(a Action) string {
+	return map[Action]string{
+		ActionCreate: "Created", ActionReplace: "Replaced", ActionRemove: "Removed",
+		ActionUpdate: "FilesUpdated", ActionAdopt: "Adopted", ActionRestart: "FilesUpdated",
+	}[a]
+}
+
+// reasonOf is the kubelet's word for why a pod does not start.
+func reasonOf(err error) string {
+	var taken *spec.PortTakenError
+	switch {
+	case errors.Is(err, spec.ErrPull):
+		return "ErrImagePull"
+	case errors.Is(err, spec.ErrImageMissing):
+		return "ErrImageNeverPull"
+	case errors.Is(err, spec.ErrConfig):
+		return "CreateContainerConfigError"
+	case errors.As(err, &taken):
+		return "NodePorts"
+	}
+	return "CreateContainerError"
+}
