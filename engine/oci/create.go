@@ -150,6 +150,12 @@ func removeFiles(c Container) error {
 			errs = append(errs, err)
 		}
 	}
+	left, _ := filepath.Glob(c.path(execPrefix + "*"))
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return errors.Join(errs...)
 }
 

@@ -1,0 +1,260 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+	"berth/internal/hostexec"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// ExecOptions say what to run beside a container's own process.
+type ExecOptions struct {
+	Args       []string
+	Env        []spec.EnvVar // over the container's
+	WorkingDir string        // empty: the container's
+	User       string        // user[:group] by name or number; empty: the container's
+	TTY        bool
+	Size       Size // of the terminal at first
+	Privileged bool // all capabilities
+	Detach     bool // do not wait; the streams are not connected
+	Streams    Streams
+}
+
+// Exec runs a command in a running container, with the container's own
+// restrictions, and returns its exit code. One that cannot run is a
+// *CommandError. When ctx ends, the command is killed. Pressing the detach
+// keys hangs its terminal up and returns ErrDetached.
+func (r *Runtime) Exec(ctx context.Context, c Container, o ExecOptions) (int, error) {
+	state, err := r.State(c)
+	if err != nil {
+		return 0, err
+	}
+	if state.State != spec.StateRunning || state.Pid == 0 {
+		return 0, fmt.Errorf("exec in a container that is %s: %w", state.State, ErrNotRunning)
+	}
+	process, err := r.execProcess(c, o)
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp(c.Bundle, execPrefix)
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	e := &execCall{r: r, c: c, o: o, dir: dir}
+	if err := atomicfile.WriteVolatileJSON(e.path("process.json"), process, 0o600); err != nil {
+		return 0, err
+	}
+	return e.run(ctx)
+}
+
+// execPrefix names the folders in a bundle that a running exec uses.
+const execPrefix = "exec-"
+
+// execProcess is the container's process, changed as asked.
+func (r *Runtime) execProcess(c Container, o ExecOptions) (*specs.Process, error) {
+	if len(o.Args) == 0 {
+		return nil, fmt.Errorf("%w: %w", spec.ErrConfig, errNoCommand)
+	}
+	var s specs.Spec
+	if err := atomicfile.ReadJSON(c.path("config.json"), &s); err != nil {
+		return nil, err
+	}
+	p := s.Process
+	p.Args, p.Terminal, p.ConsoleSize = o.Args, o.TTY, nil
+	if o.TTY && o.Size != (Size{}) {
+		p.ConsoleSize = &specs.Box{Height: uint(o.Size.Rows), Width: uint(o.Size.Cols)}
+	}
+	vars := newEnv()
+	for _, kv := range p.Env {
+		name, value, _ := strings.Cut(kv, "=")
+		vars.set(name, value)
+	}
+	if o.User != "" {
+		id, err := lookupUser(spec.User{Name: o.User}, "", s.Root.Path)
+		if err != nil {
+			return nil, err
+		}
+		p.User = id.user
+		p.Capabilities = execCapabilities(p.Capabilities, id.root())
+		vars.set("HOME", id.home)
+	}
+	if o.Privileged {
+		all := slices.Sorted(slices.Values(r.host.Capabilities))
+		p.Capabilities = &specs.LinuxCapabilities{Bounding: all, Effective: all, Permitted: all}
+	}
+	for _, v := range o.Env {
+		vars.set(v.Name, v.Value)
+	}
+	if o.TTY {
+		vars.setDefault("TERM", "xterm")
+	}
+	p.Env = vars.list()
+	if o.WorkingDir != "" {
+		if !path.IsAbs(o.WorkingDir) {
+			return nil, fmt.Errorf("%w: working directory %q is not an absolute path", spec.ErrConfig, o.WorkingDir)
+		}
+		p.Cwd = path.Clean(o.WorkingDir)
+	}
+	return p, nil
+}
+
+// execCapabilities are those of another user in the same container.
+func execCapabilities(of *specs.LinuxCapabilities, root bool) *specs.LinuxCapabilities {
+	if of == nil {
+		return nil
+	}
+	set := &specs.LinuxCapabilities{Bounding: of.Bounding}
+	if root {
+		set.Effective, set.Permitted = of.Bounding, of.Bounding
+	}
+	return set
+}
+
+// execCall is one run of the runtime's exec.
+type execCall struct {
+	r   *Runtime
+	c   Container
+	o   ExecOptions
+	dir string // its files: process.json, pid, log
+}
+
+func (e *execCall) path(name string) string { return filepath.Join(e.dir, name) }
+
+func (e *execCall) command() hostexec.Cmd {
+	args := []string{
+		"--root=" + e.r.stateRoot, "--log=" + e.path("log"), "--log-format=json",
+		"exec", "--process", e.path("process.json"), "--pid-file", e.path("pid"),
+	}
+	if e.o.TTY {
+		args = append(args, "--tty")
+	}
+	if e.o.Detach {
+		args = append(args, "--detach")
+	}
+	return hostexec.Cmd{
+		Path: e.r.runtime, Args: append(args, string(e.c.ID)), Env: helperEnv(), Session: true, Timeout: e.r.timeout,
+	}
+}
+
+func (e *execCall) run(ctx context.Context) (int, error) {
+	if e.o.Detach {
+		_, err := hostexec.Run(ctx, e.command())
+		if err != nil {
+			return 0, e.failure(err)
+		}
+		return 0, nil
+	}
+	pumps := newPumps()
+	defer pumps.close()
+	cmd := e.command()
+	var err error
+	if e.o.TTY {
+		err = pumps.terminal(&cmd, e.o)
+	} else {
+		err = pumps.pipes(&cmd, e.o.Streams)
+	}
+	if err != nil {
+		return 0, err
+	}
+	program, err := hostexec.Start(cmd)
+	pumps.started()
+	if err != nil {
+		return 0, err
+	}
+	if e.o.TTY {
+		go pumps.forwardSizes(e.o.Streams.Resize, program.Process)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- program.Wait() }()
+	select {
+	case err := <-ended:
+		pumps.drain()
+		return e.result(err)
+	case <-pumps.detached:
+		err = ErrDetached
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if kill := e.kill(); kill != nil {
+		err = errors.Join(err, kill)
+	}
+	_ = program.Process.Kill()
+	<-ended
+	pumps.drain()
+	return 0, err
+}
+
+// kill ends the command itself: the runtime that waits for it is only its parent.
+func (e *execCall) kill() error {
+	p, err := readPidFile(e.path("pid"))
+	if err != nil {
+		if processGone(err) {
+			return nil
+		}
+		return err
+	}
+	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.Pid))
+	if err != nil || !strings.Contains(string(cgroup), string(e.c.ID)) {
+		return nil
+	}
+	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// result tells the command's exit code from a failure of the runtime, which
+// writes to its log only when it fails itself.
+func (e *execCall) result(err error) (int, error) {
+	if err == nil {
+		return 0, nil
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return 0, fmt.Errorf("exec: %w", err)
+	}
+	if said := e.said(); said != "" {
+		return 0, runtimeError(filepath.Base(e.r.runtime), "exec", said)
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return exit.ExitCode(), nil
+}
+
+func (e *execCall) failure(err error) error {
+	if said := e.said(); said != "" {
+		return runtimeError(filepath.Base(e.r.runtime), "exec", said)
+	}
+	return err
+}
+
+// said are the errors in the runtime's log.
+func (e *execCall) said() string {
+	data, err := os.ReadFile(e.path("log"))
+	if err != nil {
+		return ""
+	}
+	var messages []string
+	for line := range strings.Lines(string(data)) {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") {
+			messages = append(messages, entry.Msg)
+		}
+	}
+	return strings.Join(messages, "; ")
+}

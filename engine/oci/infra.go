@@ -1,0 +1,123 @@
+package oci
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"berth/engine/oci/pause"
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+	"berth/internal/hostexec"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// infraUser runs the infra process: nobody in particular, as in Kubernetes'
+// pause image.
+const infraUser = 65535
+
+// InfraRootfs is the read-only root file system all infra containers share.
+type InfraRootfs struct {
+	Path string
+	Args []string // what runs in it
+}
+
+// EnsureInfraRootfs makes the infra root file system in dir, with the host's
+// catatonit or, where that is missing or not static, the embedded pause.
+func (r *Runtime) EnsureInfraRootfs(dir string) (InfraRootfs, error) {
+	program, args, err := r.infraProgram()
+	if err != nil {
+		return InfraRootfs{}, err
+	}
+	for _, name := range []string{"dev", "etc", "proc", "run", "sys"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
+			return InfraRootfs{}, err
+		}
+	}
+	for _, name := range []string{"etc/hosts", "etc/hostname", "etc/resolv.conf"} {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE, 0o644)
+		if err != nil {
+			return InfraRootfs{}, err
+		}
+		_ = f.Close()
+	}
+	target := filepath.Join(dir, args[0])
+	if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, program) {
+		return InfraRootfs{Path: dir, Args: args}, nil
+	}
+	if err := atomicfile.WriteVolatile(target, program, 0o755); err != nil {
+		return InfraRootfs{}, err
+	}
+	return InfraRootfs{Path: dir, Args: args}, nil
+}
+
+func (r *Runtime) infraProgram() (program []byte, args []string, err error) {
+	path, missing := hostexec.Find("catatonit", r.helperDirs)
+	if missing == nil {
+		program, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if static(program) {
+			return program, []string{"/catatonit", "-P"}, nil
+		}
+		missing = fmt.Errorf("%s is not static", path)
+	}
+	if program, ok := pause.Binary(); ok {
+		return program, []string{"/pause"}, nil
+	}
+	return nil, nil, fmt.Errorf("no program for the infra container, and none is built in for this architecture: %w", missing)
+}
+
+// static reports whether a program runs without a loader and libraries.
+func static(program []byte) bool {
+	file, err := elf.NewFile(bytes.NewReader(program))
+	if err != nil {
+		return false
+	}
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP {
+			return false
+		}
+	}
+	return true
+}
+
+// InfraInput says what BuildInfra builds.
+type InfraInput struct {
+	Pod        *spec.Pod
+	Rootfs     InfraRootfs
+	Namespaces Namespaces // InfraNamespaces
+	CgroupPath string
+	Host       Host
+}
+
+// BuildInfra is the configuration of a pod's infra container: a process that
+// holds namespaces, may do nothing, and carries the pod's sysctls.
+func BuildInfra(in InfraInput) (*specs.Spec, error) {
+	if len(in.Rootfs.Args) == 0 {
+		return nil, errors.New("infra container: no root file system")
+	}
+	user := int64(infraUser)
+	score := oomScoreGuaranteed
+	return BuildSpec(Input{
+		Pod: in.Pod,
+		Container: &spec.Container{
+			Name:      "_infra",
+			Command:   in.Rootfs.Args,
+			User:      spec.User{UID: &user, GID: &user},
+			Resources: spec.Resources{OOMScoreAdj: &score},
+			Security:  spec.Security{ReadOnlyRoot: true, NoNewPrivileges: true, CapDrop: []string{allCapabilities}},
+		},
+		Image:      ociv1.ImageConfig{},
+		Rootfs:     in.Rootfs.Path,
+		Namespaces: in.Namespaces,
+		CgroupPath: in.CgroupPath,
+		Host:       in.Host,
+	})
+}
