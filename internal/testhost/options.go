@@ -38,18 +38,18 @@ const (
 
 // config is what a stage must know.
 type config struct {
-	Base   string   // the host's disk
-	Dir    string   // working folder of what runs there
-	Exe    string   // the test binary
+	Base   string   `json:",omitempty"` // the host's disk
+	Dir    string   `json:",omitempty"` // working folder of what runs there
+	Exe    string   `json:",omitempty"` // the test binary
 	Args   []string // its arguments; nil: PID 1 only waits
-	Cgroup Cgroup
-	Boot   bool
-	Share  []string
+	Cgroup Cgroup   `json:",omitempty"`
+	Boot   bool     `json:",omitempty"`
+	Share  []string `json:",omitempty"`
 	// Groups are the host's cgroups on the machine, one per hierarchy.
-	Groups []group
-	BootID string
+	Groups []group `json:",omitempty"`
+	BootID string  `json:",omitempty"`
 	// Then is the stage to enter the host for; "" for a program.
-	Then string
+	Then string `json:",omitempty"`
 }
 
 func (c config) environ(stage string) ([]string, error) {

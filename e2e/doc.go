@@ -1,0 +1,33 @@
+// Package e2e tests berth from outside: each script in testdata/ runs the built
+// binary on a test host of its own, two at a time, and ends with a look for
+// leaks. Nothing here knows berth's packages.
+//
+// A script is a txtar archive for testscript
+// (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript): commands
+// first, then the files they use. These commands run on the host, and take &,
+// !, stdin and stdout as exec does:
+//
+//	berth ARG…        the built binary
+//	host CMD ARG…     any other program
+//	http URL ARG…     curl: prints the body, fails on a status of 400 and more
+//
+// and these act on the host:
+//
+//	image BASE FILE [-name N] [-user U] [-cmd C]… [-entrypoint E]… [-env K=V]… [-workdir D] [-volume V]… [-expose P]… [-file PATH=TEXT]…
+//	                  writes an OCI archive; bases are busybox, nginx, redis and scratch
+//	wait-for [-in 60s] [!] REGEXP CMD ARG…
+//	                  runs CMD on the host again and again until it succeeds and its output matches
+//	                  (with !: until it fails or does not match)
+//	kill9 NAME        kills every process of that name and waits until they are gone
+//	reboot            a power cut: every process gone, /run empty, the disk as it was
+//	leaks             fails if a pod left anything, as every script does at its end
+//	same FILE FILE    fails unless both have the same lines, in any order
+//
+// A file named "testhost" in the archive says what the host is like: the words
+// "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work).
+//
+// Conditions: [boot] systemd is here, [cgroup1] v1 controllers are, [debs] the
+// packages of the nginx and redis images are.
+//
+// A script removes the pods it made; what it leaves is a leak.
+package e2e

@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"berth/internal/testhost"
+)
+
+// Environment of the commands that enter a host.
+const (
+	handleEnv = "BERTH_E2E_HOST"   // testhost.Host.Handle
+	binaryEnv = "BERTH_E2E_BINARY" // the berth to test; built when not set
+)
+
+func TestMain(m *testing.M) {
+	testhost.Hook()
+	testscript.Main(suite{m}, map[string]func(){
+		"berth": func() { onHost(os.Getenv(binaryEnv), os.Args[1:]) },
+		"host":  func() { onHost("", os.Args[1:]) },
+		"http":  func() { onHost("curl", append([]string{"-fsS", "--max-time", "10"}, os.Args[1:]...)) },
+	})
+}
+
+// onHost runs a program on the script's host, as one of testscript's commands.
+func onHost(program string, args []string) {
+	argv := args
+	if program != "" {
+		argv = append([]string{program}, args...)
+	}
+	if err := os.Setenv("PATH", hostPath()); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	code, err := testhost.Enter(os.Getenv(handleEnv), argv)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// hostPath finds berth itself before the command of that name that enters the host.
+func hostPath() string {
+	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH")
+}
+
+// suite builds berth, once, before the scripts run.
+type suite struct{ m *testing.M }
+
+// Run is testing.M's.
+func (s suite) Run() int {
+	if os.Getenv(binaryEnv) != "" {
+		return s.m.Run()
+	}
+	dir, err := os.MkdirTemp("", "berth-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "berth")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, "berth/cmd/berth")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if err := errors.Join(build.Run(), os.Setenv(binaryEnv, path)); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: build berth:", err)
+		return 1
+	}
+	return s.m.Run()
+}

@@ -1,0 +1,168 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"berth/e2e/testimage"
+	"berth/internal/testhost"
+)
+
+var script = flag.String("script", "*", "run only the scripts whose names match this pattern")
+
+func TestScripts(t *testing.T) {
+	if why := testhost.Unavailable(); why != "" {
+		t.Skip("test hosts: " + why)
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", *script+".txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no script matches %q: %v", *script, err)
+	}
+	testscript.Run(t, testscript.Params{
+		Files:              files,
+		Setup:              setup,
+		Condition:          condition,
+		RequireUniqueNames: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"image":    imageCmd,
+			"kill9":    kill9Cmd,
+			"leaks":    leaksCmd,
+			"reboot":   rebootCmd,
+			"same":     sameCmd,
+			"wait-for": waitForCmd,
+		},
+	})
+}
+
+type hostKey struct{}
+
+// hostOf is the script's host.
+func hostOf(ts *testscript.TestScript) *testhost.Host {
+	return ts.Value(hostKey{}).(*testhost.Host)
+}
+
+// setup gives a script its host, and looks for leaks when it has ended.
+func setup(env *testscript.Env) error {
+	o, err := hostOptions(env.WorkDir)
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	h, err := testhost.Start(ctx, o)
+	if err != nil {
+		return fmt.Errorf("start a test host: %w", err)
+	}
+	env.Values[hostKey{}] = h
+	env.Setenv(handleEnv, h.Handle())
+	env.Setenv(binaryEnv, os.Getenv(binaryEnv))
+	env.Setenv("HOME", "/root")
+	env.Setenv("TMPDIR", "/tmp")
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return err
+	}
+	env.Setenv("REPO", root)
+	t := env.T().(interface {
+		testscript.T
+		Failed() bool
+		Errorf(string, ...any)
+	})
+	env.Defer(func() {
+		if t.Failed() {
+			t.Log(diagnose(ctx, h, o))
+		} else if leaks, err := h.Leaks(ctx); err != nil || len(leaks) > 0 {
+			t.Errorf("at the end of the script, left on the host:\n%s", describe(leaks, err))
+			t.Log(diagnose(ctx, h, o))
+		}
+		if err := h.Close(); err != nil {
+			t.Errorf("end the test host: %v", err)
+		}
+	})
+	return prepare(ctx, h, o)
+}
+
+func hostOptions(workDir string) (testhost.Options, error) {
+	o := testhost.Options{Share: []string{workDir}}
+	data, err := os.ReadFile(filepath.Join(workDir, "testhost"))
+	if err != nil && !os.IsNotExist(err) {
+		return o, err
+	}
+	for _, word := range strings.Fields(string(data)) {
+		switch word {
+		case "boot":
+			o.Boot = true
+		case "cgroup=1":
+			o.Cgroup = testhost.V1
+		default:
+			return o, fmt.Errorf("testhost: no option %q", word)
+		}
+	}
+	return o, nil
+}
+
+// prepare puts berth on the host's PATH, and makes the runtime one that works there.
+func prepare(ctx context.Context, h *testhost.Host, o testhost.Options) error {
+	if _, err := h.Run(ctx, "ln", "-sfn", os.Getenv(binaryEnv), "/usr/local/bin/berth"); err != nil {
+		return err
+	}
+	// crun needs to raise limits in a pure v2 tree, which a sandboxed machine forbids.
+	if o.Cgroup == testhost.V1 || canRaiseLimits() {
+		return nil
+	}
+	_, err := h.Run(ctx, "sh", "-c", `mkdir -p /etc/containers && printf '[engine]\nruntime = "runc"\n' > /etc/containers/containers.conf`)
+	return err
+}
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "boot":
+		_, err := os.Stat("/lib/systemd/systemd")
+		return err == nil, nil
+	case "cgroup1":
+		_, err := os.Stat("/sys/fs/cgroup/memory/cgroup.procs")
+		return err == nil, nil
+	case "debs":
+		cache, err := testimage.Cache()
+		if err != nil {
+			return false, err
+		}
+		_, err = os.Stat(filepath.Join(cache, "debs", "redis", "complete"))
+		return err == nil, nil
+	}
+	return false, fmt.Errorf("no condition [%s]", name)
+}
+
+func describe(leaks []testhost.Leak, err error) string {
+	lines := make([]string, 0, len(leaks)+1)
+	for _, l := range leaks {
+		lines = append(lines, "  "+l.String())
+	}
+	slices.Sort(lines)
+	if err != nil {
+		lines = append(lines, err.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// diagnose is what one wants to know of a host where a script failed.
+func diagnose(ctx context.Context, h *testhost.Host, o testhost.Options) string {
+	script := `echo "--- processes"; ps -eo pid,ppid,stat,args --width 200 | grep -v '\[.*\]$'
+		echo "--- records"; ls -d /var/lib/berth/pods/* /run/berth/pods/* 2>/dev/null
+		echo "--- supervisor's log"; tail -n 40 /run/berth/*.log 2>/dev/null`
+	if o.Boot {
+		script += `; echo "--- journal"; journalctl -b --no-pager -n 60 2>/dev/null; systemctl --failed --no-legend`
+	}
+	out, err := h.Run(ctx, "sh", "-c", script+"; true")
+	if err != nil {
+		out += err.Error()
+	}
+	return out
+}
