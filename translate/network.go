@@ -2,6 +2,7 @@ package translate
 
 import (
 	"slices"
+	"strings"
 
 	"berth/engine/spec"
 )
@@ -38,14 +39,24 @@ func (b *builder) networks() {
 // people know its containers by.
 func (b *builder) dnsNames() []string {
 	p := b.pod
-	if p.Namespace != spec.DefaultNamespace {
-		return unique([]string{p.Name + "." + p.Namespace, p.Hostname + "." + p.Namespace})
+	names := []string{p.Name + "." + p.Namespace, p.Hostname + "." + p.Namespace}
+	if p.Namespace == spec.DefaultNamespace {
+		names = []string{p.Name, p.Name + "." + p.Namespace, p.Hostname}
+		for _, c := range b.from.Containers {
+			names = append(names, p.ContainerName(c.Name))
+		}
 	}
-	names := []string{p.Name, p.Name + "." + p.Namespace, p.Hostname}
-	for _, c := range b.from.Containers {
-		names = append(names, p.ContainerName(c.Name))
+	return unique(slices.DeleteFunc(names, func(name string) bool { return !isDNSName(name) }))
+}
+
+// isDNSName reports whether a name is short enough to be asked for.
+func isDNSName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 {
+			return false
+		}
 	}
-	return unique(names)
+	return len(name) <= 253
 }
 
 // DNSNames are the names under which a pod is known on its first network.

@@ -3,6 +3,7 @@ package translate
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"berth/engine/spec"
 	"berth/internal/source"
@@ -67,24 +68,24 @@ func (t *translation) object(o *kube.Object, opts Options) {
 	if o.Deployment != nil { // without replicas one was built to find mistakes
 		builders = builders[:replicas(o)]
 	}
-	var claims []portClaim
+	claims := slices.Clone(t.claims)
 	for _, b := range builders {
 		if other, taken := t.pods[b.pod.Key()]; taken {
 			ds = append(ds, b.diagnostic("metadata.name", "pod %s is already made by %s at %s: rename one", b.pod.Key(), other.Key(), other.Pos))
 		}
 		for _, c := range b.claims {
-			if other, clash := findClash(append(t.claims, claims...), c); clash {
+			if other, clash := findClash(claims, c); clash {
 				ds = append(ds, c.clash(other))
 			}
+			claims = append(claims, c)
 		}
-		claims = append(claims, b.claims...)
 	}
 	if ds.Err() != nil {
 		t.reject(o, ds)
 		return
 	}
 	t.result.Diagnostics = append(t.result.Diagnostics, ds...)
-	t.claims = append(t.claims, claims...)
+	t.claims = claims
 	for _, b := range builders {
 		t.pods[b.pod.Key()] = o
 		t.result.Pods = append(t.result.Pods, b.pod)
