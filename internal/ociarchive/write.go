@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	_ "crypto/sha256" // digests name their algorithm and look it up
 	"encoding/json"
 	"fmt"
 	"io"
