@@ -85,6 +85,12 @@ func TestPublishNeedsANetworkOfOurs(t *testing.T) {
 	wantBroken(t, &kube.Set{Objects: []*kube.Object{o}}, "--publish cannot be honoured with --network none")
 }
 
+func TestPublishCannotTakeAHostPortOfTheSamePod(t *testing.T) {
+	o := podObject("p", corev1.Container{Ports: []corev1.ContainerPort{{ContainerPort: 1, HostPort: 9000}, {ContainerPort: 2}}})
+	o.Options = json.RawMessage(`{"publish": [{"hostPort": 9000, "containerPort": 2, "protocol": "tcp"}]}`)
+	wantBroken(t, &kube.Set{Objects: []*kube.Object{o}}, "host port 9000/tcp is already taken by spec.containers[0].ports[0] of this pod")
+}
+
 func TestVolumesOfClaims(t *testing.T) {
 	claim := func(namespace string) *kube.Object {
 		return &kube.Object{Kind: "PersistentVolumeClaim", Namespace: namespace, Name: "data", PersistentVolumeClaim: &corev1.PersistentVolumeClaim{}}
