@@ -19,6 +19,10 @@ const (
 	defaultRotate   = 10 * time.Second
 )
 
+// settleTime gathers pods that go, a hundred at a time with kube down, before
+// everything is looked at.
+const settleTime = 300 * time.Millisecond
+
 // LoopOptions are a loop's parts.
 type LoopOptions struct {
 	Engine    Engine
@@ -101,6 +105,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	slow := time.NewTicker(l.opts.SlowPass)
 	defer slow.Stop()
 	l.workers.Go(func() { l.rotate(ctx) })
+	settle, settling := time.NewTimer(settleTime), false
+	settle.Stop()
+	defer settle.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -115,8 +122,17 @@ func (l *Loop) Run(ctx context.Context) error {
 				exits = nil
 				continue
 			}
+			if id == "" {
+				if !settling {
+					settle.Reset(settleTime)
+					settling = true
+				}
+				continue
+			}
 			l.look(ctx, id)
 			continue
+		case <-settle.C:
+			settling = false
 		case <-changed:
 		case <-l.wake:
 		case <-slow.C:

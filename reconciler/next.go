@@ -121,11 +121,8 @@ func (d *decider) lost(done bool) {
 		d.next.Down = "the sandbox is gone and all containers have ended"
 		return
 	}
-	ended := d.st.Infra.FinishedAt
-	if ended.IsZero() {
-		ended = d.now
-	}
 	h := d.history[infraHistory]
+	ended := endOf(d.st.Infra.FinishedAt, d.st.StartedAt, h)
 	if at := restartAt(h, ended); at.After(d.now) && !d.hurry.now() {
 		d.wait(infraHistory, at, fmt.Sprintf("back-off %s restarting the sandbox of pod=%s", h.Backoff, d.st.Pod.Name))
 		return
@@ -221,10 +218,7 @@ func (d *decider) start(name string) {
 // again starts a container that has ended, if its back-off is over.
 func (d *decider) again(c *spec.ContainerStatus) {
 	h := d.history[c.Name]
-	ended := c.FinishedAt
-	if ended.IsZero() {
-		ended = d.now
-	}
+	ended := endOf(c.FinishedAt, c.StartedAt, h)
 	if at := restartAt(h, ended); at.After(d.now) && !d.hurry.now() {
 		d.wait(c.Name, at, fmt.Sprintf("back-off %s restarting failed container=%s pod=%s", h.Backoff, c.Name, d.st.Pod.Name))
 		return
@@ -233,6 +227,18 @@ func (d *decider) again(c *spec.ContainerStatus) {
 	h.Last = termination(c)
 	d.remember(c.Name, h)
 	d.start(c.Name)
+}
+
+// endOf is when something ended, or if nobody saw it the latest time at which
+// it is known to have lived: back-off must not be counted from now, which moves.
+func endOf(finished, started time.Time, h spec.ContainerHistory) time.Time {
+	switch {
+	case !finished.IsZero():
+		return finished
+	case started.Before(h.BackoffAt):
+		return h.BackoffAt
+	}
+	return started
 }
 
 // finish remembers how a container ended that is not started again.

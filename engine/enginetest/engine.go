@@ -1,0 +1,33 @@
+package enginetest
+
+import (
+	"context"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// Engine is the verbs the suite tests: those of berth/engine that change pods.
+type Engine interface {
+	Observe(ctx context.Context) ([]spec.PodStatus, error)
+	ObservePod(ctx context.Context, id spec.PodID) (spec.PodStatus, error)
+	WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error)
+	Exits(ctx context.Context) (<-chan spec.PodID, error)
+	Lock(ctx context.Context, key spec.PodKey) (unlock func(), err error)
+
+	EnsureImage(ctx context.Context, req spec.ImageRequest) (spec.Image, error)
+	CheckPod(ctx context.Context, pod *spec.Pod) error
+	EnsurePod(ctx context.Context, pod *spec.Pod, create []string) error
+	StopPod(ctx context.Context, id spec.PodID, grace time.Duration) error
+	RemovePod(ctx context.Context, id spec.PodID, grace time.Duration) error
+	UpdateFiles(ctx context.Context, id spec.PodID, volume string, files *spec.FilesVolume) error
+	SetOwner(ctx context.Context, id spec.PodID, owner spec.Owner, origin spec.Origin) error
+	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
+	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
+
+	StartContainer(ctx context.Context, id spec.PodID, name string) error
+	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
+	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error
+	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
+	RotateLogs(ctx context.Context) error
+}

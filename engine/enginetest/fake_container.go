@@ -1,0 +1,205 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// create makes a container where none lives; one that ended is made anew.
+func (p *pod) create(h *Host, name string) error {
+	c, ok := p.spec.Container(name)
+	if !ok {
+		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
+	attempt := 0
+	if old := p.containers[name]; old != nil {
+		if !old.status.Finished() {
+			return nil
+		}
+		attempt = old.status.Attempt + 1
+	}
+	image, ok := h.images[c.Image]
+	if !ok {
+		return fmt.Errorf("create container %q: image %q: %w", name, c.Image, spec.ErrImageMissing)
+	}
+	prog := parse(append(slices.Clone(c.Command), c.Args...))
+	if prog.bad {
+		return fmt.Errorf("create container %q: the fake cannot run %q: %w", name, c.Command, spec.ErrConfig)
+	}
+	p.containers[name] = &container{prog: prog, done: make(chan struct{}), status: spec.ContainerStatus{
+		ID: spec.NewContainerID(), Name: name, Init: p.spec.IsInit(name), State: spec.StateCreated, Attempt: attempt,
+		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: time.Now(),
+	}}
+	return nil
+}
+
+// StartContainer has a container running.
+func (f *Fake) StartContainer(_ context.Context, id spec.PodID, name string) error {
+	p, after, err := f.change("StartContainer", id)
+	if err != nil {
+		return err
+	}
+	if p.sandbox != spec.SandboxReady {
+		return after(fmt.Errorf("start container %q: the pod's sandbox is not up", name))
+	}
+	if err := p.create(f.Host, name); err != nil {
+		return after(err)
+	}
+	c := p.containers[name]
+	if c.status.Running() {
+		return after(nil)
+	}
+	c.status.State, c.status.StartedAt, c.status.Pid = spec.StateRunning, time.Now(), 1000
+	host := f.Host
+	c.timer = time.AfterFunc(c.prog.sleep, func() {
+		host.mu.Lock()
+		defer host.mu.Unlock()
+		if c.end(c.prog.code, "") {
+			host.notify(id)
+		}
+	})
+	return after(nil)
+}
+
+// end ends a running container and reports whether it ran. The host's mutex is
+// held. An empty reason is what the code says.
+func (c *container) end(code int, reason string) bool {
+	if !c.status.Running() {
+		return false
+	}
+	if reason == "" {
+		reason = "Completed"
+		if code != 0 {
+			reason = "Error"
+		}
+	}
+	c.timer.Stop()
+	c.status.State, c.status.ExitCode, c.status.Reason = spec.StateExited, code, reason
+	c.status.FinishedAt, c.status.Pid = time.Now(), 0
+	if reason == "ContainerStatusUnknown" {
+		c.status.State = spec.StateUnknown
+	}
+	close(c.done)
+	return true
+}
+
+// signalEnd sends a container its stop signal and returns how to wait for its
+// end. The host's mutex is held now, and not while waiting.
+func (f *Fake) signalEnd(ctx context.Context, p *pod, c *container, grace time.Duration) (wait func() error) {
+	id, done := p.spec.ID, c.done
+	if !c.status.Running() {
+		return func() error { return nil }
+	}
+	if c.prog.onTerm >= 0 && grace > 0 {
+		c.end(c.prog.onTerm, "")
+		f.notify(id)
+		return func() error { return nil }
+	}
+	return func() error {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+		}
+		f.Host.mu.Lock()
+		defer f.Host.mu.Unlock()
+		if c.end(137, "") {
+			f.notify(id)
+		}
+		return nil
+	}
+}
+
+// StopContainer ends a container.
+func (f *Fake) StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error {
+	p, after, err := f.change("StopContainer", id)
+	if err != nil {
+		return err
+	}
+	c := p.containers[name]
+	if c == nil {
+		return after(nil)
+	}
+	wait := f.signalEnd(ctx, p, c, grace)
+	f.Host.mu.Unlock()
+	err = wait()
+	f.Host.mu.Lock()
+	return after(err)
+}
+
+// KillContainer sends a signal. The fake knows KILL and TERM.
+func (f *Fake) KillContainer(_ context.Context, id spec.PodID, name, signal string) error {
+	p, after, err := f.change("KillContainer", id)
+	if err != nil {
+		return err
+	}
+	c := p.containers[name]
+	if c == nil || !c.status.Running() {
+		return after(fmt.Errorf("kill container %q: it is not running", name))
+	}
+	switch strings.TrimPrefix(strings.ToUpper(signal), "SIG") {
+	case "KILL", "9":
+		c.end(137, "")
+		f.notify(id)
+	case "TERM", "15":
+		if c.prog.onTerm >= 0 {
+			c.end(c.prog.onTerm, "")
+			f.notify(id)
+		}
+	}
+	return after(nil)
+}
+
+// RemoveContainer ends a container at once and forgets it.
+func (f *Fake) RemoveContainer(_ context.Context, id spec.PodID, name string) error {
+	p, after, err := f.change("RemoveContainer", id)
+	if err != nil {
+		return err
+	}
+	if c := p.containers[name]; c != nil {
+		if c.end(137, "") {
+			f.notify(id)
+		}
+		delete(p.containers, name)
+	}
+	return after(nil)
+}
+
+// WaitContainer waits until a container does not run.
+func (f *Fake) WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error) {
+	if _, err := f.begin("WaitContainer"); err != nil {
+		return spec.ContainerStatus{}, err
+	}
+	for {
+		f.Host.mu.Lock()
+		p, err := f.find(id)
+		if err != nil {
+			f.Host.mu.Unlock()
+			return spec.ContainerStatus{}, err
+		}
+		st := p.status()
+		status, ok := st.Container(name)
+		c := p.containers[name]
+		f.Host.mu.Unlock()
+		switch {
+		case !ok:
+			return spec.ContainerStatus{}, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+		case c == nil || status.Finished():
+			return *status, nil
+		}
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return *status, ctx.Err()
+		}
+	}
+}
