@@ -35,6 +35,8 @@ type Container struct {
 	StopSignal  string           `json:"stopSignal,omitempty"`
 	LogPath     string           `json:"logPath,omitempty"`
 	TTY         bool             `json:"tty,omitempty"`
+	// Ended is how it ended, kept when what conmon left is cleared away.
+	Ended *spec.Termination `json:"ended,omitempty"`
 }
 
 // Intent is what a person stopped by hand.

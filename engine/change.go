@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// UpdateFiles gives a files volume of a pod another content. Containers that
+// mount it see all new files at once, without a restart; a mount of a subPath
+// keeps what it has.
+func (e *Engine) UpdateFiles(_ context.Context, id spec.PodID, volume string, files *spec.FilesVolume) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	if v, ok := pod.Volume(volume); !ok || v.Files == nil {
+		return fmt.Errorf("files volume %q of pod %s: %w", volume, pod.Key(), spec.ErrNotFound)
+	}
+	unlock := e.serial.lock(id)
+	defer unlock()
+	if err := e.volumeSet(id).Update(volume, files); err != nil {
+		return err
+	}
+	v, _ := pod.Volume(volume)
+	v.Files.Content = files.Content
+	return e.records.SavePod(&pod)
+}
+
+// SetOwner records another owner and origin of a pod that runs on unchanged.
+func (e *Engine) SetOwner(_ context.Context, id spec.PodID, owner spec.Owner, origin spec.Origin) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	pod.Owner, pod.Origin = owner, origin
+	return e.records.SavePod(&pod)
+}
+
+// SetStopped records that a person stopped a container, or with container ""
+// the whole pod, or that this no longer holds.
+func (e *Engine) SetStopped(_ context.Context, id spec.PodID, container string, stopped bool) error {
+	if _, err := e.pod(id); err != nil {
+		return err
+	}
+	intent, err := e.records.ReadIntent(id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case container == "" && stopped:
+		intent.Pod = true
+	case container == "":
+		intent.Pod, intent.Containers = false, nil
+	case stopped && !slices.Contains(intent.Containers, container):
+		intent.Containers = append(intent.Containers, container)
+	case !stopped:
+		intent.Containers = slices.DeleteFunc(intent.Containers, func(c string) bool { return c == container })
+	}
+	return e.records.SaveIntent(id, intent)
+}
+
+// SaveHistory records restart counts and back-off of a pod's containers.
+func (e *Engine) SaveHistory(_ context.Context, id spec.PodID, h spec.History) error {
+	if _, err := e.pod(id); err != nil {
+		return err
+	}
+	return e.records.SaveHistory(id, h)
+}
+
+// VolumeUsers lists, by named volume, the pods that mount it.
+func (e *Engine) VolumeUsers(context.Context) (map[string][]spec.PodKey, error) {
+	pods, err := e.records.ListPods()
+	if err != nil {
+		return nil, err
+	}
+	users := map[string][]spec.PodKey{}
+	for _, p := range pods {
+		for _, v := range p.Volumes {
+			if v.Named != nil {
+				users[v.Named.Volume] = append(users[v.Named.Volume], p.Key())
+			}
+		}
+	}
+	return users, nil
+}
+
+// RemoveVolume deletes a named volume and its data. One that pods use is
+// spec.ErrInUse unless force, which removes those pods first.
+func (e *Engine) RemoveVolume(ctx context.Context, name string, force bool) error {
+	if _, err := e.volumes.Inspect(ctx, name); err != nil {
+		return err
+	}
+	users, err := e.VolumeUsers(ctx)
+	if err != nil {
+		return err
+	}
+	if pods := users[name]; len(pods) > 0 && !force {
+		return fmt.Errorf("volume %q is used by pod %s: %w", name, pods[0], spec.ErrInUse)
+	}
+	for _, key := range users[name] {
+		if err := e.removeByKey(ctx, key, spec.PodID("")); err != nil {
+			return err
+		}
+	}
+	return e.volumes.Remove(ctx, name)
+}
+
+// removeByKey locks and removes the pod of that key, whatever its ID, or only
+// the one of the given ID.
+func (e *Engine) removeByKey(ctx context.Context, key spec.PodKey, only spec.PodID) error {
+	unlock, err := e.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	pods, err := e.records.ListPods()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range pods {
+		if p.Key() == key && (only == "" || only == p.ID) {
+			errs = append(errs, e.RemovePod(ctx, p.ID, resetGrace))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// resetGrace is how long containers may take to end where nobody says.
+const resetGrace = 10 * time.Second

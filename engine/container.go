@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/state"
+)
+
+// StartContainer has a container running: it is created where it is missing,
+// and made anew, with the next attempt number, where it has ended.
+func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	sb, ok, err := e.records.ReadSandbox(id)
+	if err != nil {
+		return err
+	}
+	if !ok || e.sandboxState(id, sb, runtime) != spec.SandboxReady {
+		return fmt.Errorf("start container %q: the pod's sandbox is not up", name)
+	}
+	if err := e.ensureContainer(ctx, &pod, sb, name, nil); err != nil {
+		return err
+	}
+	c, err := e.records.ReadContainer(id, name)
+	if err != nil {
+		return err
+	}
+	if err := runtime.Start(ctx, e.target(runtime, id, name, c.ID)); err != nil {
+		return fmt.Errorf("start container %q: %w", name, err)
+	}
+	return nil
+}
+
+// ensureContainer has a live container under name, created or running.
+func (e *Engine) ensureContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, name string, infraUp <-chan struct{}) error {
+	c, ok := pod.Container(name)
+	if !ok {
+		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
+	status, _ := e.observeContainer(pod, name)
+	attempt := 0
+	switch {
+	case status.State == spec.StateCreated || status.State == spec.StateRunning:
+		return nil
+	case status.ID != "":
+		attempt = status.Attempt
+		if status.Finished() {
+			attempt++
+		}
+		if err := e.discard(ctx, pod, name); err != nil {
+			return err
+		}
+	}
+	if err := e.createContainer(ctx, pod, sb, c, attempt, infraUp); err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		return errors.Join(fmt.Errorf("create container %q: %w", name, err), e.discard(undo, pod, name))
+	}
+	return nil
+}
+
+// newContainer records a container under a new ID and makes its writable layer.
+func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, c *spec.Container, attempt int) (state.Container, error) {
+	img, err := e.images.Lookup(ctx, imageOf(c))
+	if err != nil {
+		return state.Container{}, err
+	}
+	record := state.Container{
+		Name: c.Name, ID: spec.NewContainerID(), Attempt: attempt, Boot: e.records.Boot(), CreatedAt: time.Now(),
+		Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY,
+	}
+	if record.LogPath = pod.Log.Path; record.LogPath == "" {
+		record.LogPath = e.records.Log(pod.ID, c.Name, attempt)
+	}
+	if err := e.records.SaveContainer(pod.ID, record); err != nil {
+		return record, err
+	}
+	if attempt >= 2 && pod.Log.Path == "" { // the previous one's is kept
+		if err := oci.RemoveLog(e.records.Log(pod.ID, c.Name, attempt-2)); err != nil {
+			return record, err
+		}
+	}
+	return record, e.images.CreateRootfs(ctx, record.ID, pod.ContainerName(c.Name), img.ID)
+}
+
+// conmonLimit is the size at which conmon itself, knowing no rotation, throws a
+// log away: what rotation would have kept in all. Where a supervisor rotates, it
+// is never reached.
+func (e *Engine) conmonLimit(pod *spec.Pod) int64 { return oci.DefaultLogFiles * e.logLimit(pod) }
+
+// imageOf names a container's image as exactly as is known.
+func imageOf(c *spec.Container) string {
+	if c.ImageID != "" {
+		return c.ImageID
+	}
+	return c.Image
+}
+
+// createContainer makes the OCI container on its layer: bundle, conmon, runtime.
+func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, attempt int, infraUp <-chan struct{}) error {
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	record, err := e.newContainer(ctx, pod, c, attempt)
+	if err != nil {
+		return err
+	}
+	rootfs, err := e.images.MountRootfs(ctx, record.ID)
+	if err != nil {
+		return err
+	}
+	config, err := e.images.Config(ctx, record.ImageID)
+	if err != nil {
+		return err
+	}
+	mounts, shm, err := e.mounts(ctx, pod, sb, c)
+	if err != nil {
+		return err
+	}
+	if infraUp != nil {
+		select {
+		case <-infraUp:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	infra, err := e.infraProcess(runtime, pod.ID, sb)
+	if err != nil {
+		return err
+	}
+	target := e.target(runtime, pod.ID, c.Name, record.ID)
+	input := oci.Input{
+		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
+		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,
+		VolumeDir:  filepath.Join(e.records.Pod(pod.ID), "image-volumes", string(record.ID)),
+		CgroupPath: target.CgroupPath, Facts: e.facts(pod, sb), Host: runtime.Host(),
+	}
+	built, err := oci.BuildSpec(input)
+	if err != nil {
+		return err
+	}
+	if err := oci.PrepareImageVolumes(input); err != nil {
+		return err
+	}
+	record.Command, record.StopSignal = built.Process.Args, c.StopSignal
+	if record.StopSignal == "" {
+		record.StopSignal = config.Config.StopSignal
+	}
+	if err := e.records.SaveContainer(pod.ID, record); err != nil {
+		return err
+	}
+	_, err = runtime.Create(ctx, oci.Create{
+		Container: target, Name: pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin,
+		Log: oci.Logging{Driver: pod.Log.Driver, Path: record.LogPath, MaxSize: e.conmonLimit(pod), Tag: pod.Log.Tag},
+	})
+	return err
+}
+
+// infraProcess is the process that holds the pod's namespaces.
+func (e *Engine) infraProcess(runtime *oci.Runtime, id spec.PodID, sb state.Sandbox) (oci.Process, error) {
+	s, err := runtime.State(e.target(runtime, id, infraName, sb.Infra))
+	if err != nil {
+		return oci.Process{}, err
+	}
+	p, err := oci.FindProcess(s.Pid)
+	if err != nil {
+		return p, fmt.Errorf("the infra container is not there: %w", err)
+	}
+	return p, nil
+}
+
+func (e *Engine) facts(pod *spec.Pod, sb state.Sandbox) spec.Facts {
+	host := hostIPs()
+	ips := sb.IPs
+	if pod.HostNet {
+		ips = host
+	}
+	return spec.Facts{PodIPs: ips, HostIPs: host, PodUID: pod.ID.UID()}
+}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"berth/engine/image"
+	"berth/engine/network"
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/state"
+	"berth/engine/volume"
+)
+
+// Options say where the engine keeps things and which helpers it uses. The
+// zero value is this host's ordinary setting.
+type Options struct {
+	Root          string   // image store; its folder "berth" holds our state. Empty: storage.conf's, and /var/lib/berth
+	RunRoot       string   // likewise for what does not survive a reboot. Empty: storage.conf's, and /run/berth
+	Runtime       string   // OCI runtime, by name or path. Empty: containers.conf's, else crun, else runc
+	CgroupManager string   // "cgroupfs" or "systemd". Empty: containers.conf's, else what fits the host
+	NetworkDir    string   // definitions of networks. Empty: below the state
+	StorageDriver string   // "overlay", "vfs"
+	StorageOpts   []string // "overlay.mount_program=…"
+
+	Progress    io.Writer // where pulls say how far they are; nil: nowhere
+	ProgressTTY bool      // Progress is a terminal
+	Log         *slog.Logger
+	Version     string // of berth, for Info
+}
+
+// Engine runs pods on this host. It is safe for concurrent use.
+type Engine struct {
+	opts     Options
+	conf     config
+	records  *state.Store
+	images   *image.Store
+	networks *network.Manager
+	volumes  *volume.Store
+	log      *slog.Logger
+
+	runtime     func() (*oci.Runtime, error)    // found at first need
+	infraRootfs func() (oci.InfraRootfs, error) // made at first need
+
+	mu   sync.Mutex
+	held map[spec.PodKey]*os.File // the locks this process holds
+
+	serial keyedMutex
+}
+
+// Paths says where the engine's own files lie.
+type Paths = state.Dirs
+
+// Open prepares an engine. Image store and runtime are opened when first used,
+// so that a command that only looks stays cheap.
+func Open(opts Options) (*Engine, error) {
+	conf, err := readConfig()
+	if err != nil {
+		return nil, err
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	dirs := state.Dirs{State: "/var/lib/berth", Run: "/run/berth"}
+	if opts.Root != "" {
+		dirs.State = filepath.Join(opts.Root, "berth")
+	}
+	if opts.RunRoot != "" {
+		dirs.Run = filepath.Join(opts.RunRoot, "berth")
+	}
+	records, err := state.NewStore(dirs)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		opts: opts, conf: conf, records: records, log: opts.Log,
+		volumes: volume.NewStore(dirs.Volumes()),
+		held:    map[spec.PodKey]*os.File{},
+		images: image.New(image.Options{
+			Root: opts.Root, RunRoot: opts.RunRoot, Driver: opts.StorageDriver, DriverOptions: opts.StorageOpts,
+			Progress: opts.Progress, ProgressTTY: opts.ProgressTTY, Log: opts.Log,
+		}),
+	}
+	networkDir := opts.NetworkDir
+	if networkDir == "" {
+		networkDir = dirs.Networks()
+	}
+	e.networks = network.New(network.Options{
+		ConfigDir: networkDir, RunDir: dirs.Run, HelperDirs: conf.Engine.HelperBinariesDir,
+		DefaultSubnet: conf.Network.DefaultSubnet, Log: opts.Log,
+	})
+	e.runtime = sync.OnceValues(func() (*oci.Runtime, error) {
+		manager := opts.CgroupManager
+		if manager == "" {
+			manager = conf.Engine.CgroupManager
+		}
+		return oci.New(oci.Options{
+			Runtime: conf.runtime(opts.Runtime), Conmon: conf.conmon(), HelperDirs: conf.Engine.HelperBinariesDir,
+			StateRoot: dirs.OCI(), ExitDir: dirs.Exits(), CgroupManager: manager,
+			SeccompProfile: conf.Containers.SeccompProfile, Log: opts.Log,
+		})
+	})
+	e.infraRootfs = sync.OnceValues(func() (oci.InfraRootfs, error) {
+		runtime, err := e.runtime()
+		if err != nil {
+			return oci.InfraRootfs{}, err
+		}
+		return runtime.EnsureInfraRootfs(filepath.Join(dirs.Run, "infra"))
+	})
+	return e, nil
+}
+
+// Close gives up what Open and later calls opened. Pods run on.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for key, f := range e.held {
+		errs = append(errs, f.Close())
+		delete(e.held, key)
+	}
+	return errors.Join(append(errs, e.images.Close())...)
+}
+
+// Paths says where the engine's own files lie.
+func (e *Engine) Paths() Paths { return e.records.Dirs }
+
+// Images is the host's image store.
+func (e *Engine) Images() *image.Store { return e.images }
+
+// Networks is the host's networks.
+func (e *Engine) Networks() *network.Manager { return e.networks }
+
+// Volumes is the named volumes.
+func (e *Engine) Volumes() *volume.Store { return e.volumes }
+
+// EnsureImage has an image in the store, pulling it as the policy says.
+func (e *Engine) EnsureImage(ctx context.Context, req spec.ImageRequest) (spec.Image, error) {
+	return e.images.Ensure(ctx, req)
+}
+
+// Lock makes the caller the only one who changes pods of that key, in this
+// process and any other. The verbs that change a pod want it held.
+func (e *Engine) Lock(ctx context.Context, key spec.PodKey) (unlock func(), err error) {
+	f, err := e.records.Lock(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	e.held[key] = f
+	e.mu.Unlock()
+	return func() {
+		e.mu.Lock()
+		delete(e.held, key)
+		e.mu.Unlock()
+		_ = e.records.Unlock(f, !e.exists(key)) // closing gives the lock up in any case
+	}, nil
+}
+
+// exists reports whether a pod of that key is recorded, erring on yes.
+func (e *Engine) exists(key spec.PodKey) bool {
+	pods, err := e.records.ListPods()
+	if err != nil {
+		return true
+	}
+	for i := range pods {
+		if pods[i].Key() == key {
+			return true
+		}
+	}
+	return false
+}
+
+// locked fails if the caller forgot the lock: changing a pod without it would
+// race with every other command.
+func (e *Engine) locked(key spec.PodKey) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.held[key] == nil {
+		return fmt.Errorf("pod %s is changed without its lock", key)
+	}
+	return nil
+}
+
+// pod reads a pod's record and checks that its lock is held.
+func (e *Engine) pod(id spec.PodID) (spec.Pod, error) {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return pod, err
+	}
+	return pod, e.locked(pod.Key())
+}
+
+func (e *Engine) volumeSet(id spec.PodID) volume.Set {
+	return volume.Set{Named: e.volumes, Disk: e.records.Pod(id), Run: e.records.PodRun(id)}
+}

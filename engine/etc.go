@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/state"
+	"berth/internal/atomicfile"
+)
+
+// resolv.conf(5) reads no more than this many servers.
+const mostServers = 3
+
+// etcFiles writes a pod's /etc/hosts, /etc/resolv.conf and /etc/hostname.
+func (e *Engine) etcFiles(pod *spec.Pod, sb state.Sandbox) ([]oci.Mount, error) {
+	content := map[string]func() ([]byte, error){
+		"resolv.conf": func() ([]byte, error) { return resolvConf(pod, sb.Servers) },
+	}
+	if !pod.NoHostname {
+		content["hostname"] = func() ([]byte, error) { return []byte(hostname(pod) + "\n"), nil }
+	}
+	if !pod.NoHosts {
+		content["hosts"] = func() ([]byte, error) { return hostsFile(pod, sb) }
+	}
+	var mounts []oci.Mount
+	for _, name := range []string{"hosts", "resolv.conf", "hostname"} {
+		make, wanted := content[name]
+		if !wanted {
+			continue
+		}
+		path := filepath.Join(e.records.PodRun(pod.ID), name)
+		mounts = append(mounts, oci.Mount{Source: path, Path: "/etc/" + name})
+		if _, err := os.Stat(path); err == nil {
+			continue // the sandbox has it; a rewrite would not reach mounts of the old file
+		}
+		data, err := make()
+		if err != nil {
+			return nil, fmt.Errorf("write /etc/%s: %w", name, err)
+		}
+		if err := atomicfile.WriteVolatile(path, data, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return mounts, nil
+}
+
+func (e *Engine) removeEtcFiles(id spec.PodID) error {
+	var errs []error
+	for _, name := range []string{"hosts", "resolv.conf", "hostname"} {
+		errs = append(errs, atomicfile.Remove(filepath.Join(e.records.PodRun(id), name)))
+	}
+	return errors.Join(errs...)
+}
+
+func hostname(pod *spec.Pod) string {
+	if pod.Hostname != "" {
+		return pod.Hostname
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "localhost"
+	}
+	return name
+}
+
+func hostsFile(pod *spec.Pod, sb state.Sandbox) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("# Kubernetes-managed hosts file.\n")
+	if pod.HostNet {
+		host, err := os.ReadFile("/etc/hosts")
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		b.Write(bytes.TrimRight(host, "\n"))
+		b.WriteByte('\n')
+	} else {
+		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
+		for _, ip := range sb.IPs {
+			fmt.Fprintf(&b, "%s\t%s\n", ip, strings.Join(slices.Compact([]string{pod.Hostname, pod.Name}), " "))
+		}
+		if len(sb.IPs) == 0 {
+			fmt.Fprintf(&b, "127.0.0.1\t%s\n", pod.Hostname)
+		}
+		if len(sb.Gateways) > 0 {
+			fmt.Fprintf(&b, "%s\thost.containers.internal host.docker.internal\n", sb.Gateways[0])
+		}
+	}
+	if len(pod.Hosts) > 0 {
+		b.WriteString("\n# Entries added by HostAliases.\n")
+	}
+	for _, a := range pod.Hosts {
+		fmt.Fprintf(&b, "%s\t%s\n", a.IP, strings.Join(a.Names, "\t"))
+	}
+	return b.Bytes(), nil
+}
+
+// resolvConf is the pod's resolver configuration: what the pod lists, and by
+// its mode our name server or the host's configuration.
+func resolvConf(pod *spec.Pod, ours []string) ([]byte, error) {
+	servers := slices.Clone(pod.DNS.Servers)
+	searches, options := slices.Clone(pod.DNS.Searches), slices.Clone(pod.DNS.Options)
+	if pod.DNS.Mode != spec.DNSNone {
+		host, err := hostResolver()
+		if err != nil {
+			return nil, err
+		}
+		if pod.DNS.Mode == spec.DNSCluster && len(ours) > 0 {
+			servers = append(servers, ours...)
+		} else {
+			servers = append(servers, host.servers...)
+		}
+		searches = append(searches, host.searches...)
+		options = append(options, host.options...)
+	}
+	var b bytes.Buffer
+	if len(searches) > 0 {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(unique(searches), " "))
+	}
+	servers = unique(servers)
+	for _, s := range servers[:min(len(servers), mostServers)] {
+		fmt.Fprintf(&b, "nameserver %s\n", s)
+	}
+	if len(options) > 0 {
+		fmt.Fprintf(&b, "options %s\n", strings.Join(firstOfEach(options), " "))
+	}
+	return b.Bytes(), nil
+}
+
+type resolver struct{ servers, searches, options []string }
+
+// hostResolver reads the host's resolv.conf: the one behind systemd-resolved's
+// stub, whose loopback address means nothing inside a pod.
+func hostResolver() (resolver, error) {
+	data, err := os.ReadFile("/run/systemd/resolve/resolv.conf")
+	if errors.Is(err, fs.ErrNotExist) {
+		data, err = os.ReadFile("/etc/resolv.conf")
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return resolver{}, nil
+	}
+	var r resolver
+	scan := bufio.NewScanner(bytes.NewReader(data))
+	for scan.Scan() {
+		fields := strings.Fields(scan.Text())
+		if len(fields) < 2 {
+			continue
+		}
+		switch fields[0] {
+		case "nameserver":
+			r.servers = append(r.servers, fields[1])
+		case "search", "domain":
+			r.searches = fields[1:]
+		case "options":
+			r.options = append(r.options, fields[1:]...)
+		}
+	}
+	return r, cmp.Or(err, scan.Err())
+}
+
+// unique keeps the first of equal words.
+func unique(words []string) []string {
+	var out []string
+	for _, w := range words {
+		if !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// firstOfEach keeps the first option of a name, "ndots:5" over a later "ndots:1": what
+// the pod says comes first.
+func firstOfEach(options []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, o := range options {
+		name, _, _ := strings.Cut(o, ":")
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// hostIPs are the host's own addresses, IPv4 first, without loopback,
+// link-local ones and those of our bridges.
+func hostIPs() []string {
+	var v4, v6 []string
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range interfaces {
+		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 || isBridge(i.Name) {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			prefix, err := netip.ParsePrefix(a.String())
+			if err != nil || !prefix.Addr().IsGlobalUnicast() {
+				continue
+			}
+			if ip := prefix.Addr(); ip.Is4() {
+				v4 = append(v4, ip.String())
+			} else {
+				v6 = append(v6, ip.String())
+			}
+		}
+	}
+	if all := append(v4, v6...); len(all) > 0 {
+		return all
+	}
+	return []string{"127.0.0.1"}
+}
+
+func isBridge(name string) bool {
+	_, err := os.Stat(filepath.Join("/sys/class/net", name, "bridge"))
+	return err == nil
+}

@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/state"
+)
+
+// mounts are a container's volumes and the files every container gets:
+// /etc/hosts, /etc/resolv.conf and /etc/hostname; shm is the pod's /dev/shm.
+func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container) (mounts []oci.Mount, shm string, err error) {
+	unlock := e.serial.lock(pod.ID) // containers of a pod share what is made here
+	defer unlock()
+
+	set := e.volumeSet(pod.ID)
+	facts := e.facts(pod, sb)
+	for i, m := range c.Mounts {
+		v, ok := pod.Volume(m.Volume)
+		if !ok {
+			return nil, "", fmt.Errorf("mount %s: volume %q: %w", m.Path, m.Volume, spec.ErrNotFound)
+		}
+		source, err := set.Prepare(ctx, v)
+		if err != nil {
+			return nil, "", err
+		}
+		if m.SubPath != "" {
+			if source, err = set.SubPath(source, facts.Fill(m.SubPath), c.Name, i); err != nil {
+				return nil, "", fmt.Errorf("mount %s: %w", m.Path, err)
+			}
+		}
+		mounts = append(mounts, oci.Mount{
+			Source: source, Path: m.Path, Propagation: m.Propagation, Options: m.Options,
+			ReadOnly:  m.ReadOnly || (v.Named != nil && v.Named.ReadOnly) || v.Files != nil,
+			Recursive: m.RecursiveRO,
+		})
+	}
+	files, err := e.etcFiles(pod, sb)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, f := range files { // a volume of the user's goes before
+		if !slices.ContainsFunc(mounts, func(m oci.Mount) bool { return filepath.Clean(m.Path) == f.Path }) {
+			mounts = append(mounts, f)
+		}
+	}
+	shm, err = e.shm(pod)
+	return mounts, shm, err
+}
+
+// shm is where the pod's /dev/shm lies on the host, "" if it is the host's own.
+func (e *Engine) shm(pod *spec.Pod) (string, error) {
+	if pod.HostIPC {
+		return "", nil
+	}
+	dir := e.shmPath(pod.ID)
+	return dir, oci.EnsureShm(dir)
+}
+
+func (e *Engine) shmPath(id spec.PodID) string { return filepath.Join(e.records.PodRun(id), "shm") }
+
+// keyedMutex makes work on one pod inside this process happen one at a time.
+type keyedMutex struct {
+	mu    sync.Mutex
+	locks map[spec.PodID]*entry
+}
+
+type entry struct {
+	sync.Mutex
+	users int
+}
+
+func (k *keyedMutex) lock(id spec.PodID) (unlock func()) {
+	k.mu.Lock()
+	if k.locks == nil {
+		k.locks = map[spec.PodID]*entry{}
+	}
+	l := k.locks[id]
+	if l == nil {
+		l = &entry{}
+		k.locks[id] = l
+	}
+	l.users++
+	k.mu.Unlock()
+	l.Lock()
+	return func() {
+		l.Unlock()
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(k.locks, id)
+		}
+	}
+}

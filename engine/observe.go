@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/engine/network"
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/state"
+)
+
+// Observe looks at every pod there is. It changes nothing, asks no helper and
+// takes no lock. Pods whose records cannot be read are joined into the error;
+// the others are returned all the same.
+func (e *Engine) Observe(context.Context) ([]spec.PodStatus, error) {
+	pods, listErr := e.records.ListPods()
+	out := make([]spec.PodStatus, len(pods))
+	errs := make([]error, len(pods))
+	var group errgroup.Group
+	group.SetLimit(2 * runtime.NumCPU())
+	for i := range pods {
+		group.Go(func() error {
+			out[i], errs[i] = e.observe(pods[i])
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	seen := out[:0]
+	for i := range out {
+		if errs[i] == nil {
+			seen = append(seen, out[i])
+		}
+	}
+	slices.SortFunc(seen, func(a, b spec.PodStatus) int {
+		return cmp.Or(a.Pod.CreatedAt.Compare(b.Pod.CreatedAt), cmp.Compare(a.Pod.ID, b.Pod.ID))
+	})
+	return seen, errors.Join(append(errs, listErr)...)
+}
+
+// ObservePod looks at one pod; spec.ErrNotFound if there is none of that ID.
+func (e *Engine) ObservePod(_ context.Context, id spec.PodID) (spec.PodStatus, error) {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return spec.PodStatus{}, err
+	}
+	return e.observe(pod)
+}
+
+func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
+	st := spec.PodStatus{Pod: pod, Sandbox: spec.SandboxNone, Infra: spec.ContainerStatus{Name: infraName, State: spec.StateNone}}
+	fail := func(err error) (spec.PodStatus, error) {
+		return st, fmt.Errorf("look at pod %s: %w", pod.Key(), err)
+	}
+	run, err := e.runtime()
+	if err != nil {
+		return fail(err)
+	}
+	sb, ok, err := e.records.ReadSandbox(pod.ID)
+	if err != nil {
+		return fail(err)
+	}
+	if ok {
+		st.Sandbox = e.sandboxState(pod.ID, sb, run)
+		st.IPs, st.Ports, st.StartedAt = sb.IPs, sb.Ports, sb.StartedAt
+		infra, err := run.State(e.target(run, pod.ID, infraName, sb.Infra))
+		if err != nil {
+			return fail(err)
+		}
+		st.Infra = describe(infra)
+		st.Infra.ID, st.Infra.Name = sb.Infra, infraName
+	}
+	if pod.HostNet && st.Sandbox == spec.SandboxReady {
+		st.IPs = hostIPs()
+	}
+	intent, err := e.records.ReadIntent(pod.ID)
+	if err != nil {
+		return fail(err)
+	}
+	if st.History, err = e.records.ReadHistory(pod.ID); err != nil {
+		return fail(err)
+	}
+	st.Stopped = intent.Pod
+	for _, c := range pod.All() {
+		status, err := e.observeContainer(&pod, c.Name)
+		if err != nil {
+			return fail(err)
+		}
+		status.Stopped = slices.Contains(intent.Containers, c.Name)
+		st.Containers = append(st.Containers, status)
+	}
+	return st, nil
+}
+
+// sandboxState judges a recorded sandbox by what lives of it.
+func (e *Engine) sandboxState(id spec.PodID, sb state.Sandbox, run *oci.Runtime) spec.SandboxState {
+	infra, err := run.State(e.target(run, id, infraName, sb.Infra))
+	switch {
+	case err != nil || !sb.Ready || !infra.Running() || infra.ConmonLost:
+		return spec.SandboxLost
+	case len(sb.Lease) > 0 && !network.NamespaceAlive(e.records.Netns(id)):
+		return spec.SandboxLost
+	}
+	return spec.SandboxReady
+}
+
+// observeContainer looks at the container made under a name of the pod's spec.
+func (e *Engine) observeContainer(pod *spec.Pod, name string) (spec.ContainerStatus, error) {
+	wanted, _ := pod.Container(name)
+	none := spec.ContainerStatus{Name: name, State: spec.StateNone, Init: pod.IsInit(name), Image: wanted.Image}
+	c, err := e.records.ReadContainer(pod.ID, name)
+	if errors.Is(err, spec.ErrNotFound) {
+		return none, nil
+	}
+	if err != nil {
+		return none, err
+	}
+	run, err := e.runtime()
+	if err != nil {
+		return none, err
+	}
+	var status spec.ContainerStatus
+	if c.Ended != nil {
+		status = spec.ContainerStatus{
+			State: spec.StateExited, ExitCode: c.Ended.ExitCode, StartedAt: c.Ended.StartedAt, FinishedAt: c.Ended.FinishedAt,
+			Reason: c.Ended.Reason, Message: c.Ended.Message, OOMKilled: c.Ended.Reason == reasonOOM,
+		}
+		if c.Ended.Reason == reasonUnknown {
+			status.State = spec.StateUnknown
+		}
+	} else {
+		s, err := run.State(e.target(run, pod.ID, name, c.ID))
+		if err != nil {
+			return none, err
+		}
+		status = describe(s)
+	}
+	if status.State == spec.StateNone && c.Boot != e.records.Boot() {
+		// It ran before the machine went down, and nobody saw its end.
+		status.State, status.ExitCode = spec.StateUnknown, spec.ExitUnknown
+		status.Reason, status.Message = reasonUnknown, "the host restarted while the container ran"
+	}
+	status.ID, status.Name, status.Init, status.Attempt = c.ID, name, pod.IsInit(name), c.Attempt
+	status.Image, status.ImageID, status.ImageDigest = c.Image, c.ImageID, c.ImageDigest
+	status.Command, status.LogPath, status.CreatedAt = c.Command, c.LogPath, c.CreatedAt
+	return status, nil
+}
+
+// Reasons of a container's end, in the kubelet's words.
+const (
+	reasonOOM       = "OOMKilled"
+	reasonCompleted = "Completed"
+	reasonError     = "Error"
+	reasonUnknown   = "ContainerStatusUnknown"
+)
+
+// describe puts what was observed into the words of a status. A container that
+// runs without its conmon counts as ended: its exit code can never be known,
+// and whoever starts it again kills what is left of it.
+func describe(s oci.State) spec.ContainerStatus {
+	status := spec.ContainerStatus{
+		State: s.State, Pid: s.Pid, ConmonPid: s.ConmonPid, CreatedAt: s.CreatedAt, StartedAt: s.StartedAt,
+		FinishedAt: s.FinishedAt, ExitCode: s.ExitCode, OOMKilled: s.OOMKilled,
+	}
+	if s.ConmonLost {
+		status.State, status.ExitCode = spec.StateUnknown, spec.ExitUnknown
+	}
+	switch {
+	case status.State == spec.StateUnknown:
+		status.Reason, status.Message = reasonUnknown, "the container's exit code is lost: its conmon is gone"
+	case status.State != spec.StateExited:
+	case s.OOMKilled:
+		status.Reason = reasonOOM
+	case s.ExitCode == 0:
+		status.Reason = reasonCompleted
+	default:
+		status.Reason = reasonError
+	}
+	return status
+}
+
+// target addresses a container to the runtime.
+func (e *Engine) target(run *oci.Runtime, id spec.PodID, name string, c spec.ContainerID) oci.Container {
+	return oci.Container{ID: c, Bundle: e.records.Bundle(id, name), CgroupPath: run.CgroupPath(id, c)}
+}
+
+// container finds a pod's container, infra included, by its name in the pod.
+func (e *Engine) container(id spec.PodID, name string) (state.Container, spec.ContainerID, error) {
+	if name != infraName {
+		c, err := e.records.ReadContainer(id, name)
+		return c, c.ID, err
+	}
+	sb, ok, err := e.records.ReadSandbox(id)
+	if err == nil && !ok {
+		err = fmt.Errorf("infra container: %w", spec.ErrNotFound)
+	}
+	return state.Container{Name: name, ID: sb.Infra}, sb.Infra, err
+}
+
+// WaitContainer waits until a container does not run and says how it ended. One
+// that was never created is not running.
+func (e *Engine) WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error) {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return spec.ContainerStatus{}, err
+	}
+	status, err := e.observeContainer(&pod, name)
+	if err != nil || status.State != spec.StateRunning && status.State != spec.StatePaused && status.State != spec.StateCreated {
+		return status, err
+	}
+	run, err := e.runtime()
+	if err != nil {
+		return status, err
+	}
+	if _, err := run.Wait(ctx, e.target(run, id, name, status.ID)); err != nil {
+		return status, fmt.Errorf("wait for container %q: %w", name, err)
+	}
+	return e.observeContainer(&pod, name)
+}

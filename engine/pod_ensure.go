@@ -1,0 +1,231 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/engine/network"
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/state"
+)
+
+// infraName is the infra container's name among a pod's containers; no
+// Kubernetes name starts with an underscore.
+const infraName = "_infra"
+
+// undoTimeout limits taking down what a failed start left.
+const undoTimeout = time.Minute
+
+// EnsurePod makes a pod's record and sandbox and has the named containers
+// created, not started. What exists is left as it is. If the sandbox cannot be
+// made, what was made of it is undone; the record stays until RemovePod.
+//
+//	ports bound ─▶ record ─▶ netns ─┬▶ network ────────────────┐
+//	                                ├▶ volumes ──────────┐     ├▶ ready
+//	                                ├▶ image layers ─────┼─▶ containers
+//	                                └▶ infra container ──┘
+func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) error {
+	if err := e.locked(pod.Key()); err != nil {
+		return err
+	}
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	if err := checkLimits(runtime, pod); err != nil {
+		return err
+	}
+	recorded, err := e.records.ReadPod(pod.ID)
+	switch {
+	case errors.Is(err, spec.ErrNotFound):
+		if err := e.refuseSecond(pod); err != nil {
+			return err
+		}
+		if err := e.records.CreatePod(pod); err != nil {
+			return fmt.Errorf("record pod %s: %w", pod.Key(), err)
+		}
+	case err != nil:
+		return err
+	default:
+		pod = withFiles(recorded, pod)
+	}
+	sb, ok, err := e.records.ReadSandbox(pod.ID)
+	if err != nil {
+		return err
+	}
+	if ok && e.sandboxState(pod.ID, sb, runtime) == spec.SandboxReady {
+		return e.createContainers(ctx, pod, sb, create, nil)
+	}
+	if ok {
+		if err := e.stopSandbox(ctx, pod, sb); err != nil {
+			return fmt.Errorf("clear what is left of the sandbox: %w", err)
+		}
+	}
+	if err := e.startSandbox(ctx, pod, create); err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		return errors.Join(err, e.StopPod(undo, pod.ID, 0))
+	}
+	return nil
+}
+
+// refuseSecond fails if a pod of the same name exists under another ID.
+func (e *Engine) refuseSecond(pod *spec.Pod) error {
+	pods, err := e.records.ListPods()
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		if pods[i].Key() == pod.Key() {
+			return fmt.Errorf("pod %s (%s): %w", pod.Key(), pods[i].ID.Short(), spec.ErrExists)
+		}
+	}
+	return nil
+}
+
+// withFiles is the recorded pod with the file contents that records leave out.
+func withFiles(recorded spec.Pod, given *spec.Pod) *spec.Pod {
+	for i := range recorded.Volumes {
+		v := &recorded.Volumes[i]
+		if v.Files == nil {
+			continue
+		}
+		if g, ok := given.Volume(v.Name); ok && g.Files != nil {
+			v.Files = g.Files
+		}
+	}
+	return &recorded
+}
+
+// CheckPod fails, wrapping spec.ErrConfig, if this host cannot honour what the
+// pod asks for.
+func (e *Engine) CheckPod(_ context.Context, pod *spec.Pod) error {
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	return checkLimits(runtime, pod)
+}
+
+func checkLimits(runtime *oci.Runtime, pod *spec.Pod) error {
+	if pod.AllowUnenforcedLimits {
+		return nil
+	}
+	var errs []error
+	for _, c := range pod.All() {
+		if err := runtime.CheckLimits(c.Resources); err != nil {
+			errs = append(errs, fmt.Errorf("container %q: %w", c.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// startSandbox makes the sandbox and the first containers.
+func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []string) error {
+	held, ports, err := network.BindPorts(pod.Ports)
+	if err != nil {
+		return err
+	}
+	defer closeAll(held) // the infra container's conmon keeps them
+
+	sb := state.Sandbox{Infra: spec.NewContainerID(), Ports: ports}
+	netPod := e.networkPod(pod, ports)
+	var lease network.Lease
+	if !pod.HostNet {
+		if lease, err = e.networks.Reserve(ctx, netPod); err != nil {
+			return err
+		}
+		if sb.Lease, err = json.Marshal(lease); err != nil {
+			return err
+		}
+		sb.IPs, sb.Servers, sb.Gateways = lease.IPs(), lease.NameServers(), lease.Gateways()
+	}
+	if err := e.records.SaveSandbox(pod.ID, sb); err != nil {
+		return err
+	}
+	if !pod.HostNet {
+		if err := e.networks.EnsureNamespace(netPod.Namespace); err != nil {
+			return err
+		}
+	}
+
+	group, gctx := errgroup.WithContext(ctx)
+	if len(pod.Networks) > 0 {
+		group.Go(func() error {
+			_, err := e.networks.Setup(gctx, netPod, lease)
+			return err
+		})
+	}
+	infraUp := make(chan struct{})
+	group.Go(func() error {
+		defer close(infraUp)
+		if err := e.startInfra(gctx, pod, sb, held); err != nil {
+			return fmt.Errorf("start the infra container: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error { return e.createContainers(gctx, pod, sb, create, infraUp) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	sb.Ready, sb.StartedAt = true, time.Now()
+	return e.records.SaveSandbox(pod.ID, sb)
+}
+
+// networkPod is the pod in the words of the network room.
+func (e *Engine) networkPod(pod *spec.Pod, ports []spec.PortMapping) network.Pod {
+	return network.Pod{
+		ID: pod.ID, Key: pod.Key(), Namespace: e.records.Netns(pod.ID),
+		Attachments: pod.Networks, Ports: ports,
+	}
+}
+
+// startInfra starts the container that holds the pod's namespaces and, through
+// its conmon, the published ports.
+func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox, held []*os.File) error {
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	rootfs, err := e.infraRootfs()
+	if err != nil {
+		return err
+	}
+	target := e.target(runtime, pod.ID, infraName, sb.Infra)
+	built, err := oci.BuildInfra(oci.InfraInput{
+		Pod: pod, Rootfs: rootfs, Namespaces: oci.InfraNamespaces(pod, e.records.Netns(pod.ID)),
+		CgroupPath: target.CgroupPath, Host: runtime.Host(),
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := runtime.Create(ctx, oci.Create{
+		Container: target, Name: pod.InfraName(), Spec: built, Log: oci.Logging{Driver: "none"}, ExtraFiles: held,
+	}); err != nil {
+		return err
+	}
+	return runtime.Start(ctx, target)
+}
+
+// createContainers has the named containers created, in parallel. What needs
+// the infra container waits for infraUp; nil says it is up.
+func (e *Engine) createContainers(ctx context.Context, pod *spec.Pod, sb state.Sandbox, names []string, infraUp <-chan struct{}) error {
+	group, gctx := errgroup.WithContext(ctx)
+	for _, name := range names {
+		group.Go(func() error { return e.ensureContainer(gctx, pod, sb, name, infraUp) })
+	}
+	return group.Wait()
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}

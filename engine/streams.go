@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/engine/oci"
+	"berth/engine/spec"
+)
+
+// Exec runs a further command in a running container and returns its exit code.
+func (e *Engine) Exec(ctx context.Context, id spec.PodID, container string, o oci.ExecOptions) (int, error) {
+	run, target, err := e.running(id, container)
+	if err != nil {
+		return 0, err
+	}
+	return run.Exec(ctx, target, o)
+}
+
+// Attach connects to a running container's streams until it ends.
+func (e *Engine) Attach(ctx context.Context, id spec.PodID, container string, s oci.Streams, connected func() error) error {
+	run, target, err := e.running(id, container)
+	if err != nil {
+		return err
+	}
+	return run.Attach(ctx, target, s, connected)
+}
+
+// running addresses a container that runs, or was created.
+func (e *Engine) running(id spec.PodID, name string) (*oci.Runtime, oci.Container, error) {
+	_, c, err := e.container(id, name)
+	if err != nil {
+		return nil, oci.Container{}, err
+	}
+	run, err := e.runtime()
+	if err != nil {
+		return nil, oci.Container{}, err
+	}
+	target := e.target(run, id, name, c)
+	s, err := run.State(target)
+	if err != nil {
+		return nil, target, err
+	}
+	if !s.Running() && s.State != spec.StateCreated {
+		return nil, target, fmt.Errorf("container %q is %s: %w", name, s.State, oci.ErrNotRunning)
+	}
+	return run, target, nil
+}
+
+// Logs reads what a container wrote. Following ends when the container has.
+func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oci.LogOptions, each func(oci.Line) error) error {
+	c, err := e.records.ReadContainer(id, container)
+	if err != nil {
+		return err
+	}
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return err
+	}
+	if d := pod.Log.Driver; d != "" && d != "k8s-file" && d != "json-file" {
+		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, d)
+	}
+	if !o.Follow {
+		return oci.ReadLog(ctx, c.LogPath, o, each)
+	}
+	// Its end closes the log: what it wrote last is still read.
+	done := make(chan struct{})
+	o.Done = done
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { // ends with the container, or with us
+		defer close(done)
+		_, _ = e.WaitContainer(watch, id, container)
+	}()
+	return oci.ReadLog(ctx, c.LogPath, o, each)
+}
+
+// logLimit is the size, in bytes, at which a pod's logs are rotated; 0: never.
+func (e *Engine) logLimit(pod *spec.Pod) int64 {
+	switch {
+	case pod.Log.MaxSize < 0:
+		return 0
+	case pod.Log.MaxSize > 0:
+		return pod.Log.MaxSize
+	case e.conf.Containers.LogSizeMax > 0:
+		return e.conf.Containers.LogSizeMax
+	}
+	return oci.DefaultLogSize
+}
+
+// RotateLogs rotates the logs of running containers that have grown too long.
+// Only a supervisor calls it, at intervals: without one, conmon's own limit
+// holds.
+func (e *Engine) RotateLogs(ctx context.Context) error {
+	pods, err := e.Observe(ctx)
+	errs := []error{err}
+	var group errgroup.Group
+	group.SetLimit(runtime.NumCPU())
+	results := make([][]error, len(pods))
+	for i, p := range pods {
+		group.Go(func() error {
+			results[i] = e.rotate(p)
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in results
+	return errors.Join(append(errs, slices.Concat(results...)...)...)
+}
+
+func (e *Engine) rotate(p spec.PodStatus) []error {
+	run, err := e.runtime()
+	if err != nil {
+		return []error{err}
+	}
+	limit := e.logLimit(&p.Pod)
+	if limit == 0 {
+		return nil
+	}
+	var errs []error
+	for _, c := range p.Containers {
+		if !c.Running() || c.LogPath == "" {
+			continue
+		}
+		full, err := oci.LogNeedsRotation(c.LogPath, limit)
+		if err == nil && full {
+			err = run.RotateLog(e.target(run, p.Pod.ID, c.Name, c.ID), c.LogPath, oci.DefaultLogFiles)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("rotate the log of container %q of pod %s: %w", c.Name, p.Pod.Key(), err))
+		}
+	}
+	return errs
+}
