@@ -1,0 +1,203 @@
+package network
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+)
+
+// An address is a file under net/<network>/ that is named by it and holds the
+// pod's ID. Beside the folder, net/.last-<network> holds the addresses last
+// handed out, one a line: a hint, so that an address is not used again at once
+// while others still remember whose it was.
+
+func (m *Manager) addressDir(network string) string {
+	return filepath.Join(m.runDir, "net", network)
+}
+
+func (m *Manager) addressPath(network string, ip netip.Addr) string {
+	return filepath.Join(m.addressDir(network), ip.String())
+}
+
+func (m *Manager) hintPath(network string) string {
+	return filepath.Join(m.runDir, "net", ".last-"+network)
+}
+
+func readOwner(path string) (spec.PodID, error) {
+	data, err := os.ReadFile(path)
+	return spec.PodID(strings.TrimSpace(string(data))), err
+}
+
+// claim makes the file of an address with its content in one step; one that is
+// there already is fs.ErrExist.
+func (m *Manager) claim(network string, ip netip.Addr, pod spec.PodID) error {
+	dir, err := m.makeRunDir("net", network)
+	if err != nil {
+		return err
+	}
+	suffix := make([]byte, 8)
+	_, _ = rand.Read(suffix) // never fails
+	tmp := filepath.Join(filepath.Dir(dir), ".new-"+hex.EncodeToString(suffix))
+	if err := os.WriteFile(tmp, []byte(string(pod)+"\n"), 0o644); err != nil {
+		return err
+	}
+	defer os.Remove(tmp)
+	err = os.Link(tmp, m.addressPath(network, ip))
+	if errors.Is(err, fs.ErrNotExist) { // the folder went with its last address
+		if _, err := m.makeRunDir("net", network); err != nil {
+			return err
+		}
+		err = os.Link(tmp, m.addressPath(network, ip))
+	}
+	return err
+}
+
+// take reserves the one address asked for.
+func (m *Manager) take(n Network, ip netip.Addr, pod spec.PodID) error {
+	err := m.claim(n.Name, ip, pod)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	owner, readErr := readOwner(m.addressPath(n.Name, ip))
+	if readErr == nil && owner == pod {
+		return nil
+	}
+	return fmt.Errorf("address %s of network %q: %w by pod %s", ip, n.Name, spec.ErrInUse, owner.Short())
+}
+
+// takeNext reserves the next free address after the one last handed out.
+func (m *Manager) takeNext(n Network, s Subnet, pod spec.PodID) (netip.Addr, error) {
+	first, last := bounds(s)
+	taken, err := m.taken(n.Name)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	start := first
+	if hint, ok := m.hint(n.Name, s.Subnet); ok && !hint.Less(first) && hint.Less(last) {
+		start = hint.Next()
+	}
+	for ip, wrapped := start, false; ; ip = ip.Next() {
+		if !ip.IsValid() || last.Less(ip) {
+			if wrapped {
+				break
+			}
+			ip, wrapped = first, true
+		}
+		if wrapped && !ip.Less(start) {
+			break
+		}
+		if ip == s.Gateway || taken[ip] {
+			continue
+		}
+		switch err := m.claim(n.Name, ip, pod); {
+		case err == nil:
+			m.saveHint(n, s.Subnet, ip)
+			return ip, nil
+		case !errors.Is(err, fs.ErrExist):
+			return netip.Addr{}, fmt.Errorf("reserve an address of network %q: %w", n.Name, err)
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("%w: network %q has no free address left between %s and %s: stop a pod or use a larger subnet",
+		spec.ErrConfig, n.Name, first, last)
+}
+
+func (m *Manager) taken(network string) (map[netip.Addr]bool, error) {
+	entries, err := os.ReadDir(m.addressDir(network))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the addresses of network %q: %w", network, err)
+	}
+	taken := make(map[netip.Addr]bool, len(entries))
+	for _, e := range entries {
+		if ip, err := netip.ParseAddr(e.Name()); err == nil {
+			taken[ip] = true
+		}
+	}
+	return taken, nil
+}
+
+// users names, for a message, the pods that hold an address.
+func (m *Manager) users(network string) string {
+	taken, _ := m.taken(network)
+	var pods []string
+	for ip := range taken {
+		if owner, err := readOwner(m.addressPath(network, ip)); err == nil {
+			pods = append(pods, owner.Short())
+		}
+	}
+	if len(pods) == 0 {
+		return "its run folder is not empty"
+	}
+	return "by pods " + strings.Join(pods, ", ")
+}
+
+// bounds is the first and the last address of a subnet that may be handed out.
+func bounds(s Subnet) (first, last netip.Addr) {
+	first, last = s.Subnet.Addr().Next(), lastOf(s.Subnet)
+	if last.Is4() {
+		last = last.Prev() // the broadcast address
+	}
+	if s.Range != nil && s.Range.Start.IsValid() && first.Less(s.Range.Start) {
+		first = s.Range.Start
+	}
+	if s.Range != nil && s.Range.End.IsValid() && s.Range.End.Less(last) {
+		last = s.Range.End
+	}
+	return first, last
+}
+
+func lastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for i := range b {
+		host := min(8, max(0, (i+1)*8-p.Bits())) // bits of this byte that number hosts
+		b[i] |= byte(1<<host - 1)
+	}
+	addr, _ := netip.AddrFromSlice(b)
+	return addr
+}
+
+func (m *Manager) hints(network string) []netip.Addr {
+	data, err := os.ReadFile(m.hintPath(network))
+	if err != nil {
+		return nil
+	}
+	var ips []netip.Addr
+	for line := range strings.FieldsSeq(string(data)) {
+		if ip, err := netip.ParseAddr(line); err == nil {
+			ips = append(ips, ip)
+		}
+	}
+	return ips
+}
+
+func (m *Manager) hint(network string, subnet netip.Prefix) (netip.Addr, bool) {
+	for _, ip := range m.hints(network) {
+		if subnet.Contains(ip) {
+			return ip, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// saveHint remembers an address as the last one handed out. A lost hint does
+// no harm, so a failure is only logged.
+func (m *Manager) saveHint(n Network, subnet netip.Prefix, ip netip.Addr) {
+	lines := []string{ip.String()}
+	for _, other := range m.hints(n.Name) {
+		if !subnet.Contains(other) {
+			lines = append(lines, other.String())
+		}
+	}
+	err := atomicfile.WriteVolatile(m.hintPath(n.Name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+	if err != nil {
+		m.log.Debug("last address not remembered", "network", n.Name, "error", err)
+	}
+}

@@ -1,0 +1,132 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"berth/engine/spec"
+)
+
+// addNames makes a pod's names known on each of its networks that serves
+// names, and asks for one of them until it is answered.
+func (m *Manager) addNames(ctx context.Context, lease Lease) error {
+	served := false
+	err := m.editNames(ctx, func() (bool, error) {
+		changed := false
+		for _, n := range lease.Networks {
+			if !n.Network.servesNames() || len(lease.namesOn(n)) == 0 {
+				continue
+			}
+			served = true
+			c, err := m.editFile(m.namesPath(n.Network), func(f namesFile) namesFile {
+				f = f.without(lease.Pod)
+				f.header = namesHeader(n.Network)
+				f.lines = append(f.lines, namesLine(lease, n))
+				return f
+			})
+			if err != nil {
+				return changed, err
+			}
+			changed = changed || c
+		}
+		if !served {
+			return false, nil
+		}
+		started, err := m.ensureServer(ctx)
+		return changed && !started, err
+	})
+	if err != nil || !served {
+		return err
+	}
+	return m.verifyNames(ctx, lease)
+}
+
+// removeNames makes a pod's names forgotten. That the server cannot be told is
+// no failure: it reads the files when it starts.
+func (m *Manager) removeNames(ctx context.Context, lease Lease) error {
+	return m.editNames(ctx, func() (bool, error) {
+		changed := false
+		for _, n := range lease.Networks {
+			if !n.Network.servesNames() {
+				continue
+			}
+			c, err := m.editFile(m.namesPath(n.Network), func(f namesFile) namesFile { return f.without(lease.Pod) })
+			if err != nil {
+				return changed, err
+			}
+			changed = changed || c
+		}
+		return changed, nil
+	})
+}
+
+// editNames changes aardvark-dns's files under their lock and tells the server.
+// edit says whether there is something to tell.
+func (m *Manager) editNames(ctx context.Context, edit func() (bool, error)) error {
+	if _, err := m.makeRunDir("netavark", "aardvark-dns"); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(m.netavarkDir(), "dns.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock the DNS names: %w", err)
+	}
+	if err := flock(ctx, f, exclusive); err != nil {
+		return fmt.Errorf("lock the DNS names: %w", err)
+	}
+	defer f.Close()
+	changed, err := edit()
+	if !changed {
+		return err
+	}
+	return errors.Join(err, m.tellServer(ctx))
+}
+
+// editFile rewrites one file, if the edit changes it.
+func (m *Manager) editFile(path string, edit func(namesFile) namesFile) (changed bool, err error) {
+	before, err := readNames(path)
+	if err != nil {
+		return false, err
+	}
+	after := edit(before)
+	if slices.Equal(before.lines, after.lines) && (before.header == after.header || len(after.lines) == 0) {
+		return false, nil
+	}
+	return true, m.writeNames(path, after)
+}
+
+// verifyNames asks each of the lease's name servers for the pod's first name.
+func (m *Manager) verifyNames(ctx context.Context, lease Lease) error {
+	for _, n := range lease.Networks {
+		names := lease.namesOn(n)
+		if !n.Network.servesNames() || len(names) == 0 {
+			continue
+		}
+		for _, server := range n.Network.gateways() {
+			if err := m.verifyName(ctx, server, names[0], n.IPs); err != nil {
+				return fmt.Errorf("network %q: %w", n.Network.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Manager) verifyName(ctx context.Context, server netip.Addr, name string, want []netip.Addr) error {
+	limited, cancel := context.WithTimeout(ctx, m.dnsTimeout)
+	defer cancel()
+	said := askUntil(limited, server, name, func(got []netip.Addr) bool {
+		return slices.ContainsFunc(got, func(ip netip.Addr) bool { return slices.Contains(want, ip) })
+	})
+	if said == nil || ctx.Err() != nil {
+		return errors.Join(said, ctx.Err())
+	}
+	if holder := m.holderOfPort53(server); holder != "" {
+		return fmt.Errorf("%w: port 53 on %s, where pods look up names, is held by %s: have it listen elsewhere, or use a network without DNS",
+			spec.ErrConfig, server, holder)
+	}
+	return fmt.Errorf("aardvark-dns does not know name %q on %s: %w", name, server, said)
+}

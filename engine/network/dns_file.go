@@ -1,0 +1,153 @@
+package network
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"berth/engine/spec"
+)
+
+// aardvark-dns reads one file for each network: first a line with the addresses
+// to listen on, then one for each container:
+//
+//	<container ID> <IPv4,…> <IPv6,…> <name,…> [<name server,…>]
+//
+// A file whose name ends in %int belongs to an internal network, whose names it
+// does not look up elsewhere. It reads all files of the folder, and ends when
+// one is not well-formed; so ours are written elsewhere and renamed.
+
+const internalSuffix = "%int"
+
+func (m *Manager) dnsDir() string { return filepath.Join(m.netavarkDir(), "aardvark-dns") }
+
+func (m *Manager) namesPath(n Network) string {
+	name := m.hostName(n.Name)
+	if n.Internal {
+		name += internalSuffix
+	}
+	return filepath.Join(m.dnsDir(), name)
+}
+
+// namesFile is the content of one of aardvark-dns's files.
+type namesFile struct {
+	header string
+	lines  []string
+}
+
+func readNames(path string) (namesFile, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return namesFile{}, nil
+	}
+	if err != nil {
+		return namesFile{}, fmt.Errorf("read the DNS names: %w", err)
+	}
+	var f namesFile
+	for line := range strings.SplitSeq(string(data), "\n") {
+		switch {
+		case line == "":
+		case f.header == "":
+			f.header = line
+		default:
+			f.lines = append(f.lines, line)
+		}
+	}
+	return f, nil
+}
+
+// without is the file less one pod's line.
+func (f namesFile) without(pod spec.PodID) namesFile {
+	out := namesFile{header: f.header}
+	for _, line := range f.lines {
+		if lineOwner(line) != pod {
+			out.lines = append(out.lines, line)
+		}
+	}
+	return out
+}
+
+func lineOwner(line string) spec.PodID {
+	id, _, _ := strings.Cut(line, " ")
+	return spec.PodID(id)
+}
+
+func (f namesFile) bytes() []byte {
+	var b bytes.Buffer
+	b.WriteString(f.header + "\n")
+	for _, line := range f.lines {
+		b.WriteString(line + "\n")
+	}
+	return b.Bytes()
+}
+
+// namesLine is a pod's line in the file of one of its networks.
+func namesLine(lease Lease, n NetworkLease) string {
+	var v4, v6 []string
+	for _, ip := range n.IPs {
+		if ip.Is4() {
+			v4 = append(v4, ip.String())
+		} else {
+			v6 = append(v6, ip.String())
+		}
+	}
+	fields := []string{string(lease.Pod), strings.Join(v4, ","), strings.Join(v6, ","), strings.Join(lease.namesOn(n), ",")}
+	// In a column of its own, which 1.4 knows too, instead of the header's.
+	if len(n.Network.DNSServers) > 0 {
+		fields = append(fields, strings.Join(n.Network.DNSServers, ","))
+	}
+	return strings.Join(fields, " ")
+}
+
+func namesHeader(n Network) string { return joinAddrs(n.gateways()) }
+
+func joinAddrs(addrs []netip.Addr) string {
+	var s []string
+	for _, a := range addrs {
+		s = append(s, a.String())
+	}
+	return strings.Join(s, ",")
+}
+
+// writeNames replaces a file, or removes it when no pod is left in it.
+func (m *Manager) writeNames(path string, f namesFile) error {
+	if len(f.lines) == 0 {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("write the DNS names: %w", err)
+		}
+		return nil
+	}
+	suffix := make([]byte, 8)
+	_, _ = rand.Read(suffix) // never fails
+	tmp := filepath.Join(m.netavarkDir(), ".names-"+hex.EncodeToString(suffix))
+	if err := os.WriteFile(tmp, f.bytes(), 0o644); err != nil {
+		return fmt.Errorf("write the DNS names: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		_ = os.Remove(tmp)
+		return fmt.Errorf("write the DNS names: %w", err)
+	}
+	return nil
+}
+
+// namesFiles lists aardvark-dns's files.
+func (m *Manager) namesFiles() ([]string, error) {
+	entries, err := os.ReadDir(m.dnsDir())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the DNS names: %w", err)
+	}
+	var paths []string
+	for _, e := range entries {
+		if e.Name() != pidFile {
+			paths = append(paths, filepath.Join(m.dnsDir(), e.Name()))
+		}
+	}
+	return paths, nil
+}

@@ -1,0 +1,192 @@
+package network
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/hostexec"
+)
+
+// pidFile is where aardvark-dns leaves its process ID, among its files.
+const pidFile = "aardvark.pid"
+
+const serverName = "aardvark-dns"
+
+// server is a running aardvark-dns of ours, held by a pidfd so that a signal
+// cannot reach a process that took over its ID.
+type server struct {
+	pid int
+	fd  int
+}
+
+func (s *server) close()                       { _ = unix.Close(s.fd) }
+func (s *server) signal(sig unix.Signal) error { return unix.PidfdSendSignal(s.fd, sig, nil, 0) }
+
+// ended waits until the process is gone.
+func (s *server) ended(ctx context.Context) error {
+	for ctx.Err() == nil {
+		fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 100) // in steps, so that ctx is heeded
+		if n > 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("poll", err)
+		}
+	}
+	return ctx.Err()
+}
+
+// findServer returns our aardvark-dns, or nil. What the pid file names counts
+// only if it is aardvark-dns and works on our folder; a server whose pid file
+// is lost is found among all processes.
+func (m *Manager) findServer() (*server, error) {
+	data, err := os.ReadFile(filepath.Join(m.dnsDir(), pidFile))
+	if err == nil {
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
+			if s := m.openServer(pid); s != nil {
+				return s, nil
+			}
+		}
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("look for %s: %w", serverName, err)
+	}
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			if s := m.openServer(pid); s != nil {
+				return s, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+func (m *Manager) openServer(pid int) *server {
+	if !m.isServer(pid) {
+		return nil
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return nil
+	}
+	s := &server{pid: pid, fd: fd}
+	if !m.isServer(pid) { // between the look and the pidfd it may have ended
+		s.close()
+		return nil
+	}
+	return s
+}
+
+func (m *Manager) isServer(pid int) bool {
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	comm, err := os.ReadFile(filepath.Join(proc, "comm"))
+	if err != nil || strings.TrimSpace(string(comm)) != serverName {
+		return false
+	}
+	cmdline, err := os.ReadFile(filepath.Join(proc, "cmdline"))
+	return err == nil && bytes.Contains(cmdline, []byte("\x00"+m.dnsDir()+"\x00"))
+}
+
+// ensureServer has aardvark-dns running and says whether it had to start it. It
+// must have a file to read, else it ends at once.
+func (m *Manager) ensureServer(ctx context.Context) (started bool, err error) {
+	s, err := m.findServer()
+	if err != nil {
+		return false, err
+	}
+	if s != nil {
+		s.close()
+		return false, nil
+	}
+	path, err := hostexec.Find(serverName, m.helperDirs)
+	if err != nil {
+		return false, fmt.Errorf("names of pods need aardvark-dns (or a network without DNS): %w", err)
+	}
+	if err := os.Remove(filepath.Join(m.dnsDir(), pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, fmt.Errorf("remove the stale pid file of %s: %w", serverName, err)
+	}
+	return true, m.startServer(ctx, path)
+}
+
+// startServer starts aardvark-dns, which returns when its child is ready. It
+// inherits none of our descriptors and lives in a cgroup of its own: pods need
+// it when we and the unit we run in are gone.
+func (m *Manager) startServer(ctx context.Context, path string) error {
+	log, err := os.OpenFile(filepath.Join(m.netavarkDir(), "aardvark.log"), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", serverName, err)
+	}
+	defer log.Close()
+	cmd := hostexec.Cmd{
+		Path: path, Args: []string{"--config", m.dnsDir(), "-p", dnsPort, "run"}, Dir: "/",
+		Stdout: log, Stderr: log, // files, not pipes: nobody is left to read those
+		Session: true, Timeout: m.helperTimeout,
+	}
+	if group := m.openDNSCgroup(); group != nil {
+		cmd.CgroupFD = group
+		defer group.Close()
+	}
+	_, err = hostexec.Run(ctx, cmd)
+	if err != nil && cmd.CgroupFD != nil && ctx.Err() == nil {
+		m.log.Debug("name server cannot have a cgroup of its own", "error", err)
+		cmd.CgroupFD = nil
+		_, err = hostexec.Run(ctx, cmd)
+	}
+	if err != nil {
+		_, _ = log.Seek(0, io.SeekStart)
+		said, _ := io.ReadAll(io.LimitReader(log, 4096))
+		return fmt.Errorf("start %s: %w: %s", serverName, err, bytes.TrimSpace(said))
+	}
+	s, err := m.findServer()
+	if err != nil || s == nil {
+		return errors.Join(fmt.Errorf("start %s: it ended at once", serverName), err)
+	}
+	defer s.close()
+	m.leaveV1Cgroups(s.pid)
+	return nil
+}
+
+// tellServer has a running server read its files again. With no file left it
+// ends by itself, and is waited for.
+func (m *Manager) tellServer(ctx context.Context) error {
+	s, err := m.findServer()
+	if err != nil || s == nil {
+		return err
+	}
+	defer s.close()
+	if err := s.signal(unix.SIGHUP); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("tell %s of changed names: %w", serverName, err)
+	}
+	files, err := m.namesFiles()
+	if err != nil || len(files) > 0 {
+		return err
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.dnsTimeout)
+	defer cancel()
+	if s.ended(limited) != nil {
+		if err := s.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("end %s: %w", serverName, err)
+		}
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.dnsTimeout)
+		defer cancel()
+		if err := s.ended(last); err != nil {
+			return fmt.Errorf("end %s: %w", serverName, err)
+		}
+	}
+	if err := os.Remove(filepath.Join(m.dnsDir(), pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("end %s: %w", serverName, err)
+	}
+	m.removeDNSCgroup()
+	return nil
+}

@@ -1,0 +1,100 @@
+package network
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// DefaultNetwork is the network of pods that name none. It is made on first
+// use and cannot be removed.
+const DefaultNetwork = "berth"
+
+// ordinaryRunDir is the run folder whose networks have the plain prefix.
+const ordinaryRunDir = "/run/berth"
+
+// Options says where a Manager works.
+type Options struct {
+	ConfigDir     string   // definitions of networks, kept
+	RunDir        string   // /run/berth: addresses in net/, netavark's and aardvark-dns's files in netavark/
+	HelperDirs    []string // containers.conf's helper_binaries_dir
+	DefaultSubnet string   // of the default network, in CIDR form; empty: the first free one
+	Log           *slog.Logger
+}
+
+// Manager is this host's networks. It may be used from many goroutines, and
+// several processes may each have one on the same folders.
+type Manager struct {
+	configDir, runDir string
+	helperDirs        []string
+	defaultSubnet     string
+	log               *slog.Logger
+
+	prefix        string        // of everything we name in the kernel and in rules
+	limiter       chan struct{} // bounds the calls of netavark under way
+	helperTimeout time.Duration
+	dnsTimeout    time.Duration
+
+	mu    sync.Mutex
+	tools map[string]tool // helpers whose version is known, by path
+}
+
+// New returns a Manager. It touches nothing until it is used.
+func New(o Options) *Manager {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Manager{
+		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, log: o.Log,
+		prefix:        prefixOf(o.RunDir),
+		limiter:       make(chan struct{}, max(4, 2*runtime.NumCPU())),
+		helperTimeout: 30 * time.Second,
+		dnsTimeout:    5 * time.Second,
+		tools:         map[string]tool{},
+	}
+}
+
+// prefixOf is "berth", or for another run folder something that differs for
+// each: several engine roots may work on one host at once.
+func prefixOf(runDir string) string {
+	if filepath.Clean(runDir) == ordinaryRunDir {
+		return "berth"
+	}
+	sum := sha256.Sum256([]byte(filepath.Clean(runDir)))
+	return "berth" + hex.EncodeToString(sum[:3])
+}
+
+// Pod is a pod as the network sees it.
+type Pod struct {
+	ID  spec.PodID
+	Key spec.PodKey
+	// Names are the pod's DNS names on every network it joins, beside those
+	// its Key gives: name.namespace and, in the default namespace, the bare name.
+	Names       []string
+	Namespace   string // path of the pinned network namespace
+	Attachments []spec.NetworkAttachment
+	Ports       []spec.PortMapping // as BindPorts resolved them
+	// Locks are descriptors that netavark inherits, so that one orphaned by our
+	// death still holds the pod's lock while it works.
+	Locks []*os.File
+}
+
+func (m *Manager) netavarkDir() string { return filepath.Join(m.runDir, "netavark") }
+
+// makeRunDir makes a folder below the run folder: netavark does not make the
+// parents of its own.
+func (m *Manager) makeRunDir(elem ...string) (string, error) {
+	dir := filepath.Join(append([]string{m.runDir}, elem...)...)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the network's run folder: %w", err)
+	}
+	return dir, nil
+}

@@ -1,0 +1,192 @@
+package network
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"berth/engine/spec"
+	"berth/internal/hostexec"
+)
+
+// tool is a helper whose version was asked for.
+type tool struct {
+	path, version string
+	firewall      string // the driver netavark is told to use
+	changed       int64  // when the file was last changed, to notice an upgrade
+}
+
+// Names of netavark's firewall drivers, as NETAVARK_FW takes them.
+const (
+	firewallIptables = "iptables"
+	firewallNftables = "nftables"
+)
+
+// netavark finds netavark and asks its version, once for each file it finds.
+func (m *Manager) netavark(ctx context.Context) (tool, error) {
+	path, err := hostexec.Find("netavark", m.helperDirs)
+	if err != nil {
+		return tool{}, fmt.Errorf("pod networks need netavark: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return tool{}, fmt.Errorf("find netavark: %w", err)
+	}
+	m.mu.Lock()
+	known, ok := m.tools[path]
+	m.mu.Unlock()
+	if ok && known.changed == info.ModTime().UnixNano() {
+		return known, nil
+	}
+	out, err := hostexec.Run(ctx, hostexec.Cmd{Path: path, Args: []string{"version"}, Timeout: m.helperTimeout})
+	if err != nil {
+		return tool{}, fmt.Errorf("ask netavark's version: %w", err)
+	}
+	t, err := parseVersion(out)
+	if err != nil {
+		return tool{}, fmt.Errorf("ask netavark's version: %w", err)
+	}
+	t.path, t.changed = path, info.ModTime().UnixNano()
+	m.mu.Lock()
+	m.tools[path] = t
+	m.mu.Unlock()
+	return t, nil
+}
+
+// parseVersion reads what "netavark version" prints. Versions before 1.11 do
+// not say which firewall driver they prefer: it is iptables.
+func parseVersion(out []byte) (tool, error) {
+	var v struct {
+		Version  string `json:"version"`
+		Firewall string `json:"default_fw_driver"`
+	}
+	if err := json.Unmarshal(out, &v); err != nil {
+		return tool{}, fmt.Errorf("read %q: %w", out, err)
+	}
+	if _, err := majorOf(v.Version); err != nil {
+		return tool{}, err
+	}
+	if v.Firewall == "" {
+		v.Firewall = firewallIptables
+	}
+	return tool{version: v.Version, firewall: v.Firewall}, nil
+}
+
+func majorOf(version string) (int, error) {
+	major, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(major)
+	if err != nil {
+		return 0, fmt.Errorf("version %q of netavark is not a version", version)
+	}
+	return n, nil
+}
+
+// request is what netavark reads on its standard input.
+type request struct {
+	ContainerID   string             `json:"container_id"`
+	ContainerName string             `json:"container_name"`
+	Hostname      string             `json:"container_hostname,omitempty"`
+	Ports         []requestPort      `json:"port_mappings,omitempty"`
+	Networks      any                `json:"networks"` // 1.x: map by name; 2.x: list
+	Info          map[string]Network `json:"network_info"`
+}
+
+type requestNetwork struct {
+	Name      string       `json:"name,omitempty"` // 2.x only
+	IPs       []netip.Addr `json:"static_ips"`
+	MAC       string       `json:"static_mac"`
+	Aliases   []string     `json:"aliases,omitempty"`
+	Interface string       `json:"interface_name"`
+}
+
+type requestPort struct {
+	HostIP        string `json:"host_ip"`
+	ContainerPort uint16 `json:"container_port"`
+	HostPort      uint16 `json:"host_port"`
+	Range         uint16 `json:"range"`
+	Protocol      string `json:"protocol"`
+}
+
+// requestFor puts a lease into the words of one version of netavark. Up to 1.x
+// "networks" is a map, from 2.0 on a list, which says the order too
+// (containers/netavark#1369).
+func (m *Manager) requestFor(version string, lease Lease) ([]byte, error) {
+	major, err := majorOf(version)
+	if err != nil {
+		return nil, err
+	}
+	req := request{
+		ContainerID: string(lease.Pod), ContainerName: lease.Key.Namespace + "_" + lease.Key.Name,
+		Hostname: lease.Key.Name, Info: map[string]Network{},
+	}
+	list, byName := []requestNetwork{}, map[string]requestNetwork{}
+	for _, n := range lease.Networks {
+		info := n.Network
+		info.Name, info.Labels = m.hostName(n.Network.Name), nil
+		req.Info[info.Name] = info
+		r := requestNetwork{IPs: n.IPs, MAC: n.MAC, Aliases: lease.namesOn(n), Interface: n.Interface}
+		byName[info.Name] = r
+		r.Name = info.Name
+		list = append(list, r)
+	}
+	req.Networks = byName
+	if major >= 2 {
+		req.Networks = list
+	}
+	for _, p := range lease.Ports {
+		req.Ports = append(req.Ports, requestPort{
+			HostIP: p.HostIP, ContainerPort: p.ContainerPort, HostPort: p.HostPort, Range: 1, Protocol: protocolOf(p),
+		})
+	}
+	return json.Marshal(req)
+}
+
+func protocolOf(p spec.PortMapping) string {
+	if p.Protocol == "" {
+		return "tcp"
+	}
+	return p.Protocol
+}
+
+// runNetavark has netavark do its part for a lease in the namespace at path.
+func (m *Manager) runNetavark(ctx context.Context, t *turn, verb, namespace string, pod Pod, lease Lease) error {
+	nv, err := m.netavark(ctx)
+	if err != nil {
+		return err
+	}
+	input, err := m.requestFor(nv.version, lease)
+	if err != nil {
+		return fmt.Errorf("netavark %s: %w", verb, err)
+	}
+	dir, err := m.makeRunDir("netavark", "config")
+	if err != nil {
+		return err
+	}
+	var stdout bytes.Buffer
+	_, err = hostexec.Run(ctx, hostexec.Cmd{
+		Path: nv.path,
+		// Without the path of aardvark-dns netavark leaves DNS alone (doc.go).
+		Args:       []string{"--config", dir, "--aardvark-binary=", verb, namespace},
+		Env:        append(os.Environ(), "NETAVARK_FW="+lease.Firewall),
+		Stdin:      bytes.NewReader(input),
+		Stdout:     &stdout,
+		ExtraFiles: append([]*os.File{t.file}, pod.Locks...),
+		Timeout:    m.helperTimeout,
+	})
+	if err == nil {
+		return nil
+	}
+	// It prints its error as JSON on standard output.
+	var said struct {
+		Error string `json:"error"`
+	}
+	if json.Unmarshal(stdout.Bytes(), &said) == nil && said.Error != "" {
+		return fmt.Errorf("netavark %s: %s: %w", verb, said.Error, err)
+	}
+	return fmt.Errorf("netavark %s: %w", verb, err)
+}

@@ -1,0 +1,119 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// Teardown detaches a pod from its networks: interfaces, rules, DNS names. What
+// is gone already is success, be it the namespace, the bridge, rules or the
+// name server. The addresses stay reserved until Release.
+func (m *Manager) Teardown(ctx context.Context, pod Pod, lease Lease) error {
+	if len(lease.Networks) == 0 {
+		return nil
+	}
+	if err := m.tearDown(ctx, pod, lease, shared); err != nil {
+		return fmt.Errorf("tear down the network of pod %s: %w", lease.Key, err)
+	}
+	return nil
+}
+
+func (m *Manager) tearDown(ctx context.Context, pod Pod, lease Lease, mode lockMode) error {
+	named := m.removeNames(ctx, lease)
+	t, err := m.takeTurn(ctx, lease, mode, func() error { return m.unmark(lease) })
+	if err != nil {
+		return errors.Join(named, err)
+	}
+	defer t.done()
+	return errors.Join(named, m.detach(ctx, t, pod, lease))
+}
+
+// detach undoes attach, with the lock held. netavark goes first; what is still
+// there afterwards is removed by ourselves.
+func (m *Manager) detach(ctx context.Context, t *turn, pod Pod, lease Lease) error {
+	if err := m.unmark(lease); err != nil {
+		return err
+	}
+	namespace, giveBack, err := m.namespaceFor(pod, lease)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	said := m.detachByNetavark(ctx, t, namespace, pod, lease)
+	if said != nil {
+		m.log.Debug("netavark could not tear down, its leavings are removed", "pod", lease.Key.String(), "error", said)
+	}
+	if err := errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.closeNetworks(ctx, t, lease)); err != nil {
+		return errors.Join(said, err)
+	}
+	return nil
+}
+
+func (m *Manager) detachByNetavark(ctx context.Context, t *turn, namespace string, pod Pod, lease Lease) error {
+	if err := addStandIns(namespace, lease); err != nil {
+		return err
+	}
+	for _, n := range lease.Networks {
+		// While others are attached, a lost bridge is no stand-in's business: it
+		// would be taken for the real one. closeNetworks removes what stays.
+		if t.mode == exclusive && n.Network.ownBridge() {
+			if err := addBridgeStandIn(n.Network.Interface); err != nil {
+				return err
+			}
+		}
+	}
+	return m.runNetavark(ctx, t, "teardown", namespace, pod, lease)
+}
+
+// namespaceFor is the pod's namespace, or, when that is lost, an empty one to
+// tear down against: only so does netavark 1.4 remove the rules.
+func (m *Manager) namespaceFor(pod Pod, lease Lease) (path string, giveBack func(), err error) {
+	if NamespaceAlive(pod.Namespace) {
+		return pod.Namespace, func() {}, nil
+	}
+	path = filepath.Join(m.netavarkDir(), "ns", string(lease.Pod))
+	if err := m.EnsureNamespace(path); err != nil {
+		return "", nil, err
+	}
+	return path, func() {
+		if err := m.RemoveNamespace(path); err != nil {
+			m.log.Warn("temporary network namespace left behind", "path", path, "error", err)
+		}
+	}, nil
+}
+
+// closeNetworks removes bridge and common rules of those networks that no pod
+// is attached to any more. Only with the lock held alone is that known.
+func (m *Manager) closeNetworks(ctx context.Context, t *turn, lease Lease) error {
+	if t.mode != exclusive {
+		return nil
+	}
+	var errs []error
+	for _, n := range lease.Networks {
+		alone, err := m.aloneOn(n.Network.Name, lease.Pod)
+		if err != nil || !alone || !n.Network.ownBridge() {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, m.closeNetwork(ctx, n.Network, lease.Firewall))
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) closeNetwork(ctx context.Context, n Network, firewall string) error {
+	if err := removeEmptyBridge(n.Interface); err != nil {
+		return err
+	}
+	links, err := linkNames()
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l == n.Interface { // somebody else uses the bridge: leave him the rules
+			return nil
+		}
+	}
+	return m.removeNetworkRules(ctx, n, firewall)
+}
