@@ -89,29 +89,29 @@ func (s *Store) plainArchive(ctx context.Context, file string) (plain string, re
 		return "", nil, err
 	}
 	defer in.Close()
-	if !compressed && !strings.Contains(file, ":") {
-		if _, err := survey(ctx, file, file); err != nil {
-			return "", nil, err
-		}
-		return file, func() {}, nil
+	if !compressed {
+		plain, release, err = s.alias(file)
+	} else {
+		plain, release, err = s.unpacked(in, file)
 	}
+	if err != nil {
+		return "", nil, err
+	}
+	if _, err := survey(ctx, file, plain); err != nil {
+		release()
+		return "", nil, err
+	}
+	return plain, release, nil
+}
+
+// unpacked writes what was compressed to a file.
+func (s *Store) unpacked(in io.Reader, name string) (plain string, release func(), err error) {
 	dir, release, err := s.scratch()
 	if err != nil {
 		return "", nil, err
 	}
 	plain = filepath.Join(dir, "archive.tar")
-	if compressed {
-		err = spool(in, file, plain)
-	} else {
-		var absolute string
-		if absolute, err = filepath.Abs(file); err == nil {
-			err = os.Symlink(absolute, plain)
-		}
-	}
-	if err == nil {
-		_, err = survey(ctx, file, plain)
-	}
-	if err != nil {
+	if err := spool(in, name, plain); err != nil {
 		release()
 		return "", nil, err
 	}

@@ -59,9 +59,14 @@ func (s *Store) Load(ctx context.Context, from Source) ([]string, error) {
 
 func (s *Store) loadFolder(ctx context.Context, sys *types.SystemContext, path string, show *display) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(path, "index.json")); err == nil {
-		names, err := s.loadLayout(ctx, sys, path, "", show)
+		dir, release, err := s.alias(path)
 		if err != nil {
-			err = fmt.Errorf("OCI layout %s: %w", path, err)
+			return nil, err
+		}
+		defer release()
+		names, err := s.loadLayout(ctx, sys, dir, "", show)
+		if err != nil {
+			err = fmt.Errorf("OCI layout %s: %w", path, clean(err, dir, path))
 		}
 		return names, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/containers/image/v5/docker/reference"
+	"github.com/containers/image/v5/pkg/shortnames"
 	"github.com/containers/image/v5/types"
 	"github.com/containers/storage"
 	digest "github.com/opencontainers/go-digest"
@@ -136,12 +137,7 @@ func byName(store storage.Store, named reference.Named) (*storage.Image, bool) {
 // bySuffix finds the image that a short name means although no configured
 // registry holds it: "nginx" for docker.io/library/nginx:latest.
 func bySuffix(store storage.Store, name string) (*storage.Image, error) {
-	parsed, err := reference.Parse(name)
-	if err != nil {
-		return nil, missing(name)
-	}
-	named, ok := parsed.(reference.Named)
-	if !ok || strings.ContainsAny(reference.Domain(named), ".:") || reference.Domain(named) == "localhost" {
+	if !shortnames.IsShortName(name) {
 		return nil, missing(name)
 	}
 	images, err := store.Images()
@@ -150,24 +146,62 @@ func bySuffix(store storage.Store, name string) (*storage.Image, error) {
 	}
 	found := map[string]*storage.Image{}
 	for i := range images {
-		if slices.ContainsFunc(images[i].Names, func(full string) bool { return endsIn(full, reference.TagNameOnly(named)) }) ||
-			hasDigest(&images[i], parsed) && slices.ContainsFunc(images[i].Names, func(full string) bool {
-				return strings.HasSuffix(repository(full), "/"+named.Name())
-			}) {
+		if _, ok := suffixed(&images[i], name); ok {
 			found[images[i].ID] = &images[i]
 		}
 	}
 	return only(name, found)
 }
 
-// endsIn reports whether the full name ends in the short one, at a slash.
-func endsIn(full string, short reference.Named) bool {
-	return strings.HasSuffix(full, "/"+short.String())
+// suffixed is the image's full name that a short one is the end of.
+func suffixed(img *storage.Image, short string) (full string, ok bool) {
+	parsed, err := reference.Parse(short)
+	if err != nil {
+		return "", false
+	}
+	named, ok := parsed.(reference.Named)
+	if !ok {
+		return "", false
+	}
+	digested, byDigest := parsed.(reference.Digested)
+	for _, full := range img.Names {
+		if byDigest {
+			if strings.HasSuffix(repository(full), "/"+named.Name()) && slices.Contains(img.Digests, digested.Digest()) {
+				return full, true
+			}
+		} else if strings.HasSuffix(full, "/"+reference.TagNameOnly(named).String()) {
+			return full, true
+		}
+	}
+	return "", false
 }
 
-func hasDigest(img *storage.Image, ref reference.Reference) bool {
-	digested, ok := ref.(reference.Digested)
-	return ok && slices.Contains(img.Digests, digested.Digest())
+// nameTyped is the name of the image that a person meant by what they typed;
+// none when it was its ID.
+func (s *Store) nameTyped(img *storage.Image, typed string) (name string, ok bool) {
+	sys, err := s.system(spec.PullOptions{})
+	if err != nil {
+		return "", false
+	}
+	if _, certain := asID(typed); certain {
+		return "", false
+	}
+	if typed, err = parseName(strings.TrimPrefix(typed, transportStorage+":")); err != nil {
+		return "", false
+	}
+	candidates, err := storedNames(sys, typed)
+	if err != nil {
+		return "", false
+	}
+	for _, candidate := range candidates {
+		if slices.Contains(img.Names, candidate.String()) {
+			return candidate.String(), true
+		}
+	}
+	if !shortnames.IsShortName(typed) {
+		return "", false
+	}
+	return suffixed(img, typed)
 }
 
 // only returns the one image found, or says that there are none or too many.

@@ -121,7 +121,7 @@ func (s *Store) copyIn(ctx context.Context, sys *types.SystemContext, dest, src 
 	_, err = copy.Image(ctx, policy, dest, src, &options)
 	stop()
 	if err != nil {
-		return "", err
+		return "", clean(err, dir, "(scratch)")
 	}
 	_, img, err := istorage.ResolveReference(resolved)
 	if err != nil {

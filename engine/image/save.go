@@ -21,8 +21,6 @@ import (
 	"github.com/containers/image/v5/types"
 	"github.com/containers/storage"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"berth/engine/spec"
 )
 
 // Format is what Save writes, in podman's words.
@@ -90,7 +88,11 @@ func (s *Store) exports(ctx context.Context, images []string) ([]*export, error)
 			byID[img.ID] = e
 			list = append(list, e)
 		}
-		if named, ok := s.nameTyped(img, typed); ok {
+		name, ok := s.nameTyped(img, typed)
+		if !ok {
+			continue
+		}
+		if named, err := localName(name); err == nil { // not one by digest
 			e.names = append(e.names, named)
 		}
 	}
@@ -98,51 +100,6 @@ func (s *Store) exports(ctx context.Context, images []string) ([]*export, error)
 		return nil, errors.New("save: no image named")
 	}
 	return list, nil
-}
-
-// nameTyped is the name of the image that a person meant by what they typed;
-// none when it was its ID.
-func (s *Store) nameTyped(img *storage.Image, typed string) (reference.NamedTagged, bool) {
-	sys, err := s.system(spec.PullOptions{})
-	if err != nil {
-		return nil, false
-	}
-	if _, certain := asID(typed); certain {
-		return nil, false
-	}
-	candidates, err := storedNames(sys, typed)
-	if err != nil {
-		return nil, false
-	}
-	parsed, err := reference.ParseNormalizedNamed(typed)
-	for _, name := range tags(img) {
-		full, fullErr := reference.ParseNormalizedNamed(name)
-		if fullErr != nil {
-			continue
-		}
-		tagged, ok := full.(reference.NamedTagged)
-		if !ok {
-			continue
-		}
-		for _, candidate := range candidates {
-			if candidate.String() == name {
-				return tagged, true
-			}
-		}
-		if err == nil && endsIn(name, reference.TagNameOnly(mustShort(parsed))) {
-			return tagged, true
-		}
-	}
-	return nil, false
-}
-
-// mustShort is the familiar form of a name: docker.io/library/nginx as nginx.
-func mustShort(named reference.Named) reference.Named {
-	parsed, err := reference.Parse(reference.FamiliarString(named))
-	if short, ok := parsed.(reference.Named); err == nil && ok {
-		return short
-	}
-	return named
 }
 
 func (s *Store) saveArchive(ctx context.Context, to Target, exports []*export, show *display) (err error) {
@@ -269,12 +226,9 @@ func (s *Store) saveFolder(ctx context.Context, to Target, exports []*export, sh
 		return err
 	}
 	if to.Format == FormatOCIDir {
-		err = s.writeLayout(ctx, dir, exports, show)
+		err = s.writeOCIDir(ctx, dir, exports, show)
 	} else {
-		var dest types.ImageReference
-		if dest, err = directory.NewReference(dir); err == nil {
-			err = s.copyOut(ctx, dest, exports[0].img, copy.Options{ForceManifestMIMEType: manifest.DockerV2Schema2MediaType}, show)
-		}
+		err = s.writeDockerDir(ctx, dir, exports[0].img, show)
 	}
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
@@ -286,6 +240,23 @@ func (s *Store) saveFolder(ctx context.Context, to Target, exports []*export, sh
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	return nil
+}
+
+func (s *Store) writeOCIDir(ctx context.Context, dir string, exports []*export, show *display) error {
+	plain, release, err := s.alias(dir)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return s.writeLayout(ctx, plain, exports, show)
+}
+
+func (s *Store) writeDockerDir(ctx context.Context, dir string, img *storage.Image, show *display) error {
+	dest, err := directory.NewReference(dir)
+	if err != nil {
+		return err
+	}
+	return s.copyOut(ctx, dest, img, copy.Options{ForceManifestMIMEType: manifest.DockerV2Schema2MediaType}, show)
 }
 
 // copyOut copies an image out of the store. What is in the store was accepted

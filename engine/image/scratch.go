@@ -39,6 +39,28 @@ func (s *Store) scratch() (dir string, release func(), err error) {
 	return "", nil, fmt.Errorf("make a scratch folder in %s: each one was taken away", base)
 }
 
+// alias returns a path to the same file or folder without a colon, which image
+// references cannot express: the path itself, or a link to it.
+func (s *Store) alias(path string) (plain string, release func(), err error) {
+	if !strings.Contains(path, ":") {
+		return path, func() {}, nil
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", nil, err
+	}
+	dir, release, err := s.scratch()
+	if err != nil {
+		return "", nil, err
+	}
+	plain = filepath.Join(dir, "alias")
+	if err := os.Symlink(absolute, plain); err != nil {
+		release()
+		return "", nil, err
+	}
+	return plain, release, nil
+}
+
 // sweep removes scratch folders that no process holds.
 func (s *Store) sweep(base string) {
 	entries, err := os.ReadDir(base)

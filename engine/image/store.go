@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/containers/image/v5/types"
 	"github.com/containers/storage"
@@ -48,6 +49,8 @@ type Store struct {
 	policyOnce sync.Once // says once that there is no policy.json
 	sweepOnce  sync.Once
 
+	clock func() time.Time
+
 	mu    sync.Mutex
 	store storage.Store // nil until first use
 }
@@ -63,6 +66,7 @@ func New(o Options) *Store {
 		log:   log,
 		board: newBoard(o.Progress, o.ProgressTTY),
 		slots: semaphore.NewWeighted(maxPulls),
+		clock: time.Now,
 	}
 }
 
