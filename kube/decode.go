@@ -33,10 +33,12 @@ func Decode(file string, data []byte) ([]*Object, source.Diagnostics) {
 		return nil, d.all()
 	}
 	for _, doc := range docs {
+		before := d.errors
 		roots, problem := d.parse(doc)
 		if problem != nil {
 			d.errorf(problem.line, problem.col, "%s", problem.message)
 		}
+		d.sound = d.errors == before
 		for _, root := range roots {
 			d.document(root)
 		}
@@ -51,7 +53,8 @@ func Decode(file string, data []byte) ([]*Object, source.Diagnostics) {
 type decoder struct {
 	*report
 	objects []*Object
-	seen    int // documents that hold something
+	seen    int  // documents that hold something
+	sound   bool // nothing is wrong with the present document's text
 }
 
 // parse makes nodes of a document, which is JSON if it can be read as that.
@@ -111,8 +114,7 @@ func (d *decoder) object(root *node, prefix, implied string) {
 	}
 	info, known := kindNamed(kind)
 	if !known {
-		e, _ := root.get("kind")
-		w.fail(place{e.line, e.col}, (*path)(nil).field("kind"), "%s", unknownKind(kind))
+		w.unknownKind(root, kind)
 		return
 	}
 	w.apiVersion(root, info, implied != "")
@@ -125,9 +127,18 @@ func (d *decoder) object(root *node, prefix, implied string) {
 	w.object(place{root.line, root.col}, nil, root, valueOf(info.target(o)))
 	o.complete(info)
 	info.check(&check{walk: w, object: o}, o)
-	if d.errors == before {
+	if d.sound && d.errors == before {
 		d.objects = append(d.objects, o)
 	}
+}
+
+// unknownKind refuses an object by its kind.
+func (w *walk) unknownKind(root *node, kind string) {
+	line, col := root.line, root.col
+	if e, ok := root.get("kind"); ok {
+		line, col = e.line, e.col
+	}
+	w.errorf(line, col, "%s", unknownKind(kind))
 }
 
 // kindOf reads the kind of an object.
@@ -172,8 +183,7 @@ func (d *decoder) list(w *walk, root *node, kind string) {
 	if item != "" {
 		of, known := kindNamed(item)
 		if !known {
-			e, _ := root.get("kind")
-			w.fail(place{e.line, e.col}, (*path)(nil).field("kind"), "%s", unknownKind(kind))
+			w.unknownKind(root, kind)
 			return
 		}
 		info.apiVersion = of.apiVersion

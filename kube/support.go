@@ -85,13 +85,18 @@ func (r row) warning() string {
 	return what + ": " + r.note
 }
 
+// supportRows is the whole support table.
+func supportRows() [][]row {
+	return [][]row{
+		objectRows(), metadataRows(), deploymentRows(), dataRows(), claimRows(),
+		podRows(), podSecurityRows(), containerRows(), containerSecurityRows(), environmentRows(), volumeRows(),
+	}
+}
+
 // supportTable is the support table as the walk looks it up.
 var supportTable = sync.OnceValue(func() map[string]row {
 	table := map[string]row{}
-	for _, rows := range [][]row{
-		objectRows(), metadataRows(), deploymentRows(), dataRows(), claimRows(),
-		podRows(), podSecurityRows(), containerRows(), containerSecurityRows(), environmentRows(), volumeRows(),
-	} {
+	for _, rows := range supportRows() {
 		for _, r := range rows {
 			table[r.field] = r
 		}

@@ -213,6 +213,9 @@ func (w *walk) list(p place, at *path, n *node, v reflect.Value) {
 		w.wrong(p, at, n, "a list")
 		return
 	}
+	if len(n.items) == 0 {
+		return
+	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, item := range n.items {
 		here, spot := at.at(i), place{item.line, item.col}
@@ -227,6 +230,9 @@ func (w *walk) list(p place, at *path, n *node, v reflect.Value) {
 func (w *walk) dict(p place, at *path, n *node, v reflect.Value) {
 	if n.kind != kindMap {
 		w.wrong(p, at, n, "a mapping")
+		return
+	}
+	if len(n.entries) == 0 {
 		return
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.entries)))
@@ -287,7 +293,9 @@ func (w *walk) unknown(p place, at *path, name string, s *structType) {
 		return
 	}
 	hint := source.Suggest(shorten(name, 60), s.names)
-	if !strings.EqualFold(hint, name) {
+	if longer := affix(name, s.names); longer != "" && !strings.EqualFold(hint, name) {
+		hint = longer
+	} else if !strings.EqualFold(hint, name) {
 		if where := w.elsewhere(name); where != "" {
 			w.fail(p, at, "unknown field, it belongs in %s", where)
 			return
@@ -303,6 +311,21 @@ func (w *walk) unknown(p place, at *path, name string, s *structType) {
 	}
 	w.fail(p, at, "unknown field, did you mean %q?", hint)
 	w.failed = append(w.failed, at.up.field(hint).String())
+}
+
+// affix finds the name that only lacks its beginning, or has one too many:
+// secretName for name.
+func affix(name string, known []string) string {
+	for _, k := range known {
+		short, long := strings.ToLower(name), strings.ToLower(k)
+		if len(short) > len(long) {
+			short, long = long, short
+		}
+		if len(short) >= 4 && strings.HasSuffix(long, short) {
+			return k
+		}
+	}
+	return ""
 }
 
 // elsewhere finds the nearest enclosing struct that has the field: the line is
@@ -361,10 +384,17 @@ func (w *walk) wrong(p place, at *path, n *node, want string) {
 		hint = ": write it as an item, [\"…\"]"
 	case want == "a mapping" && n.kind == kindList:
 		hint = ": remove the dash (-)"
-	case want == "true or false" && n.kind == kindText, want == "a whole number" && n.kind == kindText && isDigits(n.text):
+	case n.kind == kindText && (want == "true or false" && isBool(n.text) || want == "a whole number" && isDigits(n.text)):
 		hint = ": remove the quotes"
 	}
-	w.fail(p, at, "want %s, found %s%s", want, describe(n, w.secret || want == "a string"), hint)
+	// A number where text is wanted may be a password.
+	secret := w.secret || want == "a string" && n.kind != kindBool
+	w.fail(p, at, "want %s, found %s%s", want, describe(n, secret), hint)
+}
+
+func isBool(s string) bool {
+	kind, _ := plainScalar(s)
+	return kind == kindBool
 }
 
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

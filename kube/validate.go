@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,6 +40,15 @@ func (c *check) bad(at *path, format string, args ...any) {
 	})
 }
 
+// advise warns about what stands at that path.
+func (c *check) advise(at *path, message string) {
+	if c.warnings >= maxProblems {
+		return
+	}
+	pos := c.object.Fields.At(at.String())
+	c.warn(place{pos.Line, pos.Col}, at, "%s", message)
+}
+
 // read reports whether everything at and below that path could be read.
 func (c *check) read(at *path) bool {
 	field := at.String()
@@ -61,7 +71,7 @@ func oneOf[T ~string](c *check, at *path, value T, allowed ...T) {
 	}
 	words := make([]string, len(allowed))
 	for i, word := range allowed {
-		words[i] = string(word)
+		words[i] = cmp.Or(string(word), `""`)
 	}
 	c.bad(at, "%s is not one of %s%s", quote(string(value)), strings.Join(words, ", "), didYouMean(string(value), words))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
@@ -147,33 +148,32 @@ func (p podCheck) resources(at *path, r *corev1.ResourceRequirements) {
 	}{{"limits", r.Limits}, {"requests", r.Requests}} {
 		for _, name := range slices.Sorted(maps.Keys(part.list)) {
 			q, at := part.list[name], at.field(part.name).key(string(name))
-			p.amount(at, &q)
-			switch {
-			case name == corev1.ResourceMemory && q.CmpInt64(1<<50) > 0, name == corev1.ResourceCPU && q.CmpInt64(1<<20) > 0:
-				p.bad(at, "%s is more than any host has", q.String())
-			case name == corev1.ResourceMemory && q.CmpInt64(q.Value()) != 0:
-				p.bad(at, "%s is no whole number of bytes: m means thousandths, Mi is for mebibytes", q.String())
-			case name == corev1.ResourceCPU || name == corev1.ResourceMemory:
-			case name == corev1.ResourceEphemeralStorage && part.name == "requests":
-				p.requestWarning(at, r)
-			default:
-				p.bad(at, resourceRule)
+			if limit, ok := r.Limits[name]; ok && part.name == "requests" {
+				if q.Cmp(limit) > 0 {
+					p.bad(at, "%s is more than the limit %s", q.String(), limit.String())
+				}
+				if q.Cmp(limit) == 0 { // most likely made from the limit, which has been checked
+					continue
+				}
 			}
-			if limit, ok := r.Limits[name]; ok && part.name == "requests" && q.Cmp(limit) > 0 {
-				p.bad(at, "%s is more than the limit %s", q.String(), limit.String())
-			}
+			p.resource(at, name, &q, part.name == "requests")
 		}
 	}
 }
 
-// requestWarning is about a request that only a scheduler reads, unless it
-// stems from a limit that is refused anyway.
-func (p podCheck) requestWarning(at *path, r *corev1.ResourceRequirements) {
-	if _, limited := r.Limits[corev1.ResourceEphemeralStorage]; limited {
-		return
+func (p podCheck) resource(at *path, name corev1.ResourceName, q *resource.Quantity, request bool) {
+	p.amount(at, q)
+	switch {
+	case name == corev1.ResourceMemory && q.CmpInt64(1<<50) > 0, name == corev1.ResourceCPU && q.CmpInt64(1<<20) > 0:
+		p.bad(at, "%s is more than any host has", q.String())
+	case name == corev1.ResourceMemory && q.CmpInt64(q.Value()) != 0:
+		p.bad(at, "%s is no whole number of bytes: m means thousandths, Mi is for mebibytes", q.String())
+	case name == corev1.ResourceCPU || name == corev1.ResourceMemory:
+	case name == corev1.ResourceEphemeralStorage && request:
+		p.advise(at, "without effect on one host: there is nothing to schedule")
+	default:
+		p.bad(at, resourceRule)
 	}
-	pos := p.object.Fields.At(at.String())
-	p.warn(place{pos.Line, pos.Col}, at, "without effect on one host: there is nothing to schedule")
 }
 
 // knownCapabilities is every capability of Linux 6.x (capabilities(7)).

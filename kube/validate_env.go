@@ -101,19 +101,20 @@ func (p podCheck) fieldRef(at *path, ref *corev1.ObjectFieldSelector) {
 func (p podCheck) resourceFieldRef(at *path, ref *corev1.ResourceFieldSelector) {
 	p.reference(at.field("containerName"), "container", ref.ContainerName, p.containers[ref.ContainerName], sortedKeys(p.containers))
 	what, divisor := at.field("resource"), at.field("divisor")
-	switch _, name, _ := strings.Cut(ref.Resource, "."); {
-	case ref.Resource == "":
+	if ref.Resource == "" {
 		p.missing(what, "want limits.cpu, limits.memory, requests.cpu or requests.memory")
+		return
+	}
+	switch _, name, _ := strings.Cut(ref.Resource, "."); {
 	case name == "ephemeral-storage" || strings.HasPrefix(name, "hugepages-"):
 		p.bad(what, resourceRule)
+		return
 	case name == "cpu":
 		p.divisor(divisor, ref.Divisor, "1m", "1")
 	case name == "memory":
 		p.divisor(divisor, ref.Divisor, "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei")
 	}
-	if ref.Resource != "" && p.read(what) {
-		oneOf(p.check, what, ref.Resource, "limits.cpu", "limits.memory", "requests.cpu", "requests.memory")
-	}
+	oneOf(p.check, what, ref.Resource, "limits.cpu", "limits.memory", "requests.cpu", "requests.memory")
 }
 
 func (p podCheck) divisor(at *path, q resource.Quantity, allowed ...string) {

@@ -52,8 +52,7 @@ func (c *check) emptyDir(at *path, e *corev1.EmptyDirVolumeSource) {
 	oneOf(c, at.field("medium"), e.Medium, corev1.StorageMediumDefault, corev1.StorageMediumMemory)
 	c.amount(at.field("sizeLimit"), e.SizeLimit)
 	if e.SizeLimit != nil && e.SizeLimit.Sign() > 0 && e.Medium == corev1.StorageMediumDefault {
-		pos := c.object.Fields.At(at.field("sizeLimit").String())
-		c.warn(place{pos.Line, pos.Col}, at.field("sizeLimit"), "without effect on disk: only medium Memory is limited")
+		c.advise(at.field("sizeLimit"), "without effect on disk: only medium Memory is limited")
 	}
 }
 

@@ -70,20 +70,40 @@ func yamlProblem(doc document, err error) *problem {
 	switch {
 	case message == "did not find expected key" || message == "did not find expected '-' indicator":
 		line = firstBadLine(doc.text, line)
-		message += ": is the line indented like those it belongs to?"
 	case strings.HasPrefix(message, "did not find expected"):
 		line++ // the parser counts these from 0
 	case strings.HasPrefix(message, "unknown anchor"):
-		line = lineOf(doc.text, regexp.MustCompile(`\*`+regexp.QuoteMeta(between(message, "'"))+`\b`))
+		name := between(message, "'")
+		line = lineOf(doc.text, regexp.MustCompile(`\*`+regexp.QuoteMeta(name)+`\b`))
+		message = fmt.Sprintf("the alias *%s has no anchor before it in its document", name)
 	}
+	message += syntaxHint(message)
 	line = min(line, bytes.Count(doc.text, []byte("\n"))+1)
 	text := lineText(doc.text, line)
 	if strings.HasPrefix(strings.TrimLeft(text, " "), "\t") {
 		message = "a tab indents this line: YAML wants spaces"
 	} else if strings.Contains(text, "{{") {
-		message += ": is this a template? Render it first"
+		message = "this is no YAML: is it a template? Render it first"
 	}
 	return &problem{line: doc.lines + line, message: message}
+}
+
+// syntaxHint is what most likely leads to the parser's message.
+func syntaxHint(message string) string {
+	for _, h := range []struct{ message, hint string }{
+		{"did not find expected key", "is the line indented like those it belongs to?"},
+		{"did not find expected '-' indicator", "is the line indented like those it belongs to?"},
+		{"did not find expected ','", "is the bracket closed?"},
+		{"mapping values are not allowed", `is the line indented like those it belongs to? A text with ": " in it must be in quotes`},
+		{"could not find expected ':'", "is there a blank after the key's colon?"},
+		{"found character that cannot start any token", "put the text in quotes"},
+		{"found unexpected end of stream", "is a quote or a bracket not closed?"},
+	} {
+		if strings.HasPrefix(message, h.message) {
+			return ": " + h.hint
+		}
+	}
+	return ""
 }
 
 // firstBadLine is the first line without which the text would be fine, sought
