@@ -76,7 +76,9 @@ func unifiedControllers(root string) (Controllers, error) {
 		return Controllers{}, fmt.Errorf("read cgroup controllers: %w", err)
 	}
 	for _, name := range names {
-		if slices.Contains(enabled, name) || systemdRuns() || enable(root, name) == nil {
+		// Only those a limit of ours needs: what is handed down is taken from v1.
+		wanted := slices.Contains([]string{"cpu", "cpuset", "io", "memory", "pids"}, name)
+		if slices.Contains(enabled, name) || wanted && (systemdRuns() || enable(root, name) == nil) {
 			c.Names = append(c.Names, name)
 		}
 	}
