@@ -27,6 +27,12 @@ const (
 	firewallNftables = "nftables"
 )
 
+// Backend is the netavark in use: its path and version.
+func (m *Manager) Backend(ctx context.Context) (path, version string, err error) {
+	t, err := m.netavark(ctx)
+	return t.path, t.version, err
+}
+
 // netavark finds netavark and asks its version, once for each file it finds.
 func (m *Manager) netavark(ctx context.Context) (tool, error) {
 	path, err := hostexec.Find("netavark", m.helperDirs)

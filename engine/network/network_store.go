@@ -152,6 +152,22 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 	if name == DefaultNetwork {
 		return fmt.Errorf("network %q: %w: it is the default and cannot be removed", name, spec.ErrInUse)
 	}
+	return m.forget(ctx, name)
+}
+
+// Reset forgets every network, the default one too.
+func (m *Manager) Reset(ctx context.Context) error {
+	networks, err := m.List(ctx)
+	errs := []error{err}
+	for _, n := range networks {
+		if err := m.forget(ctx, n.Name); !errors.Is(err, spec.ErrNotFound) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) forget(ctx context.Context, name string) error {
 	n, err := m.Inspect(ctx, name)
 	if err != nil {
 		return err
