@@ -1,0 +1,84 @@
+package manifests
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxFile is how large one file may be; kube's decoder accepts no more.
+const maxFile = 4 << 20
+
+// errBusy is a file that somebody has open for writing.
+var errBusy = errors.New("it is being written")
+
+// stamp is by what a changed file is told from an unchanged one without reading it.
+type stamp struct {
+	dev, ino     uint64
+	size         int64
+	mtime, ctime unix.Timespec
+}
+
+func stampOf(st *unix.Stat_t) stamp {
+	return stamp{uint64(st.Dev), st.Ino, st.Size, st.Mtim, st.Ctim} //nolint:unconvert // Dev is 32 bits wide on some platforms
+}
+
+// racy reports whether the file changed so shortly before it was looked at that
+// a later change may bear the same times: file systems count in ticks.
+func (s stamp) racy(looked time.Time) bool {
+	return looked.Sub(time.Unix(s.ctime.Unix())) < 2*time.Second
+}
+
+// readRegular reads a regular file of bounded size. It neither waits for a
+// writer, as opening a fifo would, nor follows what was swapped in after it was
+// opened. With wary set, a file that is open for writing is errBusy.
+func readRegular(path string, wary bool) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > maxFile:
+		return nil, tooLarge(path)
+	case wary && openForWriting(f):
+		return nil, errBusy
+	}
+	return readBounded(f, path)
+}
+
+// openForWriting reports whether anybody has the file open for writing: only
+// then is a read lease refused with EAGAIN (fcntl(2), F_SETLEASE). Where leases
+// do not exist, the answer is no.
+func openForWriting(f *os.File) bool {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK) // closing gives it up as well
+	}
+	return errors.Is(err, unix.EAGAIN)
+}
+
+// readBounded reads all there is, up to the limit.
+func readBounded(r io.Reader, name string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(data) > maxFile {
+		return nil, tooLarge(name)
+	}
+	return data, nil
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s is larger than %d MiB: split it", name, maxFile>>20)
+}

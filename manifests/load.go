@@ -1,0 +1,127 @@
+package manifests
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/source"
+	"berth/kube"
+)
+
+// fetchTime limits one URL.
+const fetchTime = 30 * time.Second
+
+// LoadOptions are what a single reading may be told.
+type LoadOptions struct {
+	Stdin io.Reader // what "-" stands for
+	Owner string    // of the objects; empty: StoreOwner
+	// Insecure accepts any certificate of an https server.
+	Insecure bool
+}
+
+// Load reads files, folders, "-" and http or https URLs, once. All that is wrong
+// with any of them is in the set's diagnostics: an object without errors is
+// there even if another is broken.
+func Load(ctx context.Context, args []string, o LoadOptions) kube.Set {
+	if o.Owner == "" {
+		o.Owner = StoreOwner
+	}
+	var set kube.Set
+	for _, arg := range args {
+		objects, diags := loadOne(ctx, arg, o)
+		set.Objects = append(set.Objects, objects...)
+		set.Diagnostics = append(set.Diagnostics, diags...)
+	}
+	set.Diagnostics = append(set.Diagnostics, kube.Duplicates(set.Objects)...)
+	for _, obj := range set.Objects {
+		obj.Owner = o.Owner
+	}
+	return set
+}
+
+func loadOne(ctx context.Context, arg string, o LoadOptions) ([]*kube.Object, source.Diagnostics) {
+	name, read := arg, func() ([]byte, error) { return readNamed(arg) }
+	switch {
+	case arg == "-":
+		name, read = "<stdin>", func() ([]byte, error) {
+			if o.Stdin == nil {
+				return nil, fmt.Errorf("there is no standard input")
+			}
+			return readBounded(o.Stdin, "<stdin>")
+		}
+	case strings.HasPrefix(arg, "http://"), strings.HasPrefix(arg, "https://"):
+		read = func() ([]byte, error) { return fetch(ctx, arg, o.Insecure) }
+	default:
+		if info, err := os.Stat(arg); err == nil && info.IsDir() {
+			return loadDir(arg)
+		}
+	}
+	data, err := read()
+	if err != nil {
+		return nil, source.Diagnostics{{Pos: source.Pos{File: name}, Message: err.Error()}}
+	}
+	return kube.Decode(name, data)
+}
+
+// loadDir reads a folder and what is below it.
+func loadDir(dir string) ([]*kube.Object, source.Diagnostics) {
+	found := walk(dir, isManifest)
+	diags := found.problems
+	var objects []*kube.Object
+	if len(found.files) == 0 && len(diags) == 0 {
+		return nil, source.Diagnostics{{Pos: source.Pos{File: dir}, Message: "there is no *.yaml, *.yml or *.json file in this folder"}}
+	}
+	for _, path := range sortedPaths(found.files) {
+		data, err := readRegular(path, false)
+		if err != nil {
+			diags = append(diags, source.Diagnostic{Pos: source.Pos{File: path}, Message: err.Error()})
+			continue
+		}
+		more, problems := kube.Decode(path, data)
+		objects, diags = append(objects, more...), append(diags, problems...)
+	}
+	return objects, diags
+}
+
+// readNamed reads a file that was named, which may be a pipe: <(kustomize build).
+// A fifo nobody writes to reads as empty instead of holding us up.
+func readNamed(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readBounded(f, path)
+}
+
+// fetch reads a URL.
+func fetch(ctx context.Context, url string, insecure bool) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if insecure {
+		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for with --tls-verify=false
+	}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %s", resp.Status)
+	}
+	return readBounded(resp.Body, url)
+}

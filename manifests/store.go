@@ -1,0 +1,156 @@
+package manifests
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"berth/internal/atomicfile"
+	"berth/internal/source"
+	"berth/kube"
+)
+
+// StoreOwner is the owner of what kube play was given.
+const StoreOwner = "play"
+
+// storeVersion is that of the files. A reader refuses a higher one.
+const storeVersion = 1
+
+// storeWrites is how many files are written at a time; most of it is waiting
+// for the disk.
+const storeWrites = 16
+
+// Store keeps the objects that kube play was given, one file each, readable by
+// its user alone because some are Secrets:
+//
+//	objects/<Kind>/<namespace>_<name>.json
+//
+// It is a source too. A file that cannot be read makes its owner unknown.
+type Store struct {
+	dir  string
+	tree *tree
+	opts FolderOptions
+}
+
+// stored is the content of one file.
+type stored struct {
+	Version int             `json:"version"`
+	Pos     source.Pos      `json:"source"` // where the object was read
+	Options json.RawMessage `json:"options,omitempty"`
+	Object  json.RawMessage `json:"object"`
+}
+
+// NewStore opens the store in a folder, making it.
+func NewStore(dir string, o FolderOptions) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open the store of objects: %w", err)
+	}
+	match := func(name string) bool { return filepath.Ext(name) == ".json" }
+	return &Store{dir: dir, opts: o, tree: newTree(dir, StoreOwner, match, decodeStored)}, nil
+}
+
+// Owners is the one owner of stored objects.
+func (s *Store) Owners() []string { return []string{StoreOwner} }
+
+// Read reads the store now.
+func (s *Store) Read(context.Context) kube.Set { return s.tree.scan().set }
+
+// Run hands over the stored set now and whenever it changes, until ctx ends.
+func (s *Store) Run(ctx context.Context, emit func(kube.Set)) error {
+	newWatcher(s.tree, s.opts).run(ctx, emit)
+	return nil
+}
+
+// Put stores objects, replacing those of the same key. One that is stored
+// already just so is not written.
+func (s *Store) Put(ctx context.Context, objects []*kube.Object) error {
+	made := map[string]bool{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(storeWrites)
+	for _, o := range objects {
+		path := s.path(o.Key())
+		if dir := filepath.Dir(path); !made[dir] {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return errors.Join(fmt.Errorf("store %s: %w", o.Key(), err), group.Wait())
+			}
+			made[dir] = true
+		}
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := putOne(path, o); err != nil {
+				return fmt.Errorf("store %s: %w", o.Key(), err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func putOne(path string, o *kube.Object) error {
+	object, err := o.JSON()
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(stored{Version: storeVersion, Pos: o.Pos, Options: o.Options, Object: object})
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	return atomicfile.Write(path, data, 0o600)
+}
+
+// Delete forgets objects. Those that are not stored are no error.
+func (s *Store) Delete(_ context.Context, keys []kube.Key) error {
+	var errs []error
+	for _, key := range keys {
+		if err := atomicfile.Remove(s.path(key)); err != nil {
+			errs = append(errs, fmt.Errorf("forget %s: %w", key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// path is an object's file. Neither kinds nor names hold a slash or an
+// underscore.
+func (s *Store) path(key kube.Key) string {
+	return filepath.Join(s.dir, key.Kind, key.Namespace+"_"+key.Name+".json")
+}
+
+// decodeStored reads one stored file.
+func decodeStored(file string, data []byte) ([]*kube.Object, source.Diagnostics) {
+	wrong := func(format string, args ...any) ([]*kube.Object, source.Diagnostics) {
+		return nil, source.Diagnostics{{Pos: source.Pos{File: file}, Message: fmt.Sprintf(format, args...)}}
+	}
+	var s stored
+	if err := json.Unmarshal(data, &s); err != nil {
+		return wrong("a stored object cannot be read (%v): play it again, or take it down", err)
+	}
+	if s.Version > storeVersion {
+		return wrong("it was written by a newer berth (version %d)", s.Version)
+	}
+	objects, diags := kube.Decode(file, s.Object)
+	if diags.Err() != nil {
+		return nil, diags
+	}
+	if len(objects) != 1 {
+		return wrong("a stored file holds %d objects instead of one", len(objects))
+	}
+	o := objects[0]
+	if want := o.Namespace + "_" + o.Name + ".json"; filepath.Base(file) != want || filepath.Base(filepath.Dir(file)) != o.Kind {
+		return wrong("it holds %s, which belongs in %s", o.Key(), strings.Join([]string{o.Kind, want}, "/"))
+	}
+	o.Pos, o.Options = s.Pos, s.Options
+	return objects, nil // warnings were given when it was played
+}
