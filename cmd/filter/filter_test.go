@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/cmd/report"
+	"berth/engine/image"
 	"berth/engine/spec"
 )
 
@@ -135,10 +136,15 @@ func TestPodFilters(t *testing.T) {
 }
 
 func TestImageFilters(t *testing.T) {
-	all := report.Images([]spec.Image{
-		{ID: hex("01"), Names: []string{"docker.io/library/nginx:1.27"}, Created: now().Add(-time.Hour), Labels: map[string]string{"a": "b"}},
-		{ID: hex("02"), Created: now().Add(-2 * time.Hour), Digest: "sha256:" + hex("0d")},
-	}, map[string]int{hex("01"): 1})
+	all := report.Images([]image.Entry{
+		{
+			Image: spec.Image{
+				ID: hex("01"), Names: []string{"docker.io/library/nginx:1.27"}, Created: now().Add(-time.Hour), Labels: map[string]string{"a": "b"},
+			},
+			Containers: []string{"x"},
+		},
+		{Image: spec.Image{ID: hex("02"), Created: now().Add(-2 * time.Hour), Digest: "sha256:" + hex("0d")}, Dangling: true},
+	})
 	m := Images(now(), all)
 	for filters, want := range map[string]string{
 		"reference=nginx": "01", "reference=library/nginx:1.*": "01", "reference=*:1.27": "01", "reference=redis": "",

@@ -17,7 +17,7 @@ func Images(now time.Time, all []report.Image) Matchers[report.Image] {
 	type I = report.Image
 	later := func(i I, v string) (bool, error) {
 		other, err := findImage(all, v)
-		return err == nil && i.Image().Created.After(other.Image().Created), err
+		return err == nil && i.Entry().Created.After(other.Entry().Created), err
 	}
 	return Matchers[I]{
 		"id": func(i I, v string) (bool, error) {
@@ -28,17 +28,17 @@ func Images(now time.Time, all []report.Image) Matchers[report.Image] {
 		"label!":       func(i I, v string) (bool, error) { return !label(i.Labels, v), nil },
 		"reference":    func(i I, v string) (bool, error) { return reference(i, v) },
 		"dangling":     isTrue(func(i I) bool { return i.Dangling }),
-		"intermediate": isTrue(func(I) bool { return false }),
+		"intermediate": isTrue(func(i I) bool { return i.Entry().Intermediate }),
 		"manifest":     isTrue(func(I) bool { return false }),
-		"readonly":     isTrue(func(I) bool { return false }),
+		"readonly":     isTrue(func(i I) bool { return i.ReadOnly }),
 		"containers":   isTrue(func(i I) bool { return i.Containers > 0 }),
 		"until": func(i I, v string) (bool, error) {
 			t, err := ParseTime(now, v)
-			return err == nil && i.Image().Created.Before(t), err
+			return err == nil && i.Entry().Created.Before(t), err
 		},
 		"before": func(i I, v string) (bool, error) {
 			other, err := findImage(all, v)
-			return err == nil && i.Image().Created.Before(other.Image().Created), err
+			return err == nil && i.Entry().Created.Before(other.Entry().Created), err
 		},
 		"since": later,
 		"after": later,

@@ -148,6 +148,8 @@ func (c Container) Running() bool { return c.status.Running() }
 // ContainerRow is a Container as templates of `ps` see it.
 type ContainerRow struct {
 	Container
+	Size string // "1.2MB (virtual 50MB)", where it was measured
+
 	now  time.Time
 	full bool
 }
@@ -156,7 +158,7 @@ type ContainerRow struct {
 func ContainerRows(now time.Time, list []Container, full bool) []ContainerRow {
 	rows := make([]ContainerRow, len(list))
 	for i, c := range list {
-		rows[i] = ContainerRow{c, now, full}
+		rows[i] = ContainerRow{Container: c, now: now, full: full}
 	}
 	return rows
 }
@@ -281,3 +283,6 @@ func RestartPolicyOf(c Container) string {
 	}
 	return restartPolicy(policy)
 }
+
+// ContainerStatus is what the row was made from.
+func (c Container) ContainerStatus() spec.ContainerStatus { return c.status }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"berth/cmd/output"
-	"berth/engine/spec"
+	"berth/engine/image"
 )
 
 // Image is one image as `images --format json` prints it.
@@ -23,30 +23,32 @@ type Image struct {
 	Containers  int               `json:"Containers"`
 	Digest      string            `json:"Digest,omitempty"`
 	Dangling    bool              `json:"Dangling,omitempty"`
+	ReadOnly    bool              `json:"ReadOnly,omitempty"`
 	Names       []string          `json:"Names,omitempty"`
-	Created     int64             `json:"Created"`   // seconds since 1970
-	CreatedAt   string            `json:"CreatedAt"` // RFC 3339
+	History     []string          `json:"History,omitempty"` // names it had
+	Created     int64             `json:"Created"`           // seconds since 1970
+	CreatedAt   string            `json:"CreatedAt"`         // RFC 3339
 
-	image spec.Image
+	entry image.Entry
 }
 
-// Images makes a row of each image. users counts the containers made from an
-// image, by its ID.
-func Images(list []spec.Image, users map[string]int) []Image {
+// Images makes a row of each image.
+func Images(list []image.Entry) []Image {
 	images := make([]Image, len(list))
 	for i, m := range list {
 		images[i] = Image{
 			ID: m.ID, RepoTags: m.Names, RepoDigests: m.RepoDigests, Size: m.Size, VirtualSize: m.Size,
-			Labels: m.Labels, Containers: users[m.ID], Digest: m.Digest, Dangling: len(m.Names) == 0, Names: m.Names,
+			Labels: m.Labels, Containers: len(m.Containers), Digest: m.Digest, Dangling: m.Dangling, Names: m.Names,
+			History: m.History, ReadOnly: m.ReadOnly,
 			Created: m.Created.Unix(), CreatedAt: m.Created.UTC().Format(time.RFC3339Nano),
-			image: m,
+			entry: m,
 		}
 	}
 	return images
 }
 
-// Image is what the row was made from.
-func (i Image) Image() spec.Image { return i.image }
+// Entry is what the row was made from.
+func (i Image) Entry() image.Entry { return i.entry }
 
 // ImageRow is one name of an image as templates of `images` see it; an image
 // of several names has several rows.
@@ -100,13 +102,13 @@ func (r ImageRow) ID() string {
 func (r ImageRow) Id() string { return r.Image.ID }
 
 // Created is how long ago the image was made.
-func (r ImageRow) Created() string { return output.Ago(r.now, r.image.Created) }
+func (r ImageRow) Created() string { return output.Ago(r.now, r.entry.Created) }
 
 // CreatedSince is the same as Created.
 func (r ImageRow) CreatedSince() string { return r.Created() }
 
 // CreatedAt is when the image was made.
-func (r ImageRow) CreatedAt() string { return r.image.Created.UTC().String() }
+func (r ImageRow) CreatedAt() string { return r.entry.Created.UTC().String() }
 
 // CreatedTime is the same as CreatedAt.
 func (r ImageRow) CreatedTime() string { return r.CreatedAt() }
@@ -114,17 +116,14 @@ func (r ImageRow) CreatedTime() string { return r.CreatedAt() }
 // Size is what the image takes on disk: "5.83 MB".
 func (r ImageRow) Size() string { return output.Size(r.Image.Size) }
 
-// History is empty: names an image had are not kept.
-func (r ImageRow) History() string { return "" }
+// History are the names the image had.
+func (r ImageRow) History() string { return strings.Join(r.Image.History, ", ") }
 
 // IsDangling reports whether the image has no name.
 func (r ImageRow) IsDangling() bool { return r.Dangling }
 
 // IsReadOnly reports whether the image lies in a read-only store.
-func (r ImageRow) IsReadOnly() bool { return false }
-
-// ReadOnly is the same as IsReadOnly.
-func (r ImageRow) ReadOnly() bool { return false }
+func (r ImageRow) IsReadOnly() bool { return r.ReadOnly }
 
 // Label is the value of one label.
 func (r ImageRow) Label(name string) string { return r.Image.Labels[name] }
@@ -135,7 +134,7 @@ func ImageSortKeys() []string { return []string{"created", "id", "repository", "
 // SortImages orders rows by one of ImageSortKeys, newest first by default.
 func SortImages(rows []ImageRow, key string) {
 	by := map[string]func(a, b ImageRow) int{
-		"created": func(a, b ImageRow) int { return b.image.Created.Compare(a.image.Created) },
+		"created": func(a, b ImageRow) int { return b.entry.Created.Compare(a.entry.Created) },
 		"id":      func(a, b ImageRow) int { return cmp.Compare(a.Image.ID, b.Image.ID) },
 		"repository": func(a, b ImageRow) int {
 			return cmp.Or(cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Tag, b.Tag))

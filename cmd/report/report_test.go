@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"berth/cmd/output"
+	"berth/engine/image"
 	"berth/engine/spec"
 )
 
@@ -68,13 +69,13 @@ func TestPodTables(t *testing.T) {
 }
 
 func TestImageTables(t *testing.T) {
-	images := Images([]spec.Image{
-		{
+	images := Images([]image.Entry{
+		{Image: spec.Image{
 			ID: strings.Repeat("a1", 32), Names: []string{"docker.io/library/nginx:1.27", "localhost:5000/web:latest"},
 			Digest: "sha256:" + strings.Repeat("d", 64), Size: 187654321, Created: now().Add(-26 * time.Hour),
-		},
-		{ID: strings.Repeat("b2", 32), Size: 4410000, Created: now().Add(-15 * 24 * time.Hour)},
-	}, map[string]int{strings.Repeat("a1", 32): 2})
+		}, Containers: []string{"x", "y"}},
+		{Image: spec.Image{ID: strings.Repeat("b2", 32), Size: 4410000, Created: now().Add(-15 * 24 * time.Hour)}, Dangling: true},
+	})
 	rows := ImageRows(now(), images, false)
 	SortImages(rows, "repository")
 	var b strings.Builder

@@ -1,0 +1,24 @@
+package cmd
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) container() *cobra.Command {
+	list := a.ps()
+	list.Use, list.Aliases = "ls [flags]", []string{"list", "ps"}
+	commands := []*cobra.Command{
+		list, a.newInspect("container", "CONTAINER", `  berth container inspect web-nginx
+  berth container inspect --format "{{.State.Pid}}" web-nginx`, a.completeContainers),
+		a.logs(), a.exec(), a.attach(), a.start(), a.stop(), a.restart(), a.kill(), a.wait(), a.rm(), a.containerExists(),
+	}
+	for _, c := range commands {
+		c.Example = strings.NewReplacer("berth container ", "berth container ", "berth ps", "berth container ls", "berth ", "berth container ").Replace(c.Example)
+	}
+	return newGroup("container", "Manage containers",
+		`Lists, looks into, starts, stops and removes single containers of pods. A container is named
+<pod>-<container>, with namespace/ before it where needed, or by its ID or a unique beginning of it.`,
+		commands...)
+}

@@ -1,0 +1,212 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/terminal"
+	"berth/engine"
+	"berth/engine/oci"
+	"berth/engine/spec"
+)
+
+type execFlags struct {
+	interactive, tty, detach, privileged, latest bool
+	user, workdir, detachKeys, namespace         string
+	env, envFiles                                []string
+}
+
+func (a *app) exec() *cobra.Command {
+	var f execFlags
+	cmd := &cobra.Command{
+		Use:   "exec [flags] CONTAINER COMMAND [ARG...]",
+		Short: "Run a command in a running container",
+		Long: `Runs a command in a running container and ends with its exit code: 126 if it cannot be executed, 127 if it
+is not there, 125 if something else is wrong.
+
+Flags stand before the container; what follows it is the command's own.`,
+		Example: `  berth exec web-nginx ls -l /etc/nginx
+  berth exec -it web-nginx sh
+  berth exec --user nobody --env MODE=test --workdir /tmp web-nginx env`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.latest {
+				return minArgs(1, "a command")(cmd, args)
+			}
+			return minArgs(2, "a container and a command")(cmd, args)
+		},
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.runExec(cmd.Context(), &f, args) },
+		ValidArgsFunction: a.completeFirstContainer,
+	}
+	flags := cmd.Flags()
+	flags.SetInterspersed(false)
+	flags.BoolVarP(&f.interactive, "interactive", "i", false, "pass standard input on")
+	flags.BoolVarP(&f.tty, "tty", "t", false, "give the command a terminal")
+	flags.BoolVarP(&f.detach, "detach", "d", false, "do not wait for the command")
+	flags.BoolVarP(&f.latest, "latest", "l", false, "in the newest container")
+	flags.BoolVar(&f.privileged, "privileged", false, "give the command all capabilities")
+	flags.StringVarP(&f.user, "user", "u", "", "run as this `user[:group]`, by name or number")
+	flags.StringVarP(&f.workdir, "workdir", "w", "", "run in this `folder` of the container")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "set a variable (`name=value`, or a name to pass ours on)")
+	flags.StringArrayVar(&f.envFiles, "env-file", nil, "set the variables in this `file`")
+	flags.StringVar(&f.detachKeys, "detach-keys", oci.DefaultDetachKeys, "`keys` that leave the terminal")
+	a.namespaceFlag(cmd, &f.namespace)
+	return cmd
+}
+
+func (a *app) runExec(ctx context.Context, f *execFlags, args []string) error {
+	o, err := f.options()
+	if err != nil {
+		return err
+	}
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	t := targets{latest: f.latest, namespace: f.namespace}
+	var names []string
+	if !f.latest {
+		names, args = args[:1], args[1:]
+	}
+	list, err := t.containers(ctx, e, a, names)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return errors.New("there is no container")
+	}
+	o.Args = args
+	code, err := a.execIn(ctx, e, list[0], o, f)
+	var command *oci.CommandError
+	switch {
+	case errors.Is(err, oci.ErrDetached):
+		return nil
+	case errors.As(err, &command):
+		return &exitError{command.Code, err}
+	case err != nil:
+		return err
+	}
+	return exit(code)
+}
+
+// options is what the flags say; bad ones are found before anything is opened.
+func (f *execFlags) options() (oci.ExecOptions, error) {
+	o := oci.ExecOptions{User: f.user, WorkingDir: f.workdir, TTY: f.tty, Privileged: f.privileged, Detach: f.detach}
+	keys, err := oci.ParseDetachKeys(f.detachKeys)
+	if err != nil {
+		return o, err
+	}
+	if f.tty {
+		o.Streams.DetachKeys = keys
+	}
+	for _, path := range f.envFiles {
+		vars, err := readEnvFile(path)
+		if err != nil {
+			return o, err
+		}
+		o.Env = append(o.Env, vars...)
+	}
+	for _, item := range f.env {
+		name, value, given := strings.Cut(item, "=")
+		if name == "" {
+			return o, fmt.Errorf("--env %q: want name=value", item)
+		}
+		if !given {
+			if value, given = os.LookupEnv(name); !given {
+				continue
+			}
+		}
+		o.Env = append(o.Env, spec.EnvVar{Name: name, Value: value})
+	}
+	return o, nil
+}
+
+// readEnvFile reads lines of name=value; # begins a comment line, a name alone
+// passes our variable on.
+func readEnvFile(path string) ([]spec.EnvVar, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--env-file: %w", err)
+	}
+	var vars []spec.EnvVar
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimLeft(strings.TrimSuffix(line, "\r"), " \t")
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, given := strings.Cut(line, "=")
+		if name == "" || strings.ContainsAny(name, " \t") {
+			return nil, fmt.Errorf("%s:%d: %q: want name=value", path, i+1, line)
+		}
+		if !given {
+			if value, given = os.LookupEnv(name); !given {
+				continue
+			}
+		}
+		vars = append(vars, spec.EnvVar{Name: name, Value: value})
+	}
+	return vars, nil
+}
+
+func (a *app) execIn(ctx context.Context, e *engine.Engine, c target, o oci.ExecOptions, f *execFlags) (code int, err error) {
+	if !c.status.Running() {
+		return 0, fmt.Errorf("container %q is %s: a command can only run in a container that runs", c.raw, c.status.State)
+	}
+	if !f.detach {
+		o.Streams.Stdout, o.Streams.Stderr = a.out, a.err
+		if f.interactive {
+			o.Streams.Stdin = a.in
+		}
+	}
+	if f.tty && !f.detach {
+		leave, err := a.takeTerminal(ctx, &o.Streams, f.interactive, &o.Size)
+		if err != nil {
+			return 0, err
+		}
+		defer leave()
+	}
+	return e.Exec(ctx, c.pod.Pod.ID, c.status.Name, o)
+}
+
+// takeTerminal makes our terminal the far one: raw, if input is passed on, and
+// its size forwarded. leave gives it back.
+func (a *app) takeTerminal(ctx context.Context, s *oci.Streams, input bool, first *oci.Size) (leave func(), err error) {
+	restore := func() error { return nil }
+	if f, ok := a.in.(*os.File); ok && input {
+		if restore, err = terminal.Raw(f); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	if f, ok := a.out.(*os.File); ok && isTerminal(f) {
+		if size, ok := terminal.SizeOf(f); ok && first != nil {
+			*first = oci.Size(size)
+		}
+		s.Resize = sizes(ctx, f)
+	}
+	return func() {
+		cancel()
+		if err := restore(); err != nil {
+			a.warn("the terminal was not given back: %v", err)
+		}
+	}, nil
+}
+
+// sizes are the sizes of the terminal in the engine's words.
+func sizes(ctx context.Context, f *os.File) <-chan oci.Size {
+	out := make(chan oci.Size)
+	go func() { // ends with ctx
+		defer close(out)
+		for size := range terminal.Sizes(ctx, f) {
+			select {
+			case out <- oci.Size(size):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return out
+}

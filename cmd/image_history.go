@@ -1,0 +1,75 @@
+package cmd
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/output"
+	"berth/engine/image"
+)
+
+// historyRow is one step as templates see it.
+type historyRow struct {
+	image.Step
+	now  time.Time
+	full bool
+}
+
+// ID is the image the step made.
+func (r historyRow) ID() string {
+	if r.Step.ID == "<missing>" {
+		return r.Step.ID
+	}
+	return output.ShortID(r.Step.ID, r.full)
+}
+
+// Created is how long ago the step was made.
+func (r historyRow) Created() string { return output.Ago(r.now, r.Step.Created) }
+
+// CreatedAt is when the step was made.
+func (r historyRow) CreatedAt() string { return r.Step.Created.Format(time.RFC3339) }
+
+// CreatedBy is the instruction.
+func (r historyRow) CreatedBy() string {
+	by := strings.Join(strings.Fields(r.Step.CreatedBy), " ")
+	if r.full {
+		return by
+	}
+	return output.Elide(by, 42)
+}
+
+// Size is the size of the layer.
+func (r historyRow) Size() string { return output.TightSize(r.Step.Size) }
+
+func (a *app) imageHistory() *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:     "history [flags] IMAGE",
+		Short:   "Show how an image was made",
+		Long:    "Lists the steps an image was made by, the latest first. What is not known of a step is <missing>.",
+		Example: "  berth image history nginx\n  berth image history --no-trunc --format \"{{.CreatedBy}}\" nginx",
+		Args:    exactArgs(1, "the name or ID of one image"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := a.engine()
+			if err != nil {
+				return err
+			}
+			steps, err := e.Images().History(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			rows := make([]historyRow, len(steps))
+			for i, s := range steps {
+				rows[i] = historyRow{s, a.now(), l.noTrunc}
+			}
+			return output.Print(a.out, l.list("{{.ID}}\t{{.Created}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", nil), steps, rows)
+		},
+		ValidArgsFunction: a.completeImages,
+	}
+	f := cmd.Flags()
+	f.StringVar(&l.format, "format", "", "print as json, or by a Go `template`")
+	f.BoolVar(&l.noTrunc, "no-trunc", false, "do not shorten IDs and commands")
+	return cmd
+}

@@ -1,0 +1,268 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"berth/cmd/filter"
+	"berth/cmd/terminal"
+	"berth/engine"
+	"berth/engine/oci"
+	"berth/engine/spec"
+)
+
+type logsFlags struct {
+	follow, timestamps, names, color, latest bool
+	tail                                     int
+	since, until, namespace                  string
+	containers                               []string // of a pod; none: all
+}
+
+func (a *app) logs() *cobra.Command {
+	var f logsFlags
+	cmd := &cobra.Command{
+		Use:   "logs [flags] CONTAINER|POD [CONTAINER|POD...]",
+		Short: "Show what containers wrote",
+		Long: `Prints what containers wrote to standard output and standard error, each to ours. The name of a pod stands for
+all its containers; then each line begins with the container's name, in colour on a terminal.
+
+Times are durations before now (10m), seconds since 1970, or RFC 3339.`,
+		Example: `  berth logs web-nginx
+  berth logs -f --tail 20 web
+  berth logs --since 10m --timestamps web-nginx web-side`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return namesOrWide(cmd, args, "a container or a pod", "latest")
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runLogs(cmd, &f, func(ctx context.Context, e *engine.Engine) ([]target, error) {
+				return a.logTargets(ctx, e, &f, args)
+			})
+		},
+		ValidArgsFunction: a.completePodsAndContainers,
+	}
+	a.logFlags(cmd, &f)
+	cmd.Flags().BoolVarP(&f.latest, "latest", "l", false, "of the newest container")
+	return cmd
+}
+
+func (a *app) podLogs() *cobra.Command {
+	var f logsFlags
+	cmd := &cobra.Command{
+		Use:   "logs [flags] POD",
+		Short: "Show what the containers of a pod wrote",
+		Long: `Prints what the containers of a pod wrote, each line after the container's name, or with --container what
+some of them wrote.`,
+		Example: `  berth pod logs web
+  berth pod logs -f -c nginx web`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.latest {
+				return noArgs(cmd, args)
+			}
+			return exactArgs(1, "the name or ID of one pod")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runLogs(cmd, &f, func(ctx context.Context, e *engine.Engine) ([]target, error) {
+				t := targets{latest: f.latest, namespace: f.namespace}
+				pods, err := t.pods(ctx, e, args)
+				if err != nil {
+					return nil, err
+				}
+				var list []target
+				for _, p := range pods {
+					found, err := containersOf(p, f.containers)
+					if err != nil {
+						return nil, err
+					}
+					list = append(list, found...)
+				}
+				return list, nil
+			})
+		},
+		ValidArgsFunction: a.completePods,
+	}
+	a.logFlags(cmd, &f)
+	cmd.Flags().BoolVarP(&f.latest, "latest", "l", false, "of the newest pod")
+	cmd.Flags().StringArrayVarP(&f.containers, "container", "c", nil, "only of this `container` of the pod")
+	return cmd
+}
+
+func (a *app) logFlags(cmd *cobra.Command, f *logsFlags) {
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on as more is written, until the containers end")
+	flags.IntVar(&f.tail, "tail", -1, "only the last `number` of lines of each container")
+	flags.StringVar(&f.since, "since", "", "only what was written since this `time`")
+	flags.StringVar(&f.until, "until", "", "only what was written until this `time`")
+	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "begin each line with its time")
+	flags.BoolVar(&f.names, "names", false, "begin each line with the container's name")
+	flags.BoolVar(&f.color, "color", false, "give each container's name a colour, on what is no terminal, too")
+	a.namespaceFlag(cmd, &f.namespace)
+}
+
+// logTargets finds containers and, where none is called so, the containers of
+// pods.
+func (a *app) logTargets(ctx context.Context, e *engine.Engine, f *logsFlags, args []string) ([]target, error) {
+	t := targets{latest: f.latest, namespace: f.namespace}
+	if f.latest {
+		return t.containers(ctx, e, a, nil)
+	}
+	var list []target
+	for _, name := range args {
+		p, c, err := e.FindContainer(ctx, f.namespace, name)
+		if err == nil {
+			list = append(list, target{name, p, c})
+			continue
+		}
+		if !errors.Is(err, spec.ErrNotFound) {
+			return nil, err
+		}
+		p, podErr := e.FindPod(ctx, f.namespace, name)
+		if errors.Is(podErr, spec.ErrNotFound) {
+			return nil, fmt.Errorf("no container and no pod is called %q: %w", name, spec.ErrNotFound)
+		}
+		if podErr != nil {
+			return nil, podErr
+		}
+		found, err := containersOf(p, nil)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return list, nil
+}
+
+// containersOf lists a pod's containers that were ever made, or those named.
+func containersOf(p spec.PodStatus, names []string) ([]target, error) {
+	var list []target
+	for _, name := range names {
+		c, ok := p.Container(name)
+		if !ok {
+			for i := range p.Containers {
+				if p.Pod.ContainerName(p.Containers[i].Name) == name {
+					c, ok = &p.Containers[i], true
+				}
+			}
+		}
+		if !ok {
+			return nil, fmt.Errorf("container %q of pod %s: %w", name, quoteKey(p.Pod.Key()), spec.ErrNotFound)
+		}
+		list = append(list, target{p.Pod.ContainerName(c.Name), p, *c})
+	}
+	if len(names) > 0 {
+		return list, nil
+	}
+	for _, c := range p.Containers {
+		if c.ID != "" {
+			list = append(list, target{p.Pod.ContainerName(c.Name), p, c})
+		}
+	}
+	return list, nil
+}
+
+func (a *app) runLogs(cmd *cobra.Command, f *logsFlags, find func(context.Context, *engine.Engine) ([]target, error)) error {
+	o := oci.LogOptions{Follow: f.follow, Tail: f.tail}
+	if f.tail == 0 && !f.follow {
+		return nil
+	}
+	var err error
+	if f.since != "" {
+		if o.Since, err = filter.ParseTime(a.now(), f.since); err != nil {
+			return usageError(cmd, "--since: %w", err)
+		}
+	}
+	if f.tail == 0 { // only what comes
+		o.Tail, o.Since = -1, a.now()
+	}
+	if f.until != "" {
+		if o.Until, err = filter.ParseTime(a.now(), f.until); err != nil {
+			return usageError(cmd, "--until: %w", err)
+		}
+	}
+	return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+		list, err := find(ctx, e)
+		if err != nil {
+			return err
+		}
+		p := a.logPrinter(f, list)
+		if !f.follow || len(list) == 1 {
+			for i := range list {
+				if err := a.logsOf(ctx, e, list[i], o, p, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		g, ctx := errgroup.WithContext(ctx)
+		for i := range list {
+			g.Go(func() error { return a.logsOf(ctx, e, list[i], o, p, i) })
+		}
+		return g.Wait()
+	})
+}
+
+func (a *app) logsOf(ctx context.Context, e *engine.Engine, c target, o oci.LogOptions, p *logPrinter, i int) error {
+	return e.Logs(ctx, c.pod.Pod.ID, c.status.Name, o, func(l oci.Line) error { return p.print(i, l) })
+}
+
+// logPrinter writes lines of several containers, one at a time.
+type logPrinter struct {
+	out, err   io.Writer
+	timestamps bool
+	prefixes   []string
+
+	mu sync.Mutex
+}
+
+func (a *app) logPrinter(f *logsFlags, list []target) *logPrinter {
+	p := &logPrinter{out: a.out, err: a.err, timestamps: f.timestamps, prefixes: make([]string, len(list))}
+	colored := f.color || isTerminal(a.out) && terminal.WantsColor()
+	width := 0
+	for _, c := range list {
+		width = max(width, len(containerName(c)))
+	}
+	for i, c := range list {
+		if len(list) < 2 && !f.names {
+			continue
+		}
+		name := fmt.Sprintf("%-*s", width, containerName(c))
+		if colored {
+			name = terminal.Colored(i, name)
+		}
+		p.prefixes[i] = name + " "
+	}
+	return p
+}
+
+// containerName is the container's name, whatever it was asked for by.
+func containerName(c target) string {
+	if c.infra() {
+		return c.pod.Pod.InfraName()
+	}
+	return c.pod.Pod.ContainerName(c.status.Name)
+}
+
+func (p *logPrinter) print(i int, l oci.Line) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := p.prefixes[i]
+	if p.timestamps {
+		line += l.Time.Format(time.RFC3339Nano) + " "
+	}
+	line += string(l.Text)
+	if !l.Partial {
+		line += "\n"
+	}
+	to := p.out
+	if l.Stream == "stderr" {
+		to = p.err
+	}
+	_, err := io.WriteString(to, line)
+	return err
+}

@@ -1,0 +1,132 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/internal/source"
+)
+
+// Build says what this binary is.
+type Build struct {
+	Version string // "0.1.0", "0.1.0-12-gabcdef"
+	Commit  string
+	Date    string // RFC 3339
+}
+
+// Main runs the command line and returns the process's exit code.
+func Main(build Build, args []string) int {
+	ctx, interrupted, stop := signals()
+	defer stop()
+	a := &app{build: build, in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
+	err := a.run(ctx, args)
+	if sig := interrupted(); sig != 0 && errors.Is(err, context.Canceled) {
+		return 128 + int(sig)
+	}
+	return exitCode(a.err, err)
+}
+
+// signals gives a context that the first SIGINT or SIGTERM ends, and says which
+// it was. The second one ends the process the hard way.
+func signals() (ctx context.Context, interrupted func() syscall.Signal, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with the process
+		if s, ok := <-ch; ok {
+			signal.Stop(ch)
+			cancel(signalError{s.(syscall.Signal)})
+		}
+	}()
+	interrupted = func() syscall.Signal {
+		var s signalError
+		if errors.As(context.Cause(ctx), &s) {
+			return s.Signal
+		}
+		return 0
+	}
+	return ctx, interrupted, func() { signal.Stop(ch); cancel(nil) }
+}
+
+type signalError struct{ syscall.Signal }
+
+func (s signalError) Error() string { return "ended by signal " + s.Signal.String() }
+
+// run builds the tree of commands and executes args.
+func (a *app) run(ctx context.Context, args []string) error {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	defer a.close()
+	return root.ExecuteContext(ctx)
+}
+
+// exitError ends the process with a code of its own; err may be nil where the
+// code says it all.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit is an error that is only an exit code, nil for 0.
+func exit(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// exitCode prints err as podman does and says what the process ends with.
+func exitCode(w io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	code := 125
+	var e *exitError
+	if errors.As(err, &e) {
+		code, err = e.code, e.err
+	}
+	printError(w, err)
+	return code
+}
+
+// printError writes one "Error: " line for each problem in err.
+func printError(w io.Writer, err error) {
+	switch list := err.(type) { // only what is joined at the top: a wrapped error is one sentence
+	case nil:
+	case interface{ Unwrap() []error }:
+		for _, e := range list.Unwrap() {
+			printError(w, e)
+		}
+	case source.Diagnostics:
+		for _, d := range list {
+			printError(w, d)
+		}
+	default:
+		fmt.Fprintln(w, "Error: "+err.Error())
+	}
+}
+
+// usageError is a command line that makes no sense; it points at the help.
+func usageError(cmd *cobra.Command, format string, args ...any) error {
+	return fmt.Errorf("%w\nSee '%s --help'", fmt.Errorf(format, args...), cmd.CommandPath())
+}

@@ -1,0 +1,90 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/report"
+	"berth/engine"
+	"berth/engine/spec"
+	"berth/kube"
+	"berth/reconciler"
+)
+
+func (a *app) podRm() *cobra.Command {
+	var t targets
+	var force bool
+	var grace time.Duration
+	cmd := &cobra.Command{
+		Use:   "rm [flags] POD [POD...]",
+		Short: "Remove pods",
+		Long: `Removes pods and their containers; the data of named volumes stays. A pod that runs is only removed with
+--force. Prints the pods' IDs.
+
+A pod that comes from a folder or a Deployment is made again by berth serve: change the folder, or use kube down.
+Exits with 1 if a pod is not there, with 2 if one runs.`,
+		Example: `  berth pod rm web
+  berth pod rm --force --time 0 web
+  berth pod rm --all --force`,
+		Args: t.check("pod"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t.ignore = t.ignore || force
+			return removalError(a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
+				return a.removePod(ctx, e, p, force, grace)
+			})(cmd, args))
+		},
+		ValidArgsFunction: a.completePods,
+	}
+	a.registerTargets(cmd, &t, "pod", "remove")
+	addGrace(cmd, &grace)
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "stop pods that run; say nothing of those that are not there")
+	cmd.Flags().BoolVarP(&t.ignore, "ignore", "i", false, "say nothing of pods that are not there")
+	return cmd
+}
+
+// removePod removes a pod and, where it is all there is of what kube play was
+// given, forgets that.
+func (a *app) removePod(ctx context.Context, e *engine.Engine, p spec.PodStatus, force bool, grace time.Duration) error {
+	key := p.Pod.Key()
+	if state := report.PodState(&p); !force && (state == report.PodRunning || state == report.PodDegraded || state == report.PodPaused) {
+		return fmt.Errorf("pod %s is %s: stop it first, or use --force: %w", quoteKey(key), state, spec.ErrInUse)
+	}
+	origin := p.Pod.Origin
+	if p.Pod.Owner == spec.OwnerPlay && origin.Kind == "Pod" {
+		set := kube.Set{Objects: []*kube.Object{{Kind: origin.Kind, Namespace: origin.Namespace, Name: origin.Name}}}
+		_, err := a.applier(e).Down(ctx, set, reconciler.DownOptions{Grace: grace})
+		return err
+	}
+	if dir, ok := p.Pod.Owner.Folder(); ok {
+		a.warn("pod %s comes from the folder %s, and berth serve makes it again", quoteKey(key), dir)
+	} else if p.Pod.Owner == spec.OwnerPlay {
+		a.warn("pod %s belongs to %s, and berth serve makes it again: take it down with kube down", quoteKey(key), origin)
+	}
+	unlock, err := e.Lock(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return e.RemovePod(ctx, p.Pod.ID, graceOf(&p.Pod, grace))
+}
+
+// removePodsOn removes the pods that have joined a network.
+func (a *app) removePodsOn(ctx context.Context, e *engine.Engine, network string) error {
+	pods, err := e.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, p := range pods {
+		for _, n := range p.Pod.Networks {
+			if n.Network == network {
+				errs = append(errs, a.removePod(ctx, e, p, true, ownGrace))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

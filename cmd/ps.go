@@ -1,0 +1,230 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+
+	"berth/cmd/filter"
+	"berth/cmd/output"
+	"berth/cmd/report"
+	"berth/engine"
+	"berth/engine/spec"
+)
+
+type psFlags struct {
+	listing
+	all, latest, kernelNamespaces, pod, size bool
+	last                                     int
+	watch                                    uint
+	namespace                                string
+}
+
+func (a *app) ps() *cobra.Command {
+	var f psFlags
+	cmd := &cobra.Command{
+		Use:   "ps [flags]",
+		Short: "List containers",
+		Long: `Lists containers: those that run, or all of them with --all.
+
+Filters are id, name, label, label!, annotation, status, ancestor, exited, pod, namespace, network,
+volume, command, restart-policy, until, before and since. A number given to -n is podman's --last.`,
+		Example: `  berth ps
+  berth ps -a --filter status=exited
+  berth ps -a --format "table {{.Names}}\t{{.Status}}\t{{.PodName}}"
+  berth ps -q --filter label=app=web`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error { return a.runPs(ctx, e, &f) })
+		},
+	}
+	f.register(cmd, "")
+	f.sortable(cmd, "", report.SortKeys())
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.all, "all", "a", false, "list containers that do not run, too")
+	flags.BoolVarP(&f.latest, "latest", "l", false, "list the newest container only, whatever its state")
+	flags.IntVar(&f.last, "last", -1, "list the `number` newest containers, whatever their state")
+	flags.BoolVar(&f.kernelNamespaces, "ns", false, "show the kernel namespaces of the containers")
+	flags.BoolVarP(&f.pod, "pod", "p", false, "show the pod of each container")
+	flags.BoolVarP(&f.size, "size", "s", false, "show what the containers have written to disk")
+	flags.Bool("sync", false, "nothing: what is listed is always what is there")
+	_ = flags.MarkHidden("sync")
+	flags.UintVarP(&f.watch, "watch", "w", 0, "list again every so many `seconds`")
+	a.namespaceFlag(cmd, &f.namespace)
+	return cmd
+}
+
+func (f *psFlags) check(cmd *cobra.Command) error {
+	if n, err := strconv.Atoi(f.namespace); err == nil && !cmd.Flags().Changed("last") {
+		f.last, f.namespace = n, "" // podman's -n
+	}
+	switch {
+	case f.last >= 0 && f.latest:
+		return usageError(cmd, "--last and --latest cannot be used together")
+	case f.quiet && (f.size || f.kernelNamespaces):
+		return usageError(cmd, "--quiet cannot be used together with --size or --ns")
+	case f.size && f.kernelNamespaces:
+		return usageError(cmd, "--size and --ns cannot be used together")
+	case f.watch > 0 && f.latest:
+		return usageError(cmd, "--watch and --latest cannot be used together")
+	}
+	return nil
+}
+
+func (a *app) runPs(ctx context.Context, e *engine.Engine, f *psFlags) error {
+	if f.watch == 0 {
+		return a.listContainers(ctx, e, f)
+	}
+	tick := time.NewTicker(time.Duration(f.watch) * time.Second)
+	defer tick.Stop()
+	for {
+		fmt.Fprint(a.out, "\x1b[H\x1b[2J")
+		if err := a.listContainers(ctx, e, f); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *app) listContainers(ctx context.Context, e *engine.Engine, f *psFlags) error {
+	pods, err := e.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	now := a.now()
+	list, err := f.choose(now, report.Containers(now, inNamespace(pods, f.namespace)))
+	if err != nil {
+		return err
+	}
+	l := f.list(f.table(), report.ContainerHeadings())
+	if f.quiet && !l.Format.Given() {
+		for _, c := range list {
+			fmt.Fprintln(a.out, output.ShortID(c.ID, f.noTrunc))
+		}
+		return nil
+	}
+	if f.kernelNamespaces || l.Format.IsJSON() || l.Format.Mentions("Namespaces") {
+		for i := range list {
+			list[i].Namespaces = kernelNamespaces(list[i].Pid)
+		}
+	}
+	rows := report.ContainerRows(now, list, f.noTrunc)
+	if f.size || l.Format.Mentions("Size") {
+		if err := measure(ctx, e, rows); err != nil {
+			return err
+		}
+	}
+	return output.Print(a.out, l, list, rows)
+}
+
+// choose keeps what the flags ask for, in the order they ask for.
+func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Container, error) {
+	m := filter.Containers(now, all)
+	set, err := parseFilters(f.filters, m)
+	if err != nil {
+		return nil, err
+	}
+	list, err := filter.Apply(all, set, m)
+	if err != nil {
+		return nil, err
+	}
+	_, byStatus := set["status"]
+	last := f.last
+	if f.latest {
+		last = 1
+	}
+	switch {
+	case last >= 0:
+		report.SortContainers(list, "created")
+		list = list[max(0, len(list)-last):]
+	case !f.all && !byStatus && len(set["exited"]) == 0:
+		running := list[:0:0]
+		for _, c := range list {
+			if c.Running() {
+				running = append(running, c)
+			}
+		}
+		list = running
+	}
+	report.SortContainers(list, f.sort)
+	return list, nil
+}
+
+func (f *psFlags) table() string {
+	if f.kernelNamespaces {
+		return "{{.ID}}\t{{.Names}}\t{{.Pid}}\t{{.Cgroup}}\t{{.IPC}}\t{{.MNT}}\t{{.NET}}\t{{.PIDNS}}\t{{.User}}\t{{.UTS}}"
+	}
+	columns := "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+	if f.pod {
+		columns += "\t{{.Pod}}\t{{.PodName}}"
+	}
+	if f.size {
+		columns += "\t{{.Size}}"
+	}
+	return columns
+}
+
+// measure fills in what the containers have written to disk.
+func measure(ctx context.Context, e *engine.Engine, rows []report.ContainerRow) error {
+	for i := range rows {
+		if rows[i].IsInfra {
+			rows[i].Size = "0B (virtual 0B)"
+			continue
+		}
+		written, err := e.Images().RootfsSize(ctx, spec.ContainerID(rows[i].Container.ID))
+		if err != nil {
+			return err
+		}
+		image, err := e.Images().Lookup(ctx, rows[i].Container.ImageID)
+		if err != nil {
+			return err
+		}
+		rows[i].Size = fmt.Sprintf("%s (virtual %s)", units.HumanSizeWithPrecision(float64(written), 3), units.HumanSizeWithPrecision(float64(written+image.Size), 3))
+	}
+	return nil
+}
+
+// kernelNamespaces reads a process's namespaces; what cannot be read is empty.
+func kernelNamespaces(pid int) report.Namespaces {
+	if pid == 0 {
+		return report.Namespaces{}
+	}
+	inode := func(kind string) string {
+		link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind)) // "net:[4026531840]"
+		if err != nil {
+			return ""
+		}
+		_, number, _ := strings.Cut(link, ":")
+		return strings.Trim(number, "[]")
+	}
+	return report.Namespaces{
+		MNT: inode("mnt"), Cgroup: inode("cgroup"), IPC: inode("ipc"), NET: inode("net"),
+		PIDNS: inode("pid"), UTS: inode("uts"), User: inode("user"),
+	}
+}
+
+func inNamespace(pods []spec.PodStatus, namespace string) []spec.PodStatus {
+	if namespace == "" {
+		return pods
+	}
+	var list []spec.PodStatus
+	for _, p := range pods {
+		if p.Pod.Namespace == namespace {
+			list = append(list, p)
+		}
+	}
+	return list
+}

@@ -1,0 +1,80 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"berth/engine"
+	"berth/engine/spec"
+)
+
+func (a *app) start() *cobra.Command {
+	t := targets{filterKey: "f"}
+	cmd := &cobra.Command{
+		Use:   "start [flags] CONTAINER [CONTAINER...]",
+		Short: "Start containers",
+		Long: `Starts containers that do not run, and their pod's network where it is down. One that has ended is made
+anew, with another ID. Prints the names as they were given.`,
+		Example:           "  berth start web-nginx\n  berth start --filter status=exited",
+		Args:              t.check("container"),
+		RunE:              a.onContainers(&t, a.startContainer),
+		ValidArgsFunction: a.completeContainers,
+	}
+	a.registerTargets(cmd, &t, "container", "start")
+	return cmd
+}
+
+// onContainers does the same to all containers a command is for.
+func (a *app) onContainers(t *targets, do func(context.Context, *engine.Engine, target) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+			list, missing := t.containers(ctx, e, a, args)
+			defer a.wake(ctx, e)
+			return errors.Join(missing, forEachInPod(ctx, a.out, list, func(ctx context.Context, c target) (string, error) {
+				return c.raw, do(ctx, e, c)
+			}))
+		})
+	}
+}
+
+// startContainer starts one container of a pod, the pod's sandbox first where
+// it is down.
+func (a *app) startContainer(ctx context.Context, e *engine.Engine, c target) error {
+	if err := c.refuseInfra("start"); err != nil {
+		return err
+	}
+	unlock, err := e.Lock(ctx, c.pod.Pod.Key())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	id := c.pod.Pod.ID
+	if c.pod.Sandbox != spec.SandboxReady {
+		pod := &c.pod.Pod
+		if want := a.desired(ctx, e, pod); want != nil {
+			pod = withFiles(pod, want)
+		}
+		if err := e.EnsurePod(ctx, pod, []string{c.status.Name}); err != nil {
+			return err
+		}
+	}
+	if err := e.SetStopped(ctx, id, c.status.Name, false); err != nil {
+		return err
+	}
+	return e.StartContainer(ctx, id, c.status.Name)
+}
+
+// withFiles is the recorded pod with the contents of its files, which records
+// leave out.
+func withFiles(recorded, want *spec.Pod) *spec.Pod {
+	pod := *recorded
+	pod.Volumes = append([]spec.Volume(nil), recorded.Volumes...)
+	for i := range pod.Volumes {
+		if v, ok := want.Volume(pod.Volumes[i].Name); ok && v.Files != nil && pod.Volumes[i].Files != nil {
+			pod.Volumes[i].Files = v.Files
+		}
+	}
+	return &pod
+}

@@ -1,0 +1,226 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/filter"
+	"berth/cmd/output"
+	"berth/cmd/report"
+	"berth/engine"
+	"berth/engine/spec"
+	"berth/engine/volume"
+)
+
+func (a *app) volume() *cobra.Command {
+	return newGroup("volume", "Manage volumes",
+		`Lists, makes and removes named volumes. A PersistentVolumeClaim is kept on the volume of its name; its
+data outlives pods.`,
+		a.volumeLs(), a.volumeCreate(), a.volumeInspect(), a.volumeRm(), a.volumePrune(), a.volumeExists())
+}
+
+func (a *app) volumeInspect() *cobra.Command {
+	return a.newInspect("volume", "VOLUME", `  berth volume inspect data
+  berth volume inspect --format "{{.Mountpoint}}" data`, a.completeVolumes)
+}
+
+// volumeRow is a volume as templates of `volume ls` see it.
+type volumeRow struct{ volume.Volume }
+
+// Label is the value of one label.
+func (r volumeRow) Label(name string) string { return r.Volume.Labels[name] }
+
+// Labels are all labels.
+func (r volumeRow) Labels() report.LabelMap { return r.Volume.Labels }
+
+// Options are all options.
+func (r volumeRow) Options() report.LabelMap { return r.Volume.Options }
+
+func (a *app) volumeLs() *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:     "ls [flags]",
+		Aliases: []string{"list"},
+		Short:   "List volumes",
+		Long:    "Lists volumes. Filters are name, label, label!, driver, scope, opt, dangling (used by no pod), until and since.",
+		Example: `  berth volume ls
+  berth volume ls --filter dangling=true -q
+  berth volume ls --format "{{.Name}} {{.Mountpoint}}"`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				list, err := a.filteredVolumes(ctx, e, l.filters)
+				if err != nil {
+					return err
+				}
+				if l.quiet {
+					for _, v := range list {
+						fmt.Fprintln(a.out, v.Name)
+					}
+					return nil
+				}
+				rows := make([]volumeRow, len(list))
+				for i, v := range list {
+					rows[i] = volumeRow{v}
+				}
+				return output.Print(a.out, l.list("{{.Driver}}\t{{.Name}}", map[string]string{"Name": "VOLUME NAME"}), list, rows)
+			})
+		},
+	}
+	l.register(cmd, "n")
+	return cmd
+}
+
+func (a *app) filteredVolumes(ctx context.Context, e *engine.Engine, filters []string) ([]volume.Volume, error) {
+	users, err := e.VolumeUsers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := filter.Volumes(a.now(), users)
+	set, err := parseFilters(filters, m)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.Volumes().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return filter.Apply(all, set, m)
+}
+
+func (a *app) volumeCreate() *cobra.Command {
+	var driver string
+	var labels, options []string
+	var ignore bool
+	cmd := &cobra.Command{
+		Use:   "create [flags] [NAME]",
+		Short: "Make a volume",
+		Long: `Makes a volume and prints its name; without a name, a random one. Options are device, type and o, as
+mount(8) takes them, and uid and gid of the data folder.`,
+		Example: `  berth volume create data
+  berth volume create --label app=web --opt type=tmpfs --opt device=tmpfs --opt o=size=100m scratch`,
+		Args: maxArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			v := volume.Volume{Driver: driver}
+			var err error
+			if v.Labels, err = keyValues("label", labels); err != nil {
+				return err
+			}
+			if v.Options, err = keyValues("opt", options); err != nil {
+				return err
+			}
+			v.Name = string(spec.NewContainerID())
+			if len(args) > 0 {
+				v.Name = args[0]
+			}
+			e, err := a.engine()
+			if err != nil {
+				return err
+			}
+			made, err := e.Volumes().Create(cmd.Context(), v)
+			if ignore && errors.Is(err, spec.ErrExists) {
+				made, err = v, nil
+			}
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.out, made.Name)
+			return nil
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f := cmd.Flags()
+	f.StringVarP(&driver, "driver", "d", "local", "`driver` of the volume")
+	f.StringArrayVarP(&labels, "label", "l", nil, "label of the volume (`key=value`)")
+	f.StringArrayVarP(&options, "opt", "o", nil, "option of the driver (`key=value`)")
+	f.BoolVar(&ignore, "ignore", false, "say nothing if the volume is there already")
+	return cmd
+}
+
+// keyValues reads repeated key=value flags; a key alone has an empty value.
+func keyValues(flag string, list []string) (map[string]string, error) {
+	m := map[string]string{}
+	for _, item := range list {
+		key, value, _ := strings.Cut(item, "=")
+		if key == "" {
+			return nil, fmt.Errorf("--%s %q: want key=value", flag, item)
+		}
+		m[key] = value
+	}
+	return m, nil
+}
+
+func (a *app) volumeRm() *cobra.Command {
+	var all, force bool
+	var grace int
+	cmd := &cobra.Command{
+		Use:   "rm [flags] VOLUME [VOLUME...]",
+		Short: "Remove volumes and their data",
+		Long: `Removes volumes and the data on them. One that pods use is only removed with --force, and those pods with it.
+
+Exits with 1 if a volume is not there, with 2 if one is in use.`,
+		Example: `  berth volume rm data
+  berth volume rm --force data`,
+		Args: func(cmd *cobra.Command, args []string) error { return namesOrWide(cmd, args, "a volume", "all") },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				if all {
+					var err error
+					if args, err = volumeNames(ctx, e); err != nil {
+						return err
+					}
+				}
+				return removalError(forEach(ctx, a.out, args, func(ctx context.Context, name string) (string, error) {
+					return name, e.RemoveVolume(ctx, name, force)
+				}))
+			})
+		},
+		ValidArgsFunction: a.completeVolumes,
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&all, "all", "a", false, "remove all volumes")
+	f.BoolVarP(&force, "force", "f", false, "remove volumes in use, and the pods that use them")
+	f.IntVarP(&grace, "time", "t", 10, "`seconds` to give pods that are removed")
+	_ = f.MarkHidden("time")
+	return cmd
+}
+
+func (a *app) volumePrune() *cobra.Command {
+	var force, all bool
+	var filters []string
+	cmd := &cobra.Command{
+		Use:     "prune [flags]",
+		Short:   "Remove volumes no pod uses",
+		Long:    "Removes the volumes that no pod uses, and the data on them. Filters narrow it down: label, label!, until and the others of volume ls.",
+		Example: "  berth volume prune\n  berth volume prune --force --filter label=scratch",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				list, err := a.filteredVolumes(ctx, e, append(slices.Clone(filters), "dangling=true"))
+				if err != nil {
+					return err
+				}
+				if len(list) == 0 {
+					return nil
+				}
+				if !force && !a.confirm(fmt.Sprintf("This removes %d volumes that no pod uses, and their data.", len(list))) {
+					return nil
+				}
+				return forEach(ctx, a.out, list, func(ctx context.Context, v volume.Volume) (string, error) {
+					return v.Name, e.RemoveVolume(ctx, v.Name, false)
+				})
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&force, "force", "f", false, "do not ask")
+	f.BoolVarP(&all, "all", "a", false, "nothing: named volumes are always among them")
+	_ = f.MarkHidden("all")
+	f.StringArrayVar(&filters, "filter", nil, "remove only what matches (`key=value`)")
+	return cmd
+}

@@ -1,0 +1,117 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"berth/engine"
+	"berth/engine/spec"
+)
+
+func (a *app) wait() *cobra.Command {
+	var t targets
+	var conditions []string
+	interval := 250 * time.Millisecond
+	cmd := &cobra.Command{
+		Use:   "wait [flags] CONTAINER [CONTAINER...]",
+		Short: "Wait until containers have ended and print their exit codes",
+		Long: `Waits until containers have ended, or are in one of the states given, and prints their exit codes (-1 for one
+that has not ended).`,
+		Example: `  berth wait job-run
+  berth wait --condition running web-nginx`,
+		Args:              t.check("container"),
+		ValidArgsFunction: a.completeContainers,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, c := range conditions {
+				if !slices.Contains(waitConditions(), c) {
+					return usageError(cmd, "--condition %q: want one of %s", c, strings.Join(waitConditions(), ", "))
+				}
+			}
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				list, err := t.containers(ctx, e, a, args)
+				if err != nil {
+					return err
+				}
+				return forEach(ctx, a.out, list, func(ctx context.Context, c target) (string, error) {
+					return waitFor(ctx, e, c, conditions, interval)
+				})
+			})
+		},
+	}
+	a.registerTargets(cmd, &t, "container", "wait for")
+	f := cmd.Flags()
+	f.StringSliceVar(&conditions, "condition", nil, "`state` to wait for: "+orList(waitConditions()))
+	complete(cmd, "condition", waitConditions()...)
+	f.Var(&intervalFlag{&interval}, "interval", "`time` between looks, for states other than exited")
+	f.BoolVar(&t.ignore, "ignore", false, "say nothing of containers that are not there")
+	return cmd
+}
+
+func waitConditions() []string {
+	return []string{"created", "running", "paused", "exited", "stopped", "unknown"}
+}
+
+func waitFor(ctx context.Context, e *engine.Engine, c target, conditions []string, interval time.Duration) (string, error) {
+	ended := func(s string) bool { return s == "exited" || s == "stopped" }
+	if !slices.ContainsFunc(conditions, func(s string) bool { return !ended(s) }) {
+		status, err := e.WaitContainer(ctx, c.pod.Pod.ID, c.status.Name)
+		return fmt.Sprint(status.ExitCode), err
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		p, err := e.ObservePod(ctx, c.pod.Pod.ID)
+		if err != nil {
+			return "", err
+		}
+		if s, ok := p.Container(c.status.Name); ok {
+			for _, want := range conditions {
+				if string(s.State) == want || ended(want) && s.State == spec.StateExited {
+					if s.Finished() {
+						return fmt.Sprint(s.ExitCode), nil
+					}
+					return "-1", nil
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// intervalFlag takes a duration, or milliseconds as podman does.
+type intervalFlag struct{ value *time.Duration }
+
+// Set reads "250ms" or "250".
+func (i *intervalFlag) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		if d, err = time.ParseDuration(s + "ms"); err != nil {
+			return fmt.Errorf("want a duration such as 250ms")
+		}
+	}
+	if d <= 0 {
+		return fmt.Errorf("want a duration above 0")
+	}
+	*i.value = d
+	return nil
+}
+
+// String is the present duration.
+func (i *intervalFlag) String() string {
+	if i.value == nil {
+		return ""
+	}
+	return i.value.String()
+}
+
+// Type names the flag's value in help.
+func (i *intervalFlag) Type() string { return "duration" }
