@@ -1,0 +1,117 @@
+package reconciler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// VersionInfo says who answers at the socket.
+type VersionInfo struct {
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+}
+
+// server answers at the supervisor's socket:
+//
+//	GET  /v1/version    VersionInfo
+//	GET  /v1/status     Status
+//	POST /v1/wake       look at everything now
+//	POST /v1/step-down  end, for a newer supervisor
+type server struct {
+	http   *http.Server
+	served chan struct{} // closed when the server's goroutine has ended
+}
+
+// serve starts answering. The caller holds the supervisor's lock, so a socket
+// that is there is a dead one's.
+func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error) {
+	since := time.Now()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/version", func(w http.ResponseWriter, _ *http.Request) {
+		s.answer(ctx, w, VersionInfo{s.Version, os.Getpid()})
+	})
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		status := s.Loop.Status()
+		status.Version, status.PID, status.Since = s.Version, os.Getpid(), since
+		s.answer(ctx, w, status)
+	})
+	mux.HandleFunc("POST /v1/wake", func(w http.ResponseWriter, _ *http.Request) {
+		s.Loop.Wake()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /v1/step-down", func(w http.ResponseWriter, _ *http.Request) {
+		s.Log.InfoContext(ctx, "stepping down for another supervisor")
+		w.WriteHeader(http.StatusNoContent)
+		stepDown()
+	})
+	listener, err := listen(s.RunDir)
+	if err != nil {
+		return nil, fmt.Errorf("listen at the supervisor's socket: %w", err)
+	}
+	srv := &server{
+		http:   &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second},
+		served: make(chan struct{}),
+	}
+	go func() { // ends with close
+		defer close(srv.served)
+		if err := srv.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.Log.ErrorContext(ctx, "the supervisor's socket no longer answers", "error", err)
+		}
+	}()
+	return srv, nil
+}
+
+func (s *Supervisor) answer(ctx context.Context, w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.Log.DebugContext(ctx, "an answer could not be given", "error", err)
+	}
+}
+
+// close stops answering; who is being answered gets a second.
+func (s *server) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	<-s.served
+	return err
+}
+
+// listen makes the socket, for its user alone. It is reached through its
+// folder's descriptor, since a socket's path may have 108 bytes only.
+func listen(dir string) (net.Listener, error) {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer folder.Close()
+	path := filepath.Join(dir, socketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	listener, err := net.Listen("unix", throughFD(folder))
+	if err != nil {
+		return nil, err
+	}
+	// The short path is gone with the folder's descriptor: the file stays, and
+	// the next supervisor removes it.
+	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
+}
+
+func throughFD(folder *os.File) string {
+	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), socketName)
+}
