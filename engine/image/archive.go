@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -34,12 +35,16 @@ const (
 	kindOCI
 )
 
-// damaged is the error of an archive that cannot be read to its end.
+// damaged is the error of an archive that cannot be read to its end. A disk
+// that fails or is full is not the archive's fault.
 func damaged(name string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	var file *fs.PathError
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	case errors.As(err, &file):
+		return fmt.Errorf("archive %s: %w", name, err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("archive %s is cut off: %w", name, err)
 	}
 	return fmt.Errorf("archive %s is damaged, or no image archive: %w", name, err)

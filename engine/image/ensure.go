@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/containers/image/v5/types"
 	"github.com/containers/storage"
@@ -50,7 +52,7 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 	}
 	img, err := s.present(ctx, sys, req, transport, rest)
 	switch {
-	case err == nil && s.enough(req.Policy, transport, rest):
+	case err == nil && enough(req.Policy, img, transport, rest):
 		return s.describe(img)
 	case err != nil && !errors.Is(err, spec.ErrImageMissing):
 		return spec.Image{}, err
@@ -60,8 +62,11 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 	id, err := s.pulls.do(ctx, newRequest(req), func(ctx context.Context) (string, error) {
 		return s.fetch(ctx, sys, req, transport, rest)
 	})
+	if ctx.Err() != nil {
+		return spec.Image{}, fmt.Errorf("pull %s: %w", req.Ref, ctx.Err())
+	}
 	if err != nil {
-		if req.Policy == spec.PullNewer && img != nil && ctx.Err() == nil {
+		if req.Policy == spec.PullNewer && img != nil {
 			s.log.Warn("image not refreshed, using the one that is here", "image", req.Ref, "error", err)
 			return s.describe(img)
 		}
@@ -71,10 +76,15 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 }
 
 // enough reports whether an image that is present need not be asked for.
-func (s *Store) enough(policy spec.PullPolicy, transport, rest string) bool {
+func enough(policy spec.PullPolicy, img *storage.Image, transport, rest string) bool {
 	switch policy {
-	case spec.PullAlways, spec.PullNewer:
+	case spec.PullAlways:
 		return localOnly(transport, rest)
+	case spec.PullNewer:
+		// Names below localhost/ are given here; no registry has newer ones.
+		return localOnly(transport, rest) || !slices.ContainsFunc(img.Names, func(name string) bool {
+			return !strings.HasPrefix(name, "localhost/")
+		})
 	}
 	return true
 }
@@ -125,7 +135,7 @@ func (s *Store) fetch(ctx context.Context, sys *types.SystemContext, req spec.Im
 	defer s.slots.Release(1)
 	// It may have come while we waited: an equal request has just ended.
 	img, err := s.present(ctx, sys, req, transport, rest)
-	if err == nil && s.enough(req.Policy, transport, rest) {
+	if err == nil && enough(req.Policy, img, transport, rest) {
 		return img.ID, nil
 	}
 	var id string
@@ -138,7 +148,7 @@ func (s *Store) fetch(ctx context.Context, sys *types.SystemContext, req spec.Im
 		return id, nil
 	}
 	if ctx.Err() != nil {
-		return "", fmt.Errorf("pull %s: %w", req.Ref, ctx.Err())
+		return "", ctx.Err()
 	}
 	return "", fmt.Errorf("%s: %w: %w", req.Ref, spec.ErrPull, err)
 }

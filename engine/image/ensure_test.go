@@ -84,6 +84,44 @@ func TestEnsureFromDockerArchiveAndDir(t *testing.T) {
 	}
 }
 
+func TestEnsureForAPlatform(t *testing.T) {
+	ctx := context.Background()
+	s := testStore(t)
+	dir := filepath.Join(t.TempDir(), "layout")
+	foreign := simple("foreign")
+	foreign.arch = "s390x"
+	platforms(t, dir, "multi", simple("native"), foreign)
+	native, err := s.Ensure(ctx, spec.ImageRequest{Ref: "oci:" + dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.Ensure(ctx, spec.ImageRequest{Ref: "oci:" + dir, Pull: spec.PullOptions{Arch: "s390x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config, err := s.Config(ctx, other.ID); err != nil || config.Architecture != "s390x" || other.ID == native.ID {
+		t.Errorf("config %+v, %v", config, err)
+	}
+	if _, err := s.Ensure(ctx, spec.ImageRequest{Ref: "oci:" + dir, Pull: spec.PullOptions{Arch: "mips"}}); !errors.Is(err, spec.ErrPull) {
+		t.Errorf("a platform it has not: %v", err)
+	}
+}
+
+func TestEnsureFromAnotherStorage(t *testing.T) {
+	ctx := context.Background()
+	from, to := testStore(t), testStore(t)
+	load(t, from, simple("x"))
+	driver, err := from.Driver()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := "containers-storage:[" + driver + "@" + from.opts.Root + "+" + from.opts.RunRoot + "]localhost/x:latest"
+	img, err := to.Ensure(ctx, spec.ImageRequest{Ref: ref})
+	if err != nil || !slices.Equal(img.Names, []string{"localhost/x:latest"}) {
+		t.Errorf("%+v, %v", img, err)
+	}
+}
+
 func TestEnsurePoliciesWithoutARegistry(t *testing.T) {
 	ctx := context.Background()
 	s := testStore(t)
@@ -112,6 +150,7 @@ func TestEnsurePoliciesWithoutARegistry(t *testing.T) {
 		{"containers-storage:", "containers-storage:localhost/here:1", spec.PullAlways, nil},
 		{"IfNotPresent asks no registry", "127.0.0.1:1/x:1", spec.PullMissing, nil},
 		{"Always does not fall back", "127.0.0.1:1/x:1", spec.PullAlways, spec.ErrPull},
+		{"Newer asks nobody for localhost/", "localhost/here:1", spec.PullNewer, nil},
 		{"Newer falls back", "127.0.0.1:1/x:1", spec.PullNewer, nil},
 		{"another platform is not it", "127.0.0.1:1/x:1", spec.PullMissing, spec.ErrPull},
 		{"no name at all", "A B", spec.PullMissing, nil},

@@ -122,7 +122,7 @@ func (d *display) draw(bars map[string]*mpb.Bar, e types.ProgressProperties) {
 	key := e.Artifact.Digest.String()
 	bar, ok := bars[key]
 	if !ok {
-		bar = d.bar(e.Artifact)
+		bar = d.bar(e.Artifact, e.Event == types.ProgressEventSkipped)
 		bars[key] = bar
 	}
 	switch e.Event {
@@ -136,15 +136,19 @@ func (d *display) draw(bars map[string]*mpb.Bar, e types.ProgressProperties) {
 	}
 }
 
-func (d *display) bar(blob types.BlobInfo) *mpb.Bar {
+func (d *display) bar(blob types.BlobInfo, skipped bool) *mpb.Bar {
 	what := "blob"
 	if strings.Contains(blob.MediaType, "config") || strings.Contains(blob.MediaType, "container.image.v1") {
 		what = "config"
 	}
 	label := fmt.Sprintf("Copying %s %s", what, short(blob.Digest.Encoded()))
+	end := label + " done"
+	if skipped {
+		end = label + " skipped: already exists"
+	}
 	return d.pool.AddBar(max(blob.Size, 0),
 		mpb.BarFillerClearOnComplete(),
-		mpb.PrependDecorators(decor.OnComplete(decor.Name(label), label+" done")),
+		mpb.PrependDecorators(decor.OnComplete(decor.Name(label), end)),
 		mpb.AppendDecorators(decor.OnComplete(decor.CountersKibiByte("%.1f / %.1f"), "")))
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/containers/image/v5/copy"
 	"github.com/containers/image/v5/docker"
 	"github.com/containers/image/v5/docker/reference"
+	"github.com/containers/image/v5/image"
 	"github.com/containers/image/v5/manifest"
 	istorage "github.com/containers/image/v5/storage"
 	"github.com/containers/image/v5/types"
@@ -61,7 +62,7 @@ func (s *Store) pullOne(ctx context.Context, sys *types.SystemContext, named ref
 		return "", err
 	}
 	if have != nil && slices.Contains(have.Names, named.String()) {
-		same, err := unchanged(ctx, sys, src, have)
+		same, err := s.unchanged(ctx, sys, src, have)
 		if err != nil {
 			return "", err
 		}
@@ -77,14 +78,15 @@ func (s *Store) pullOne(ctx context.Context, sys *types.SystemContext, named ref
 }
 
 // unchanged asks the registry for the manifest and compares it with those of
-// the image we have.
-func unchanged(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, have *storage.Image) (same bool, err error) {
+// the image we have. The signature policy is asked too: it may have changed.
+func (s *Store) unchanged(ctx context.Context, sys *types.SystemContext, ref types.ImageReference, have *storage.Image) (same bool, err error) {
 	src, err := ref.NewImageSource(ctx, sys)
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	raw, _, err := src.GetManifest(ctx, nil)
+	top := image.UnparsedInstance(src, nil)
+	raw, mime, err := top.Manifest(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -92,7 +94,33 @@ func unchanged(ctx context.Context, sys *types.SystemContext, ref types.ImageRef
 	if err != nil {
 		return false, err
 	}
-	return slices.Contains(have.Digests, d), nil
+	if !slices.Contains(have.Digests, d) {
+		return false, nil
+	}
+	instance := top
+	if manifest.MIMETypeIsMultiImage(mime) {
+		list, err := manifest.ListFromBlob(raw, mime)
+		if err != nil {
+			return false, err
+		}
+		chosen, err := list.ChooseInstance(sys)
+		if err != nil {
+			return false, err
+		}
+		if !slices.Contains(have.Digests, chosen) {
+			return false, nil // another platform's image of the same list
+		}
+		instance = image.UnparsedInstance(src, &chosen)
+	}
+	policy, err := s.policy(sys)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, policy.Destroy()) }()
+	if _, err := policy.IsRunningImageAllowed(ctx, instance); err != nil {
+		return false, fmt.Errorf("source image rejected: %w", err)
+	}
+	return true, nil
 }
 
 // copyIn copies an image into the store and returns its ID.

@@ -126,8 +126,8 @@ func storedNames(sys *types.SystemContext, name string) ([]reference.Named, erro
 	return names, nil
 }
 
-// remoteNames lists the full names under which registries may hold name. done
-// is told which one was pulled, describe says how a short name was resolved.
+// remoteNames lists the full names under which registries may hold name, in
+// the order to try; describe says how a short name was resolved.
 func remoteNames(sys *types.SystemContext, name string) (names []reference.Named, describe string, err error) {
 	quiet := *sys
 	mode, err := sysregistriesv2.GetShortNameMode(sys)

@@ -238,6 +238,20 @@ func TestPull(t *testing.T) {
 		}
 	})
 
+	t.Run("a policy that has become stricter holds for what is here", func(t *testing.T) {
+		s := testStore(t)
+		r.set("", nil)
+		req := spec.ImageRequest{Ref: ref, Policy: spec.PullAlways, Pull: pullInsecure()}
+		if _, err := s.Ensure(ctx, req); err != nil {
+			t.Fatal(err)
+		}
+		s.opts.SignaturePolicy = filepath.Join(t.TempDir(), "policy.json")
+		writeJSON(t, s.opts.SignaturePolicy, map[string]any{"default": []any{map[string]string{"type": "reject"}}})
+		if _, err := s.Ensure(ctx, req); !errors.Is(err, spec.ErrPull) || !strings.Contains(err.Error(), "reject") {
+			t.Errorf("error %v", err)
+		}
+	})
+
 	t.Run("credentials", func(t *testing.T) {
 		s := testStore(t)
 		r.set("me:secret", nil)
