@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"berth/engine/oci"
@@ -145,7 +144,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	input := oci.Input{
 		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
 		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,
-		VolumeDir:  filepath.Join(e.records.Pod(pod.ID), "image-volumes", string(record.ID)),
+		VolumeDir:  e.imageVolumes(pod.ID, record.ID),
 		CgroupPath: target.CgroupPath, Facts: e.facts(pod, sb), Host: runtime.Host(),
 	}
 	built, err := oci.BuildSpec(input)

@@ -64,7 +64,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 		return e.createContainers(ctx, pod, sb, create, nil)
 	}
 	if ok {
-		if err := e.stopSandbox(ctx, pod, sb); err != nil {
+		if err := e.StopPod(ctx, pod.ID, 0); err != nil {
 			return fmt.Errorf("clear what is left of the sandbox: %w", err)
 		}
 	}

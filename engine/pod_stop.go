@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -27,27 +29,7 @@ func (e *Engine) StopPod(ctx context.Context, id spec.PodID, grace time.Duration
 	if err != nil {
 		return err
 	}
-	containers, err := e.records.Containers(id)
-	errs := []error{err}
-	var group errgroup.Group
-	results := make(chan error, len(containers))
-	for name, c := range containers {
-		group.Go(func() error {
-			results <- e.haltContainer(ctx, &pod, name, c, grace)
-			return nil
-		})
-	}
-	_ = group.Wait() // the errors are in results
-	close(results)
-	for err := range results {
-		errs = append(errs, err)
-	}
-	sb, ok, err := e.records.ReadSandbox(id)
-	errs = append(errs, err)
-	if ok {
-		errs = append(errs, e.stopSandbox(ctx, &pod, sb))
-	}
-	return errors.Join(errs...)
+	return e.takeDown(ctx, &pod, grace, e.clearContainer)
 }
 
 // RemovePod stops a pod and forgets it. Named volumes stay. A pod that is gone
@@ -60,46 +42,112 @@ func (e *Engine) RemovePod(ctx context.Context, id spec.PodID, grace time.Durati
 	if err != nil {
 		return err
 	}
-	if err := e.StopPod(ctx, id, grace); err != nil {
-		return fmt.Errorf("stop pod %s: %w", pod.Key(), err)
-	}
-	containers, err := e.records.Containers(id)
-	if err != nil {
-		return err
-	}
-	var group errgroup.Group
-	for name := range containers {
-		group.Go(func() error { return e.discard(ctx, &pod, name) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
+	if err := e.takeDown(ctx, &pod, grace, e.removeContainer); err != nil {
+		return fmt.Errorf("remove pod %s: %w", pod.Key(), err)
 	}
 	return e.records.RemovePod(id)
 }
 
-// haltContainer ends a container and clears away what made it run; its layer,
-// its log and how it ended stay.
-func (e *Engine) haltContainer(ctx context.Context, pod *spec.Pod, name string, c state.Container, grace time.Duration) error {
+// takeDown ends every container, then clears them and the sandbox away, all at
+// the same time.
+func (e *Engine) takeDown(ctx context.Context, pod *spec.Pod, grace time.Duration, clear func(context.Context, *spec.Pod, state.Container) error) error {
+	records, err := e.records.Containers(pod.ID)
+	if err != nil {
+		return err
+	}
+	containers := slices.Collect(maps.Values(records))
+	ends := make([]func() error, len(containers))
+	for i := range containers {
+		ends[i] = func() error { return e.endContainer(ctx, pod, &containers[i], grace) }
+	}
+	if err := together(ends...); err != nil {
+		return err
+	}
+	clears := make([]func() error, len(containers))
+	for i := range containers {
+		clears[i] = func() error { return clear(ctx, pod, containers[i]) }
+	}
+	sb, ok, err := e.records.ReadSandbox(pod.ID)
+	if err != nil || !ok {
+		return errors.Join(err, together(clears...))
+	}
+	clears = append(clears,
+		func() error { return e.leaveNetworks(ctx, pod, sb) },
+		func() error { return e.deleteInfra(ctx, pod, sb) })
+	if err := together(clears...); err != nil {
+		return err // the sandbox's record stays, for the next attempt
+	}
+	return e.clearSandbox(ctx, pod)
+}
+
+// together does things at the same time, all of them whatever fails.
+func together(do ...func() error) error {
+	errs := make([]error, len(do))
+	var group errgroup.Group
+	for i := range do {
+		group.Go(func() error {
+			errs[i] = do[i]()
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	return errors.Join(errs...)
+}
+
+// endContainer ends a container's process and records how it ended.
+func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Container, grace time.Duration) error {
 	runtime, err := e.runtime()
 	if err != nil {
 		return err
 	}
-	target := e.target(runtime, pod.ID, name, c.ID)
+	target := e.target(runtime, pod.ID, c.Name, c.ID)
 	if err := endProcess(ctx, runtime, target, c.StopSignal, grace); err != nil {
-		return fmt.Errorf("stop container %q: %w", name, err)
+		return fmt.Errorf("stop container %q: %w", c.Name, err)
 	}
-	if c.Ended == nil {
-		if c.Ended, err = ended(runtime, target, c); err != nil {
-			return err
-		}
-		if err := e.records.SaveContainer(pod.ID, c); err != nil {
-			return err
-		}
+	if c.Ended != nil {
+		return nil
+	}
+	if c.Ended, err = ended(runtime, target, *c); err != nil {
+		return err
+	}
+	return e.records.SaveContainer(pod.ID, *c)
+}
+
+// clearContainer clears away what made an ended container run; its layer, its
+// log and how it ended stay.
+func (e *Engine) clearContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
+	return errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.ID))
+}
+
+// removeContainer removes an ended container and all that was made for it but
+// its log.
+func (e *Engine) removeContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
+	err := e.deleteContainer(ctx, pod, c)
+	if err != nil {
+		return err
+	}
+	if err := e.images.RemoveRootfs(ctx, c.ID); err != nil {
+		return fmt.Errorf("remove the layer of container %q: %w", c.Name, err)
+	}
+	if err := os.RemoveAll(e.imageVolumes(pod.ID, c.ID)); err != nil {
+		return err
+	}
+	return e.records.RemoveContainer(pod.ID, c)
+}
+
+func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
 	}
 	return errors.Join(
-		runtime.Delete(ctx, target, true),
-		e.volumeSet(pod.ID).ReleaseContainer(name),
-		e.images.UnmountRootfs(ctx, c.ID))
+		runtime.Delete(ctx, e.target(runtime, pod.ID, c.Name, c.ID), true),
+		e.volumeSet(pod.ID).ReleaseContainer(c.Name))
+}
+
+// imageVolumes is where the volumes lie that a container's image declares.
+func (e *Engine) imageVolumes(pod spec.PodID, c spec.ContainerID) string {
+	return filepath.Join(e.records.Pod(pod), "image-volumes", string(c))
 }
 
 // ended is how a container ended, nil if it never ran.
@@ -156,7 +204,7 @@ func stopSignal(name string) syscall.Signal {
 	return syscall.SIGTERM
 }
 
-// discard removes a container and all that was made for it but its log.
+// discard ends and removes the container of that name, if there is one.
 func (e *Engine) discard(ctx context.Context, pod *spec.Pod, name string) error {
 	c, err := e.records.ReadContainer(pod.ID, name)
 	if errors.Is(err, spec.ErrNotFound) {
@@ -165,45 +213,49 @@ func (e *Engine) discard(ctx context.Context, pod *spec.Pod, name string) error 
 	if err != nil {
 		return err
 	}
-	if err := e.haltContainer(ctx, pod, name, c, 0); err != nil {
+	if err := e.endContainer(ctx, pod, &c, 0); err != nil {
 		return err
 	}
-	if err := e.images.RemoveRootfs(ctx, c.ID); err != nil {
-		return fmt.Errorf("remove the layer of container %q: %w", name, err)
-	}
-	if err := os.RemoveAll(filepath.Join(e.records.Pod(pod.ID), "image-volumes", string(c.ID))); err != nil {
-		return err
-	}
-	return e.records.RemoveContainer(pod.ID, c)
+	return e.removeContainer(ctx, pod, c)
 }
 
-// stopSandbox undoes startSandbox, in whatever state that was left.
-func (e *Engine) stopSandbox(ctx context.Context, pod *spec.Pod, sb state.Sandbox) error {
-	var errs []error
-	if !pod.HostNet && len(sb.Lease) > 0 {
-		var lease network.Lease
-		if err := json.Unmarshal(sb.Lease, &lease); err != nil {
-			errs = append(errs, fmt.Errorf("read the address lease: %w", err))
-		} else {
-			errs = append(errs,
-				e.networks.Teardown(ctx, e.networkPod(pod, sb.Ports), lease),
-				e.networks.Release(ctx, lease))
-		}
+// leaveNetworks takes a pod off its networks and gives its addresses back.
+func (e *Engine) leaveNetworks(ctx context.Context, pod *spec.Pod, sb state.Sandbox) error {
+	if len(sb.Lease) == 0 {
+		return nil
 	}
+	var lease network.Lease
+	if err := json.Unmarshal(sb.Lease, &lease); err != nil {
+		return fmt.Errorf("read the address lease: %w", err)
+	}
+	if err := e.networks.Teardown(ctx, e.networkPod(pod, sb.Ports), lease); err != nil {
+		return err
+	}
+	return e.networks.Release(ctx, lease)
+}
+
+func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox) error {
 	runtime, err := e.runtime()
 	if err != nil {
-		return errors.Join(append(errs, err)...)
+		return err
 	}
-	errs = append(errs,
-		runtime.Delete(ctx, e.target(runtime, pod.ID, infraName, sb.Infra), true),
+	return runtime.Delete(ctx, e.target(runtime, pod.ID, infraName, sb.Infra), true)
+}
+
+// clearSandbox undoes the rest of startSandbox, when nothing runs any more.
+func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
 		e.networks.RemoveNamespace(e.records.Netns(pod.ID)),
 		e.volumeSet(pod.ID).Release(),
 		oci.RemoveShm(e.shmPath(pod.ID)),
 		e.removeEtcFiles(pod.ID),
-		runtime.RemovePodCgroup(ctx, pod.ID),
-		os.RemoveAll(e.records.Bundle(pod.ID, infraName)))
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("take down the sandbox: %w", err) // its record stays, for the next attempt
+		runtime.RemovePodCgroup(ctx, pod.ID))
+	if err != nil {
+		return fmt.Errorf("take down the sandbox: %w", err)
 	}
 	return e.records.RemoveSandbox(pod.ID)
 }
@@ -222,7 +274,10 @@ func (e *Engine) StopContainer(ctx context.Context, id spec.PodID, name string, 
 	if err != nil {
 		return err
 	}
-	return e.haltContainer(ctx, &pod, name, c, grace)
+	if err := e.endContainer(ctx, &pod, &c, grace); err != nil {
+		return err
+	}
+	return e.clearContainer(ctx, &pod, c)
 }
 
 // KillContainer sends a signal, by name or number, to a container's process.
