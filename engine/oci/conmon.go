@@ -187,6 +187,10 @@ func (call *conmonCall) wait(ctx context.Context) (int, error) {
 	if said && err != nil {
 		return 0, err
 	}
+	if !said && ctx.Err() != nil {
+		_ = call.program.Process.Kill()
+		return 0, call.timeout(ctx)
+	}
 	select {
 	case exit := <-ended:
 		if !said || exit != nil {

@@ -3,6 +3,7 @@ package oci
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"berth/engine/spec"
@@ -62,22 +63,42 @@ func isExec(text string) bool {
 		strings.Contains(text, "exec the container process") || strings.Contains(text, "execvp") || strings.HasPrefix(text, "exec ")
 }
 
-// cleanRuntimeMessage drops time stamps and levels of the runtimes' log forms.
+// cleanRuntimeMessage drops time stamps, levels and, if there are errors,
+// warnings of the runtimes' log forms.
 func cleanRuntimeMessage(message string) string {
-	var lines []string
+	var all, errs []string
 	for line := range strings.Lines(message) {
-		line = strings.TrimSpace(line)
-		if _, rest, ok := strings.Cut(line, `msg="`); ok && strings.Contains(line, "level=") {
-			line = strings.ReplaceAll(strings.TrimSuffix(rest, `"`), `\"`, `"`)
+		text, level := cleanLogLine(strings.TrimSpace(line))
+		if text == "" {
+			continue
 		}
-		if i := strings.Index(line, ": "); i > 0 && strings.HasSuffix(line[:i], "Z") && strings.Contains(line[:i], "T") {
-			line = line[i+2:] // crun: 2023-01-02T03:04:05.000000Z: message
-		}
-		if line != "" {
-			lines = append(lines, line)
+		all = append(all, text)
+		if level == "error" || level == "fatal" {
+			errs = append(errs, text)
 		}
 	}
-	return strings.Join(lines, "; ")
+	if len(errs) > 0 {
+		all = errs
+	}
+	return strings.Join(all, "; ")
+}
+
+// cleanLogLine reads a line of runc, `time="…" level=error msg="…"`, or of crun,
+// "2023-01-02T03:04:05.000000Z: message".
+func cleanLogLine(line string) (text, level string) {
+	if _, rest, ok := strings.Cut(line, " level="); ok {
+		level, rest, _ = strings.Cut(rest, " ")
+		rest, isMessage := strings.CutPrefix(rest, "msg=")
+		if prefix, err := strconv.QuotedPrefix(rest); isMessage && err == nil {
+			text, _ = strconv.Unquote(prefix)
+			return text, level
+		}
+		return rest, level
+	}
+	if i := strings.Index(line, ": "); i > 0 && strings.HasSuffix(line[:i], "Z") && strings.Contains(line[:i], "T") {
+		return line[i+2:], ""
+	}
+	return line, ""
 }
 
 // quoted is the first name in quotes.

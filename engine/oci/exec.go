@@ -10,8 +10,10 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
@@ -189,32 +191,67 @@ func (e *execCall) run(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	if kill := e.kill(); kill != nil {
-		err = errors.Join(err, kill)
-	}
-	_ = program.Process.Kill()
-	<-ended
+	e.kill(program.Process, ended)
 	pumps.drain()
 	return 0, err
 }
 
-// kill ends the command itself: the runtime that waits for it is only its parent.
-func (e *execCall) kill() error {
-	p, err := readPidFile(e.path("pid"))
-	if err != nil {
-		if processGone(err) {
-			return nil
+// killLimit is how long a killed command's runtime may take to notice.
+const killLimit = 2 * time.Second
+
+// kill ends the command, which the runtime is only the parent of: killed
+// itself, it would leave the command behind. It may be just about to start it,
+// so this goes on until the runtime has ended.
+func (e *execCall) kill(runtime *os.Process, ended <-chan error) {
+	limit := time.NewTimer(killLimit)
+	defer limit.Stop()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for {
+		for _, p := range e.commands(runtime.Pid) {
+			if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				e.r.log.Warn("command cannot be killed", "container", e.c.ID.Short(), "error", err)
+			}
 		}
-		return err
+		select {
+		case <-ended:
+			return
+		case <-again.C:
+		case <-limit.C:
+			_ = runtime.Kill()
+			<-ended
+			return
+		}
 	}
-	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.Pid))
-	if err != nil || !strings.Contains(string(cgroup), string(e.c.ID)) {
-		return nil
+}
+
+// commands are the processes of the container that the runtime started: the
+// one in its PID file, or before that is written, its children.
+func (e *execCall) commands(runtime int) []Process {
+	pids, _ := readWords(e.path("pid"))
+	if len(pids) == 0 {
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", runtime))
+		for _, task := range tasks {
+			children, _ := readWords(task)
+			pids = append(pids, children...)
+		}
 	}
-	if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
+	var list []Process
+	for _, word := range pids {
+		pid, err := strconv.Atoi(word)
+		if err != nil {
+			continue
+		}
+		p, err := FindProcess(pid)
+		if err != nil {
+			continue
+		}
+		cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+		if err == nil && strings.Contains(string(cgroup), string(e.c.ID)) && p.Alive() {
+			list = append(list, p)
+		}
 	}
-	return nil
+	return list
 }
 
 // result tells the command's exit code from a failure of the runtime, which

@@ -38,7 +38,7 @@ func HostDevices(dir string) ([]Device, error) {
 			}
 			return nil
 		}
-		if entry.Type()&fs.ModeDevice == 0 || ownDevice(path) {
+		if ownDevice(path) {
 			return nil
 		}
 		var st unix.Stat_t
@@ -48,9 +48,15 @@ func HostDevices(dir string) ([]Device, error) {
 			}
 			return &os.PathError{Op: "stat", Path: path, Err: err}
 		}
-		kind := "b"
-		if st.Mode&unix.S_IFMT == unix.S_IFCHR {
+		// The entry's own type would be that of what a device is mounted on.
+		kind := ""
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFCHR:
 			kind = "c"
+		case unix.S_IFBLK:
+			kind = "b"
+		default:
+			return nil
 		}
 		list = append(list, Device{
 			Path: path, Type: kind, Mode: os.FileMode(st.Mode & 0o777), UID: st.Uid, GID: st.Gid,
