@@ -19,7 +19,7 @@ import (
 type Build struct {
 	Version string // "0.1.0", "0.1.0-12-gabcdef"
 	Commit  string
-	Date    string // RFC 3339
+	Date    string // seconds since 1970; empty: not known
 }
 
 // Main runs the command line and returns the process's exit code.

@@ -1,9 +1,20 @@
+// Command berth runs Kubernetes YAML on one host.
 package main
 
-import "github.com/containers/storage/pkg/reexec"
+import (
+	"os"
+
+	"github.com/containers/storage/pkg/reexec"
+
+	"berth/cmd"
+)
+
+// version is set by the linker: make build.
+var version = "unknown"
 
 func main() {
 	if reexec.Init() {
-		return
+		return // a helper of layer unpacking
 	}
+	os.Exit(cmd.Main(cmd.Build{Version: version}, os.Args[1:]))
 }

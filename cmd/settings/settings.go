@@ -149,3 +149,14 @@ func (p *parser) oneOf(field string, n *yaml.Node, values []string) string {
 	}
 	return n.Value
 }
+
+// Check checks what flags may have set.
+func (s Settings) Check() error {
+	switch {
+	case s.Rescan < time.Second:
+		return fmt.Errorf("rescan %s: want a second or more", s.Rescan)
+	case !slices.Contains(Formats(), s.LogFormat):
+		return fmt.Errorf("log format %q: want one of %s", s.LogFormat, strings.Join(Formats(), ", "))
+	}
+	return nil
+}

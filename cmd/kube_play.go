@@ -1,0 +1,226 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"berth/engine"
+	"berth/engine/spec"
+	"berth/kube"
+	"berth/manifests"
+	"berth/reconciler"
+	"berth/translate"
+	"berth/translate/option"
+)
+
+type playFlags struct {
+	option   option.KubePlay
+	registry registryFlags
+
+	configMaps                                 []string
+	replace, start, wait, down, force, verbose bool
+	noTrunc                                    bool
+}
+
+func (a *app) kubePlay() *cobra.Command {
+	var f playFlags
+	cmd := &cobra.Command{
+		Use:   "play [flags] FILE|FOLDER|URL|- [...]",
+		Short: "Make what Kubernetes YAML says",
+		Long: `Makes the pods and volumes that files, folders, URLs or standard input (-) say, and prints their IDs.
+
+Everything is checked and every image fetched before anything is touched. Played again, only what changed is
+made anew; a pod that is as it should be prints unchanged. If a pod cannot start, what this call made is removed,
+and what ran before still runs. All files of one call are one set: a ConfigMap may stand in another file.`,
+		Example: `  berth kube play web.yaml
+  berth kube play ./manifests/ db.yaml
+  kustomize build . | berth kube play -
+  berth kube play --publish 8080:80 --configmap env.yaml https://example.com/web.yaml`,
+		Args: minArgs(1, "a file, a folder, a URL or -"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runPlay(cmd, &f, args) },
+	}
+	flags := cmd.Flags()
+	f.option.Register(flags)
+	f.registry.register(flags)
+	complete(cmd, "log-driver", "k8s-file", "journald", "none", "passthrough")
+	mustComplete(cmd, "network", a.completeNetworks)
+	flags.StringSliceVar(&f.configMaps, "configmap", nil, "also read the ConfigMaps of this `file`")
+	flags.BoolVar(&f.replace, "replace", false, "make pods anew although they are as they should be")
+	flags.BoolVar(&f.start, "start", true, "start the pods")
+	flags.BoolVarP(&f.wait, "wait", "w", false, "wait until the pods have ended, or for a signal, and remove all again")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say why pods are made anew, and which fields have no effect on one host")
+	flags.BoolVar(&f.down, "down", false, "the same as kube down")
+	flags.BoolVar(&f.force, "force", false, "with --down: remove volumes, too")
+	flags.BoolVar(&f.noTrunc, "no-trunc", false, "nothing: annotations are never shortened")
+	_ = flags.MarkHidden("down")
+	_ = flags.MarkHidden("force")
+	_ = flags.MarkHidden("no-trunc")
+	return cmd
+}
+
+func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
+	if f.force && !f.down {
+		return usageError(cmd, "--force is only for --down")
+	}
+	if f.down {
+		return a.runDown(cmd.Context(), args, f.force, !f.registry.tlsVerify)
+	}
+	options, err := f.option.Options()
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	set := a.loadSet(ctx, args, f)
+	if err := set.Diagnostics.Err(); err != nil {
+		return err
+	}
+	if len(set.Objects) == 0 {
+		return errors.New("there is no Kubernetes object in what was given")
+	}
+	if err := translate.Assign(options, set.Objects); err != nil {
+		return err
+	}
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	awake := supervised(ctx, e)
+	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
+		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake,
+	})
+	a.tellWarnings(set, result, f.verbose)
+	if err != nil {
+		return err
+	}
+	a.wake(ctx, e)
+	volumes, err := a.ensureVolumes(ctx, e, &set)
+	if err != nil {
+		return err
+	}
+	a.printPlay(volumes, result, f.verbose)
+	if !awake && f.start && !f.wait && made(result) && restarting(set) {
+		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")
+	}
+	if f.wait {
+		return a.waitAndRemove(ctx, e, set, result)
+	}
+	return nil
+}
+
+// loadSet reads all that was given, the files of --configmap included.
+func (a *app) loadSet(ctx context.Context, args []string, f *playFlags) kube.Set {
+	o := manifests.LoadOptions{Stdin: a.in, Insecure: !f.registry.tlsVerify}
+	set := manifests.Load(ctx, slices.Concat(args, f.configMaps), o)
+	if len(f.configMaps) == 0 {
+		return set
+	}
+	given := map[string]bool{}
+	for _, arg := range args {
+		given[arg] = true
+	}
+	for _, o := range set.Objects {
+		if slices.Contains(f.configMaps, o.Pos.File) && !given[o.Pos.File] && o.ConfigMap == nil {
+			set.Diagnostics = append(set.Diagnostics, diagnosticAt(o, fmt.Sprintf("--configmap takes files of ConfigMaps only, this is a %s", o.Kind)))
+		}
+	}
+	return set
+}
+
+// tellWarnings prints what Apply warns of. What merely has no effect on one
+// host was known when the files were read, and is told only to those who ask.
+func (a *app) tellWarnings(set kube.Set, result reconciler.ApplyResult, verbose bool) {
+	known := set.Diagnostics.Warnings()
+	for _, w := range result.Warnings {
+		if verbose || !slices.Contains(known, w) {
+			fmt.Fprintln(a.err, "Warning: "+w.Error())
+		}
+	}
+}
+
+// ensureVolumes makes the volumes of the claims that were given, used by a pod
+// or not, and names those that were not there.
+func (a *app) ensureVolumes(ctx context.Context, e *engine.Engine, set *kube.Set) ([]string, error) {
+	volumes, diags := translate.Volumes(set)
+	if err := diags.Err(); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, v := range volumes {
+		if _, err := e.Volumes().Ensure(ctx, &v); err != nil {
+			return names, err
+		}
+		names = append(names, v.Volume)
+	}
+	return names, nil
+}
+
+// printPlay prints what podman prints, and unchanged below the ID of a pod
+// that was left alone.
+func (a *app) printPlay(volumes []string, result reconciler.ApplyResult, verbose bool) {
+	for i, name := range volumes {
+		if i == 0 {
+			fmt.Fprintln(a.out, "Volumes:")
+		}
+		fmt.Fprintln(a.out, name)
+	}
+	var removed []reconciler.PodResult
+	for _, p := range result.Pods {
+		if verbose && p.Reason != "" {
+			fmt.Fprintf(a.err, "pod %s: %s: %s\n", p.Key, p.Action, p.Reason)
+		}
+		if p.Action == reconciler.ActionRemove {
+			removed = append(removed, p)
+			continue
+		}
+		a.printPlayed(p)
+	}
+	for i, p := range removed {
+		if i == 0 {
+			fmt.Fprintln(a.out, "Pods removed:")
+		}
+		fmt.Fprintln(a.out, p.ID)
+	}
+}
+
+func (a *app) printPlayed(p reconciler.PodResult) {
+	fmt.Fprintf(a.out, "Pod:\n%s\n", p.ID)
+	if p.Action == reconciler.ActionKeep {
+		fmt.Fprintln(a.out, "unchanged")
+	}
+	var ids []spec.ContainerID
+	for _, c := range p.Containers {
+		if c.ID != "" {
+			ids = append(ids, c.ID)
+		}
+	}
+	switch len(ids) {
+	case 0:
+	case 1:
+		fmt.Fprintln(a.out, "Container:")
+	default:
+		fmt.Fprintln(a.out, "Containers:")
+	}
+	for _, id := range ids {
+		fmt.Fprintln(a.out, id)
+	}
+	fmt.Fprintln(a.out)
+}
+
+// made reports whether anything was made or started.
+func made(result reconciler.ApplyResult) bool {
+	return slices.ContainsFunc(result.Pods, func(p reconciler.PodResult) bool {
+		return p.Action == reconciler.ActionCreate || p.Action == reconciler.ActionReplace || p.Action == reconciler.ActionRestart
+	})
+}
+
+// restarting reports whether any object asks for containers to be started again.
+func restarting(set kube.Set) bool {
+	return slices.ContainsFunc(set.Objects, func(o *kube.Object) bool {
+		return o.Deployment != nil || o.Pod != nil && o.Pod.Spec.RestartPolicy != corev1.RestartPolicyNever
+	})
+}

@@ -1,0 +1,113 @@
+package cmd
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"berth/engine"
+	"berth/engine/spec"
+	"berth/kube"
+	"berth/manifests"
+	"berth/reconciler"
+	"berth/translate"
+)
+
+// applier makes one pass of the reconciler, with what kube play was given kept
+// in the engine's state.
+func (a *app) applier(e *engine.Engine) *reconciler.Applier {
+	log, err := a.logger("text")
+	if err != nil { // the engine is open, so --log-level was read before
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &reconciler.Applier{Engine: e, Translate: translator(), Store: objectStore{e.Paths().Objects()}, Log: log}
+}
+
+// objectStore opens the store of objects when it is first needed: most commands
+// that act on a pod never do.
+type objectStore struct{ dir string }
+
+func (s objectStore) open() (*manifests.Store, error) {
+	return manifests.NewStore(s.dir, manifests.FolderOptions{})
+}
+
+// Read is the objects stored.
+func (s objectStore) Read(ctx context.Context) kube.Set {
+	store, err := s.open()
+	if err != nil {
+		return kube.Set{Unknown: []string{manifests.StoreOwner}}
+	}
+	return store.Read(ctx)
+}
+
+// Put stores objects.
+func (s objectStore) Put(ctx context.Context, objects []*kube.Object) error {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	return store.Put(ctx, objects)
+}
+
+// Delete forgets objects.
+func (s objectStore) Delete(ctx context.Context, keys []kube.Key) error {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	return store.Delete(ctx, keys)
+}
+
+// translator turns objects into pods on this host.
+func translator() reconciler.Translator {
+	host := hostFacts()
+	return func(set *kube.Set) translate.Result { return translate.Pods(set, host, translate.Options{}) }
+}
+
+func hostFacts() translate.Host {
+	host := translate.Host{CPUs: int64(runtime.NumCPU()) * 1000}
+	host.NodeName, _ = os.Hostname() // empty where it cannot be read
+	var s unix.Sysinfo_t
+	if err := unix.Sysinfo(&s); err == nil {
+		host.Memory = int64(s.Totalram) * int64(s.Unit)
+	}
+	return host
+}
+
+// desired is the pod as its object says it today, nil if that is not known. It
+// has what the pod's record leaves out: the contents of ConfigMaps and Secrets.
+func (a *app) desired(ctx context.Context, e *engine.Engine, pod *spec.Pod) *spec.Pod {
+	if !slices.ContainsFunc(pod.Volumes, func(v spec.Volume) bool { return v.Files != nil }) {
+		return nil
+	}
+	set := objectStore{e.Paths().Objects()}.Read(ctx)
+	if dir, ok := pod.Owner.Folder(); ok {
+		folder, err := manifests.NewFolder(dir, manifests.FolderOptions{})
+		if err != nil {
+			return nil
+		}
+		set = folder.Read(ctx)
+	}
+	for _, p := range translator()(&set).Pods {
+		if p.Key() == pod.Key() {
+			return p
+		}
+	}
+	return nil
+}
+
+// wake tells the supervisor, if there is one, that something changed.
+func (a *app) wake(ctx context.Context, e *engine.Engine) {
+	// Without a supervisor there is nobody to tell; it would look by itself, too.
+	_ = reconciler.NewClient(e.Paths().Run).Wake(context.WithoutCancel(ctx))
+}
+
+// supervised reports whether a supervisor is awake.
+func supervised(ctx context.Context, e *engine.Engine) bool {
+	_, err := reconciler.NewClient(e.Paths().Run).Version(ctx)
+	return err == nil
+}

@@ -1,0 +1,152 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/output"
+	"berth/engine"
+)
+
+func (a *app) system() *cobra.Command {
+	return newGroup("system", "Check, measure and reset",
+		"Finds and removes what was left behind, says what takes how much disk, and resets everything.",
+		a.systemCheck(), a.systemDf(), a.newInfo("berth system info"), a.systemReset())
+}
+
+func (a *app) systemCheck() *cobra.Command {
+	var repair, quiet bool
+	var format string
+	cmd := &cobra.Command{
+		Use:   "check [flags]",
+		Short: "Find what pods left behind on this host",
+		Long: `Compares records, mounts, network namespaces, addresses, firewall rules, cgroups and conmon processes, and
+names what belongs to no pod. Ends with 1 if anything was found and is still there.`,
+		Example: "  berth system check\n  berth system check --repair\n  berth system check --format json",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				leaks, err := e.Check(ctx)
+				if err != nil {
+					return err
+				}
+				if f := output.ParseFormat(format); f.Given() {
+					if err := output.Objects(a.out, f, leaks); err != nil {
+						return err
+					}
+				} else if !quiet {
+					a.printLeaks(leaks, repair)
+				}
+				if !repair {
+					if len(leaks) > 0 {
+						return exit(1)
+					}
+					return nil
+				}
+				return a.repairLeaks(ctx, leaks)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&repair, "repair", "r", false, "remove what is found")
+	f.BoolVarP(&quiet, "quiet", "q", false, "print nothing but errors")
+	f.StringVar(&format, "format", "", "print as json, or by a Go `template`")
+	return cmd
+}
+
+func (a *app) printLeaks(leaks []engine.Leak, repair bool) {
+	for _, l := range leaks {
+		line := l.Kind + " " + l.Name
+		if l.Detail != "" {
+			line += ": " + l.Detail
+		}
+		fmt.Fprintln(a.out, line)
+	}
+	switch {
+	case len(leaks) == 0:
+		fmt.Fprintln(a.out, "Nothing was left behind.")
+	case !repair:
+		fmt.Fprintln(a.err, "Run 'berth system check --repair' to remove it.")
+	}
+}
+
+// repairLeaks removes what was found, in its order, going on through errors.
+func (a *app) repairLeaks(ctx context.Context, leaks []engine.Leak) error {
+	var errs []error
+	for _, l := range leaks {
+		errs = append(errs, l.Remove(ctx))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &exitError{1, err}
+	}
+	return nil
+}
+
+// usageRow is one line of system df, in podman's words.
+type usageRow struct {
+	Type           string `json:"Type"`
+	Total          int    `json:"Total"`
+	Active         int    `json:"Active"`
+	RawSize        int64  `json:"RawSize"`        // bytes
+	RawReclaimable int64  `json:"RawReclaimable"` // bytes
+	TotalCount     int    `json:"TotalCount"`
+	Size           string `json:"Size"`
+	Reclaimable    string `json:"Reclaimable"`
+}
+
+func newUsageRow(kind string, u engine.UsageOf) usageRow {
+	return usageRow{
+		Type: kind, Total: u.Total, Active: u.Active, RawSize: u.Size, RawReclaimable: u.Reclaimable, TotalCount: u.Total,
+		Size:        output.TightSize(u.Size),
+		Reclaimable: fmt.Sprintf("%s (%d%%)", output.TightSize(u.Reclaimable), output.Percent(u.Reclaimable, u.Size)),
+	}
+}
+
+func (a *app) systemDf() *cobra.Command {
+	var l listing
+	cmd := &cobra.Command{
+		Use:     "df [flags]",
+		Short:   "Show what images, containers and volumes take on disk",
+		Long:    "Prints how many images, containers and volumes there are, how many are in use, what they take on disk and what could be had back.",
+		Example: "  berth system df\n  berth system df --format \"{{.Type}} {{.Size}}\"",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				u, err := e.Usage(ctx)
+				if err != nil {
+					return err
+				}
+				rows := []usageRow{newUsageRow("Images", u.Images), newUsageRow("Containers", u.Containers), newUsageRow("Local Volumes", u.Volumes)}
+				return output.Print(a.out, l.list("{{.Type}}\t{{.Total}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", nil), rows, rows)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&l.format, "format", "", "print as json, or by a Go `template`")
+	return cmd
+}
+
+func (a *app) systemReset() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "reset [flags]",
+		Short: "Remove all pods, networks, volumes and images",
+		Long: `Removes all pods, networks, volumes with their data, and images of this host's store that no one else's
+container stands on. Nothing brings them back.`,
+		Example: "  berth system reset\n  berth system reset --force",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				p := e.Paths()
+				if !force && !a.confirm(fmt.Sprintf("This removes all pods, all networks, all volumes with their data, and all images.\nIt empties %s and %s.", p.State, p.Run)) {
+					return nil
+				}
+				return e.Reset(ctx)
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "do not ask")
+	return cmd
+}
