@@ -40,13 +40,15 @@ func NewClient(runDir string) *Client {
 // Version says who supervises. An error means that nobody does.
 func (c *Client) Version(ctx context.Context) (VersionInfo, error) {
 	var v VersionInfo
-	return v, c.do(ctx, http.MethodGet, "/v1/version", &v)
+	err := c.do(ctx, http.MethodGet, "/v1/version", &v)
+	return v, err
 }
 
 // Status is what the supervisor knows.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	return s, c.do(ctx, http.MethodGet, "/v1/status", &s)
+	err := c.do(ctx, http.MethodGet, "/v1/status", &s)
+	return s, err
 }
 
 // Wake has the supervisor look at everything now.

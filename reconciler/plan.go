@@ -203,7 +203,7 @@ func belongsElsewhere(have, want *spec.Pod, scope Scope) string {
 	case have.Owner == want.Owner, slices.Contains(scope.TakeOver, have.Owner):
 		return ""
 	case slices.Contains(scope.Unknown, have.Owner):
-		return fmt.Sprintf("pod %s belongs to %s, which cannot be read now", have.Key(), describeOwner(have.Owner))
+		return fmt.Sprintf("pod %s belongs to %s, which cannot be read now", have.Key(), have.Owner)
 	case slices.Contains(scope.Owners, have.Owner):
 		return ""
 	}

@@ -1,0 +1,172 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// Harness is an engine under test.
+type Harness struct {
+	Engine Engine
+	// Image is an image that is in the store and has busybox's sh and sleep.
+	Image string
+	// Reopen opens a further engine on the same host, as another process would.
+	Reopen func(t *testing.T) Engine
+}
+
+// patience limits what must happen soon. Nothing is measured by it.
+const patience = 30 * time.Second
+
+// Conformance runs the behaviours that every engine must show. harness is asked
+// for an engine on a host without pods for each of them.
+func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
+	for name, behaviour := range map[string]func(*suite){
+		"a pod is made, started, stopped and removed":          (*suite).lifecycle,
+		"every verb may be repeated":                           (*suite).idempotence,
+		"a container that ended is made anew":                  (*suite).attempts,
+		"exit codes come through":                              (*suite).exitCodes,
+		"a stopped container gets its grace":                   (*suite).grace,
+		"init containers are told from others":                 (*suite).initContainers,
+		"a pod without a lock is not changed":                  (*suite).lockNeeded,
+		"a lock shuts others out":                              (*suite).lockExcludes,
+		"two pods of one name cannot be":                       (*suite).oneName,
+		"what is not there is said so":                         (*suite).notThere,
+		"a missing image makes no container":                   (*suite).missingImage,
+		"files of a pod can be swapped":                        (*suite).updateFiles,
+		"owner, history and stops outlive the engine":          (*suite).persistence,
+		"a pod that was stopped comes up again":                (*suite).upAgain,
+		"ends are told":                                        (*suite).exits,
+		"waiting ends with the container and with the context": (*suite).waiting,
+		"a removed container is made anew":                     (*suite).removeContainer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			behaviour(&suite{T: t, Harness: harness(t), ctx: t.Context()})
+		})
+	}
+}
+
+// suite is one behaviour being shown.
+type suite struct {
+	*testing.T
+	Harness
+	ctx context.Context
+}
+
+// forever runs until it is told to end, and ends at once then.
+var forever = []string{"sh", "-c", `trap "exit 0" TERM; sleep 1000 & wait`}
+
+func shell(script string) []string { return []string{"sh", "-c", script} }
+
+// pod is a pod without a network that runs the commands given, in containers
+// named a, b, c, …
+func (s *suite) pod(name string, commands ...[]string) *spec.Pod {
+	p := &spec.Pod{
+		ID: spec.NewPodID(), Namespace: "default", Name: name, CreatedAt: time.Now(), Hostname: name, Hash: "1",
+		Owner: spec.OwnerPlay, Origin: spec.Origin{Kind: "Pod", Namespace: "default", Name: name},
+		RestartPolicy: spec.RestartAlways, TerminationGrace: time.Second,
+	}
+	for i, command := range commands {
+		p.Containers = append(p.Containers, spec.Container{
+			Name: string(rune('a' + i)), Image: s.Image, PullPolicy: spec.PullMissing, Command: command,
+		})
+	}
+	s.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), patience)
+		defer cancel()
+		unlock, err := s.Engine.Lock(ctx, p.Key())
+		if err != nil {
+			s.Error(err)
+			return
+		}
+		defer unlock()
+		if err := s.Engine.RemovePod(ctx, p.ID, 0); err != nil {
+			s.Error(err)
+		}
+	})
+	return p
+}
+
+// locked runs f under the pod's lock.
+func (s *suite) locked(p *spec.Pod, f func()) {
+	s.Helper()
+	unlock, err := s.Engine.Lock(s.ctx, p.Key())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer unlock()
+	f()
+}
+
+func (s *suite) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// wants fails unless err is of that class.
+func (s *suite) wants(err, class error) {
+	s.Helper()
+	if !errors.Is(err, class) {
+		s.Fatalf("error %v, want %v", err, class)
+	}
+}
+
+func (s *suite) same(what string, got, want any) {
+	s.Helper()
+	if !reflect.DeepEqual(got, want) {
+		s.Fatalf("%s: %v, want %v", what, got, want)
+	}
+}
+
+func (s *suite) names(p *spec.Pod) []string {
+	var names []string
+	for _, c := range p.Containers {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// up makes the pod and starts its containers.
+func (s *suite) up(p *spec.Pod) {
+	s.Helper()
+	s.locked(p, func() {
+		s.Helper()
+		s.must(s.Engine.EnsurePod(s.ctx, p, s.names(p)))
+		for _, name := range s.names(p) {
+			s.must(s.Engine.StartContainer(s.ctx, p.ID, name))
+		}
+	})
+}
+
+func (s *suite) observe(p *spec.Pod) spec.PodStatus {
+	s.Helper()
+	st, err := s.Engine.ObservePod(s.ctx, p.ID)
+	s.must(err)
+	return st
+}
+
+func (s *suite) container(p *spec.Pod, name string) spec.ContainerStatus {
+	s.Helper()
+	st := s.observe(p)
+	c, ok := st.Container(name)
+	if !ok {
+		s.Fatalf("no container %s in %+v", name, st.Containers)
+	}
+	return *c
+}
+
+// wait waits for a container's end.
+func (s *suite) wait(p *spec.Pod, name string) spec.ContainerStatus {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	c, err := s.Engine.WaitContainer(ctx, p.ID, name)
+	s.must(err)
+	return c
+}

@@ -1,0 +1,198 @@
+package reconciler
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/engine/spec"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// podOf has containers from words such as "init:exited=1", "a:running",
+// "b:none", "c:unknown". Those that ended did so at noon.
+func podOf(policy spec.RestartPolicy, words ...string) *spec.PodStatus {
+	st := &spec.PodStatus{Sandbox: spec.SandboxReady, StartedAt: noon.Add(-time.Hour)}
+	st.Pod.Name, st.Pod.RestartPolicy = "p", policy
+	for _, word := range words {
+		name, state, _ := strings.Cut(word, ":")
+		c := spec.ContainerStatus{Name: name, ID: spec.ContainerID("id-" + name), Init: strings.HasPrefix(name, "init")}
+		if _, err := fmt.Sscanf(state, "exited=%d", &c.ExitCode); err == nil {
+			state = "exited"
+		}
+		c.State = spec.ContainerState(state)
+		if c.State != spec.StateNone && c.State != spec.StateCreated {
+			c.StartedAt = noon.Add(-time.Minute)
+		}
+		if c.Finished() {
+			c.FinishedAt = noon
+		}
+		st.Containers = append(st.Containers, c)
+		if c.Init {
+			st.Pod.InitContainers = append(st.Pod.InitContainers, spec.Container{Name: name})
+		} else {
+			st.Pod.Containers = append(st.Pod.Containers, spec.Container{Name: name})
+		}
+	}
+	return st
+}
+
+func brief(n Next) string {
+	var out []string
+	if n.Down != "" {
+		out = append(out, "down")
+	}
+	if n.Ensure {
+		out = append(out, "ensure")
+	}
+	if len(n.Start) > 0 {
+		out = append(out, "start "+strings.Join(n.Start, ","))
+	}
+	if n.Await != "" {
+		out = append(out, "await "+n.Await)
+	}
+	if !n.At.IsZero() {
+		out = append(out, "at +"+n.At.Sub(noon).String())
+	}
+	if n.Failed != "" {
+		out = append(out, "failed")
+	}
+	return strings.Join(out, "; ")
+}
+
+func TestNext(t *testing.T) {
+	const always, onFailure, never = spec.RestartAlways, spec.RestartOnFailure, spec.RestartNever
+	sandbox := func(s spec.SandboxState, st *spec.PodStatus) *spec.PodStatus {
+		st.Sandbox = s
+		return st
+	}
+	history := func(backoff time.Duration, st *spec.PodStatus) *spec.PodStatus {
+		st.History = spec.History{"a": {Restarts: 3, Backoff: backoff, BackoffAt: noon.Add(-time.Minute)}}
+		return st
+	}
+	before := func(st *spec.PodStatus) *spec.PodStatus { // all that ended did so in an earlier sandbox
+		st.StartedAt = noon.Add(time.Second)
+		return st
+	}
+	byHand := func(st *spec.PodStatus) *spec.PodStatus { st.Stopped = true; return st }
+	last := func(code int, st *spec.PodStatus) *spec.PodStatus {
+		st.History = spec.History{"a": {Last: &spec.Termination{ExitCode: code}}}
+		return st
+	}
+	for sentence, c := range map[string]struct {
+		st    *spec.PodStatus
+		hurry Hurry
+		want  string
+	}{
+		"what runs is left alone":                                {st: podOf(always, "a:running", "b:running")},
+		"the first init container starts alone":                  {st: podOf(always, "init1:none", "init2:none", "a:none"), want: "start init1"},
+		"a running init container is awaited":                    {st: podOf(always, "init1:exited=0", "init2:running", "a:none"), want: "await init2"},
+		"after one init container comes the next":                {st: podOf(always, "init1:exited=0", "init2:created", "a:none"), want: "start init2"},
+		"after the last, all app containers in order":            {st: podOf(always, "init1:exited=0", "b:none", "a:created"), want: "start b,a"},
+		"a failed init container is tried again":                 {st: podOf(always, "init1:exited=1", "a:none"), want: "start init1"},
+		"one that may not be tried again ends the pod":           {st: podOf(never, "init1:exited=1", "a:none"), want: "failed"},
+		"init containers do not matter once the app has begun":   {st: podOf(always, "init1:none", "a:running")},
+		"init containers run again in a new sandbox":             {st: before(podOf(always, "init1:exited=0", "a:exited=1")), want: "start init1"},
+		"the first restart is at once":                           {st: podOf(always, "a:exited=0"), want: "start a"},
+		"the next waits for its back-off, from the end":          {st: history(20*time.Second, podOf(always, "a:exited=0")), want: "at +20s"},
+		"unless it is wanted now":                                {st: history(20*time.Second, podOf(always, "a:exited=0")), hurry: Hurry{Backoff: true}, want: "start a"},
+		"OnFailure restarts a failure":                           {st: podOf(onFailure, "a:exited=1", "b:exited=0"), want: "start a"},
+		"an unknown end is a failure":                            {st: func() *spec.PodStatus { s := podOf(onFailure, "a:unknown"); s.Containers[0].ExitCode = 137; return s }(), want: "start a"},
+		"Never restarts nothing":                                 {st: podOf(never, "a:exited=1", "b:running")},
+		"a stopped pod needs nothing":                            {st: byHand(sandbox(spec.SandboxNone, podOf(always, "a:none")))},
+		"a lost sandbox is taken down first":                     {st: sandbox(spec.SandboxLost, podOf(always, "a:running")), want: "down"},
+		"without a sandbox all begins with the init containers":  {st: sandbox(spec.SandboxNone, podOf(always, "init1:exited=0", "a:exited=1")), want: "ensure; start init1"},
+		"after a reboot all starts again":                        {st: sandbox(spec.SandboxNone, podOf(always, "a:unknown", "b:none")), want: "ensure; start a,b"},
+		"after a reboot what was done stays done":                {st: last(0, sandbox(spec.SandboxNone, podOf(onFailure, "a:none", "b:none"))), want: "ensure; start b"},
+		"a pod that is done needs no sandbox":                    {st: sandbox(spec.SandboxNone, podOf(never, "a:exited=1", "b:exited=0"))},
+		"a done pod's lost sandbox is only taken down":           {st: sandbox(spec.SandboxLost, podOf(never, "a:exited=1")), want: "down"},
+		"by hand even what is done starts":                       {st: sandbox(spec.SandboxNone, podOf(never, "a:exited=1", "b:exited=0")), hurry: Hurry{Force: true}, want: "ensure; start a,b"},
+		"and goes on after its init containers":                  {st: before(podOf(never, "init1:exited=0", "a:exited=1")), want: "start init1"},
+		"by hand what ended starts, what runs is left alone":     {st: podOf(never, "a:exited=1", "b:running"), hurry: Hurry{Force: true}, want: "start a"},
+		"a container that was never started in a done pod stays": {st: last(0, podOf(never, "a:none", "b:exited=0"))},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := brief(NextOf(c.st, noon, c.hurry)); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestASidecarDoesNotHoldUpTheNext(t *testing.T) {
+	st := podOf(spec.RestartNever, "init1:none", "init2:none", "a:none")
+	st.Pod.InitContainers[0].RestartPolicy = spec.RestartAlways
+	if got := brief(NextOf(st, noon, Hurry{})); got != "start init1,init2" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestBackoffIsTheKubelets(t *testing.T) {
+	var h spec.ContainerHistory
+	now := noon
+	var delays []time.Duration
+	for range 9 {
+		ended := now.Add(time.Second) // it runs for a second
+		at := restartAt(h, ended)
+		delays = append(delays, at.Sub(ended))
+		h = raise(h, ended, at)
+		now = at
+	}
+	const want = "[0s 10s 20s 40s 1m20s 2m40s 5m0s 5m0s 5m0s]"
+	if got := fmt.Sprint(delays); got != want {
+		t.Errorf("delays %s, want %s", got, want)
+	}
+	if h.Restarts != 9 {
+		t.Errorf("%d restarts, want 9", h.Restarts)
+	}
+	if ended := now.Add(601 * time.Second); !restartAt(h, ended).Equal(ended) {
+		t.Error("a container that ran for over ten minutes must start afresh")
+	}
+	if ended := now.Add(599 * time.Second); restartAt(h, ended).Equal(ended) {
+		t.Error("a container that ran for less must not")
+	}
+}
+
+func TestRestartsAreRemembered(t *testing.T) {
+	st := podOf(spec.RestartAlways, "a:exited=3")
+	next := NextOf(st, noon.Add(time.Second), Hurry{})
+	h := next.History["a"]
+	if h.Restarts != 1 || h.Last == nil || h.Last.ExitCode != 3 || h.Backoff != backoffFirst || !h.BackoffAt.Equal(noon.Add(time.Second)) {
+		t.Errorf("history %+v", h)
+	}
+	if len(st.History) != 0 {
+		t.Error("the status was changed")
+	}
+}
+
+func TestWaitingSpeaksAsTheKubelet(t *testing.T) {
+	st := podOf(spec.RestartAlways, "a:exited=1")
+	st.History = spec.History{"a": {Backoff: 300 * time.Second, BackoffAt: noon.Add(-time.Minute)}}
+	w := NextOf(st, noon, Hurry{}).Waiting["a"]
+	if w.Reason != "CrashLoopBackOff" || w.Message != "back-off 5m0s restarting failed container=a pod=p" {
+		t.Errorf("got %+v", w)
+	}
+}
+
+func TestPhase(t *testing.T) {
+	for _, c := range []struct {
+		st   *spec.PodStatus
+		want Phase
+	}{
+		{podOf(spec.RestartAlways, "a:running", "b:running"), PhaseRunning},
+		{podOf(spec.RestartAlways, "a:running", "b:created"), PhasePending},
+		{podOf(spec.RestartAlways, "init:running", "a:none"), PhasePending},
+		{podOf(spec.RestartAlways, "init:exited=0", "a:running"), PhaseRunning},
+		{podOf(spec.RestartNever, "init:exited=1", "a:none"), PhaseFailed},
+		{podOf(spec.RestartAlways, "a:exited=1"), PhaseRunning},
+		{podOf(spec.RestartNever, "a:exited=0", "b:exited=0"), PhaseSucceeded},
+		{podOf(spec.RestartNever, "a:exited=0", "b:exited=2"), PhaseFailed},
+		{podOf(spec.RestartOnFailure, "a:exited=0", "b:exited=2"), PhaseRunning},
+	} {
+		if got := PhaseOf(c.st); got != c.want {
+			t.Errorf("%+v: phase %s, want %s", c.st.Containers, got, c.want)
+		}
+	}
+}
