@@ -52,7 +52,7 @@ type Only struct {
 // Onlys are the packages of others that belong somewhere.
 func Onlys() []Only {
 	return []Only{
-		{"os/exec", []string{"internal/hostexec", "internal/testhost", "internal/archtest", "e2e"}, true,
+		{"os/exec", []string{"internal/hostexec", "internal/testhost", "e2e"}, true,
 			"every program of the host is run through internal/hostexec, with its limit and its last words"},
 		{"github.com/spf13/pflag", []string{"translate/option", "cmd"}, false,
 			"podman's flags and what they mean are known in one place, for the command line and for Quadlet"},

@@ -21,7 +21,7 @@ func Main(m *testing.M, o Options) int {
 	if Inside() || Unavailable() != "" {
 		return m.Run()
 	}
-	code, err := runOnce(o, os.Args[1:])
+	code, err := Once(o, os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testhost:", err)
 		return 1
@@ -81,7 +81,10 @@ func Hook() {
 	os.Exit(code)
 }
 
-func runOnce(o Options, args []string) (int, error) {
+// Once runs this program once more, with args, on a host of its own, and returns
+// its exit code. Main does so for tests; another program calls Hook first, and
+// Once when it is not Inside.
+func Once(o Options, args []string) (int, error) {
 	c, err := o.config()
 	if err != nil {
 		return 1, err
