@@ -19,7 +19,7 @@ import (
 
 // Leak is something of ours on this host that no live pod owns.
 type Leak struct {
-	Kind   string // "address", "name", "rule", "interface", "bridge", "attachment", "namespace"
+	Kind   string // "address", "name", "process", "rule", "interface", "bridge", "attachment", "namespace"
 	Name   string
 	Pod    spec.PodID // whose it was, where that can be told
 	Remove func(context.Context) error
@@ -134,6 +134,11 @@ func (c *checker) names() error {
 	if err != nil {
 		return err
 	}
+	if len(files) == 0 {
+		if err := c.nameServer(); err != nil {
+			return err
+		}
+	}
 	for _, path := range files {
 		f, err := readNames(path)
 		if err != nil {
@@ -151,6 +156,19 @@ func (c *checker) names() error {
 			})
 		}
 	}
+	return nil
+}
+
+// nameServer finds one that runs although there is no name to serve.
+func (c *checker) nameServer() error {
+	s, err := c.m.findServer()
+	if err != nil || s == nil {
+		return err
+	}
+	defer s.close()
+	c.add("process", fmt.Sprintf("%s, process %d", serverName, s.pid), "", func(ctx context.Context) error {
+		return c.m.editNames(ctx, func() (bool, error) { return true, nil })
+	})
 	return nil
 }
 

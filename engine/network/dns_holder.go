@@ -14,8 +14,9 @@ import (
 )
 
 // holderOfPort53 names the program, other than our name server, that has UDP or
-// TCP port 53 of an address; "" when none is found.
-func (m *Manager) holderOfPort53(addr netip.Addr) string {
+// TCP port 53 of an address, "" when none is found, and says whether our server
+// has it.
+func (m *Manager) holderOfPort53(addr netip.Addr) (other string, ours bool) {
 	inodes := map[string]bool{}
 	for _, table := range []string{"udp", "udp6", "tcp", "tcp6"} {
 		for _, s := range socketsIn("/proc/net/" + table) {
@@ -25,7 +26,7 @@ func (m *Manager) holderOfPort53(addr netip.Addr) string {
 		}
 	}
 	if len(inodes) == 0 {
-		return ""
+		return "", false
 	}
 	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
 	for _, fd := range fds {
@@ -35,13 +36,17 @@ func (m *Manager) holderOfPort53(addr netip.Addr) string {
 		}
 		proc := filepath.Dir(filepath.Dir(fd))
 		pid, err := strconv.Atoi(filepath.Base(proc))
-		if err != nil || m.isServer(pid) {
+		if err != nil {
+			continue
+		}
+		if m.isServer(pid) {
+			ours = true
 			continue
 		}
 		comm, _ := os.ReadFile(filepath.Join(proc, "comm"))
-		return fmt.Sprintf("%s (process %d)", strings.TrimSpace(string(comm)), pid)
+		return fmt.Sprintf("%s (process %d)", strings.TrimSpace(string(comm)), pid), ours
 	}
-	return ""
+	return "", ours
 }
 
 type socketEntry struct {

@@ -29,9 +29,7 @@ func (m *Manager) VerifyName(ctx context.Context, server, name string) error {
 	if err != nil {
 		return fmt.Errorf("look up %q: name server %q is not an address", name, server)
 	}
-	limited, cancel := context.WithTimeout(ctx, m.dnsTimeout)
-	defer cancel()
-	return askUntil(limited, addr, name, func(got []netip.Addr) bool { return len(got) > 0 })
+	return m.askFor(ctx, m.dnsTimeout, addr, name, func(got []netip.Addr) bool { return len(got) > 0 })
 }
 
 // askUntil asks until enough says the answer is the right one.

@@ -84,6 +84,37 @@ func observeInterface(h *netlink.Handle, n NetworkLease) (Interface, []string, e
 	return iface, missing, nil
 }
 
+// allowHairpins lets each bridge send a pod's packets back through the port
+// they came from: where bridges pass packets to iptables
+// (net.bridge.bridge-nf-call-iptables=1) a pod that calls its own published
+// port is answered by that port. netavark 1.4 leaves it off.
+func allowHairpins(namespace string, lease Lease) error {
+	host, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer host.Close()
+	return inNamespace(namespace, func(h *netlink.Handle) error {
+		for _, n := range lease.Networks {
+			if !n.Network.bridge() {
+				continue
+			}
+			link, err := h.LinkByName(n.Interface)
+			if err != nil {
+				return fmt.Errorf("look at interface %s: %w", n.Interface, err)
+			}
+			port, err := host.LinkByIndex(link.Attrs().ParentIndex)
+			if err == nil {
+				err = host.LinkSetHairpin(port, true)
+			}
+			if err != nil {
+				return fmt.Errorf("allow hairpins on bridge %s: %w", n.Network.Interface, err)
+			}
+		}
+		return nil
+	})
+}
+
 // addStandIns makes an empty bridge in place of each interface of a lease that
 // is missing in the namespace. netavark stops where it cannot find what it is
 // to remove, and leaves the network's rules; stand-ins it removes like the real

@@ -120,7 +120,7 @@ func (m *Manager) attachNow(ctx context.Context, t *turn, pod Pod, lease Lease) 
 	case len(missing) > 0:
 		return fmt.Errorf("netavark said it was done, but missing is: %s", strings.Join(missing, ", "))
 	}
-	return checkSysctls(lease)
+	return errors.Join(checkSysctls(lease), allowHairpins(pod.Namespace, lease))
 }
 
 // undoContext outlives the caller's, which may be what ended the work.
