@@ -178,7 +178,7 @@ func (e *execCall) run(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if e.o.TTY {
-		go pumps.forwardSizes(e.o.Streams.Resize, program.Process)
+		go e.forwardSizes(pumps, program.Process)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- program.Wait() }()

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"berth/internal/hostexec"
 )
 
@@ -149,22 +147,4 @@ func (p *pumps) close() {
 		_ = f.Close()
 	}
 	p.copiers.Wait()
-}
-
-// forwardSizes sets the terminal's size and tells the runtime, which has no
-// controlling terminal that would, to pass it on.
-func (p *pumps) forwardSizes(sizes <-chan Size, runtime *os.Process) {
-	for {
-		select {
-		case size, ok := <-sizes:
-			if !ok {
-				return
-			}
-			if setSize(p.master, size) == nil {
-				_ = runtime.Signal(unix.SIGWINCH)
-			}
-		case <-p.done:
-			return
-		}
-	}
 }

@@ -128,7 +128,7 @@ func TestRealExecTerminal(t *testing.T) {
 	out := &watched{text: "armed", hit: func() { resize <- Size{33, 99} }}
 	go func() { _, _ = io.WriteString(typed, "typed\n") }()
 	code, err := g.Exec(within(t, 20*time.Second), k.Container, ExecOptions{
-		Args: []string{"sh", "-c", "read x; echo got $x; tty; stty size; trap 'stty size; exit 4' WINCH; echo armed; while :; do sleep 0.05; done"},
+		Args: []string{"sh", "-c", "read x; echo got $x; tty; stty size; trap 'stty size; [ \"$(stty size)\" != \"33 99\" ] || exit 4' WINCH; echo armed; while :; do sleep 0.05; done"},
 		TTY:  true, Size: Size{22, 77}, Streams: Streams{Stdin: input, Stdout: out, Resize: resize},
 	})
 	if code != 4 || err != nil {
@@ -167,7 +167,7 @@ func TestRealExecNeedsARunningContainer(t *testing.T) {
 	if err := g.Start(context.Background(), k.Container); err != nil {
 		t.Fatal(err)
 	}
-	k.wait()
+	k.waitForConmon()
 	if _, _, _, err := k.exec(ExecOptions{Args: []string{"true"}}); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("ended: %v", err)
 	}

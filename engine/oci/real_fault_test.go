@@ -77,11 +77,17 @@ func realPath(t *testing.T, name string) string {
 }
 
 func TestRealFailingHelpers(t *testing.T) {
+	limit := func(text string) time.Duration {
+		if strings.Contains(text, "sleep") {
+			return 300 * time.Millisecond
+		}
+		return 20 * time.Second
+	}
 	runtime := func(text string) func(*Options) {
-		return func(o *Options) { o.Runtime = script(t, t.TempDir(), "crun", text); o.Timeout = 500 * time.Millisecond }
+		return func(o *Options) { o.Runtime = script(t, t.TempDir(), "crun", text); o.Timeout = limit(text) }
 	}
 	conmon := func(text string) func(*Options) {
-		return func(o *Options) { o.Conmon = script(t, t.TempDir(), "conmon", text); o.Timeout = 500 * time.Millisecond }
+		return func(o *Options) { o.Conmon = script(t, t.TempDir(), "conmon", text); o.Timeout = limit(text) }
 	}
 	for name, test := range map[string]struct {
 		change func(*Options)

@@ -287,7 +287,7 @@ func TestRealRotation(t *testing.T) {
 	if err := g.Kill(context.Background(), k.Container, syscall.SIGKILL, false); err != nil {
 		t.Fatal(err)
 	}
-	k.wait()
+	k.waitForConmon()
 	if err := g.RotateLog(k.Container, k.log, 3); err == nil {
 		t.Error("a dead conmon reopened the log")
 	}

@@ -186,6 +186,19 @@ func (k *ctr) wait() State {
 	return s
 }
 
+// waitForConmon waits until conmon, too, has ended, just after the exit file.
+func (k *ctr) waitForConmon() {
+	k.g.t.Helper()
+	k.wait()
+	record, _, err := readRecord(k.Container)
+	if err != nil {
+		k.g.t.Fatal(err)
+	}
+	if err := record.Conmon.Wait(within(k.g.t, 20*time.Second)); err != nil {
+		k.g.t.Fatal(err)
+	}
+}
+
 // output is all the container has written.
 func (k *ctr) output() string {
 	k.g.t.Helper()
