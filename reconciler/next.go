@@ -338,10 +338,10 @@ func ran(st *spec.PodStatus, c *spec.ContainerStatus) bool {
 		return true
 	case !c.Finished():
 		return false
-	case c.StartedAt.IsZero() && c.FinishedAt.IsZero():
-		return false
+	case !c.StartedAt.IsZero():
+		return !c.StartedAt.Before(st.StartedAt)
 	}
-	return c.FinishedAt.IsZero() || !c.FinishedAt.Before(st.StartedAt)
+	return !c.FinishedAt.IsZero() && !c.FinishedAt.Before(st.StartedAt)
 }
 
 // begun reports whether the pod's app containers have begun to run in this

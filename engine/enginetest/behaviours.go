@@ -9,7 +9,7 @@ import (
 )
 
 func (s *suite) lifecycle() {
-	p := s.pod("life", forever, forever)
+	p := s.watched(s.pod("life", forever(), forever()), "a", "b")
 	s.locked(p, func() {
 		s.must(s.Engine.CheckPod(s.ctx, p))
 		s.must(s.Engine.EnsurePod(s.ctx, p, []string{"a"}))
@@ -26,8 +26,7 @@ func (s *suite) lifecycle() {
 		s.must(s.Engine.StartContainer(s.ctx, p.ID, "b")) // creates it
 	})
 	st = s.observe(p)
-	for i := range st.Containers {
-		c := st.Containers[i]
+	for _, c := range st.Containers[:2] {
 		s.same(c.Name+" runs", c.Running(), true)
 		s.same(c.Name+" has a process", c.Pid > 0, true)
 		s.same(c.Name+" attempt", c.Attempt, 0)
@@ -37,6 +36,7 @@ func (s *suite) lifecycle() {
 	s.must(err)
 	s.same("pods", len(all), 1)
 
+	s.ready(p)
 	s.locked(p, func() { s.must(s.Engine.StopPod(s.ctx, p.ID, patience)) })
 	st = s.observe(p)
 	s.same("sandbox", st.Sandbox, spec.SandboxNone)
@@ -50,13 +50,14 @@ func (s *suite) lifecycle() {
 }
 
 func (s *suite) idempotence() {
-	p := s.pod("twice", forever)
+	p := s.watched(s.pod("twice", forever()), "a")
 	s.up(p)
-	before := s.container(p, "a")
+	before := s.see(p, "a")
 	s.up(p)
-	after := s.container(p, "a")
+	after := s.see(p, "a")
 	s.same("container", after.ID, before.ID)
 	s.same("process", after.Pid, before.Pid)
+	s.ready(p)
 	s.locked(p, func() {
 		for range 2 {
 			s.must(s.Engine.StopContainer(s.ctx, p.ID, "a", patience))
@@ -82,7 +83,7 @@ func (s *suite) attempts() {
 }
 
 func (s *suite) exitCodes() {
-	p := s.pod("codes", shell("exit 0"), shell("exit 3"), forever)
+	p := s.pod("codes", shell("exit 0"), shell("exit 3"), forever())
 	s.up(p)
 	s.locked(p, func() { s.must(s.Engine.KillContainer(s.ctx, p.ID, "c", "KILL")) })
 	for name, want := range map[string]struct {
@@ -99,18 +100,19 @@ func (s *suite) exitCodes() {
 }
 
 func (s *suite) grace() {
-	p := s.pod("grace", shell(`trap "exit 7" TERM; sleep 1000 & wait`), shell("sleep 1000"))
+	p := s.watched(s.pod("grace", listens(7), shell("sleep 1000")), "a")
 	s.up(p)
+	s.ready(p)
 	s.locked(p, func() {
 		s.must(s.Engine.StopContainer(s.ctx, p.ID, "a", patience))
 		s.must(s.Engine.StopContainer(s.ctx, p.ID, "b", 100*time.Millisecond)) // ignores the signal
 	})
-	s.same("one that listens", s.container(p, "a").ExitCode, 7)
-	s.same("one that does not", s.container(p, "b").ExitCode, 137)
+	s.same("one that listens", s.see(p, "a").ExitCode, 7)
+	s.same("one that does not", s.see(p, "b").ExitCode, 137)
 }
 
 func (s *suite) initContainers() {
-	p := s.pod("init", forever)
+	p := s.pod("init", forever())
 	p.InitContainers = []spec.Container{{Name: "first", Image: s.Image, PullPolicy: spec.PullMissing, Command: shell("exit 0")}}
 	s.locked(p, func() {
 		s.must(s.Engine.EnsurePod(s.ctx, p, []string{"first"}))
@@ -124,7 +126,7 @@ func (s *suite) initContainers() {
 }
 
 func (s *suite) lockNeeded() {
-	p := s.pod("unlocked", forever)
+	p := s.pod("unlocked", forever())
 	if err := s.Engine.EnsurePod(s.ctx, p, nil); err == nil {
 		s.Fatal("a pod was made without its lock")
 	}
@@ -167,12 +169,12 @@ func (s *suite) lockExcludes() {
 }
 
 func (s *suite) oneName() {
-	p, q := s.pod("name", forever), s.pod("name", forever)
+	p, q := s.pod("name", forever()), s.pod("name", forever())
 	s.up(p)
 	s.locked(q, func() { s.wants(s.Engine.EnsurePod(s.ctx, q, nil), spec.ErrExists) })
 	_, err := s.Engine.ObservePod(s.ctx, q.ID)
 	s.wants(err, spec.ErrNotFound)
-	s.same("the first runs on", s.container(p, "a").Running(), true)
+	s.same("the first runs on", s.see(p, "a").Running(), true)
 }
 
 func (s *suite) notThere() {
@@ -181,7 +183,7 @@ func (s *suite) notThere() {
 	s.wants(err, spec.ErrNotFound)
 	s.wants(s.Engine.StartContainer(s.ctx, id, "a"), spec.ErrNotFound)
 	s.must(s.Engine.RemovePod(s.ctx, id, 0))
-	p := s.pod("there", forever)
+	p := s.pod("there", forever())
 	s.up(p)
 	s.locked(p, func() { s.wants(s.Engine.StartContainer(s.ctx, p.ID, "other"), spec.ErrNotFound) })
 }
@@ -194,19 +196,19 @@ func (s *suite) missingImage() {
 	s.must(err)
 	s.same("image has an ID", image.ID == "", false)
 
-	p := s.pod("noimage", forever)
+	p := s.pod("noimage", forever())
 	p.Containers[0].Image = name
 	s.locked(p, func() { s.wants(s.Engine.EnsurePod(s.ctx, p, []string{"a"}), spec.ErrImageMissing) })
 }
 
 func (s *suite) updateFiles() {
-	p := s.pod("files", forever)
-	p.Volumes = []spec.Volume{{Name: "conf", Files: &spec.FilesVolume{
+	p := s.pod("files", forever())
+	p.Volumes = append(p.Volumes, spec.Volume{Name: "conf", Files: &spec.FilesVolume{
 		Content: "one", Files: []spec.File{{Path: "f", Mode: 0o644, Data: []byte("1")}},
-	}}}
+	}})
 	p.Containers[0].Mounts = []spec.Mount{{Volume: "conf", Path: "/conf"}}
 	s.up(p)
-	before := s.container(p, "a").ID
+	before := s.see(p, "a").ID
 	next := &spec.FilesVolume{Content: "two", Files: []spec.File{{Path: "f", Mode: 0o644, Data: []byte("2")}}}
 	s.locked(p, func() {
 		s.must(s.Engine.UpdateFiles(s.ctx, p.ID, "conf", next))
@@ -218,11 +220,11 @@ func (s *suite) updateFiles() {
 	volume, _ := st.Pod.Volume("conf")
 	s.same("content", volume.Files.Content, "two")
 	s.same("records hold no files", len(volume.Files.Files), 0)
-	s.same("the container", s.container(p, "a").ID, before)
+	s.same("the container", s.see(p, "a").ID, before)
 }
 
 func (s *suite) persistence() {
-	p := s.pod("kept", forever, forever)
+	p := s.pod("kept", forever(), forever())
 	s.up(p)
 	origin := spec.Origin{Kind: "Deployment", Namespace: "default", Name: "d", Ordinal: 2, File: "/m/d.yaml"}
 	history := spec.History{"a": {
@@ -254,9 +256,10 @@ func (s *suite) persistence() {
 }
 
 func (s *suite) upAgain() {
-	p := s.pod("again", forever)
+	p := s.watched(s.pod("again", forever()), "a")
 	s.up(p)
-	before := s.container(p, "a")
+	s.ready(p)
+	before := s.see(p, "a")
 	s.locked(p, func() { s.must(s.Engine.StopPod(s.ctx, p.ID, patience)) })
 	s.up(p)
 	st := s.observe(p)
@@ -272,7 +275,7 @@ func (s *suite) exits() {
 	defer cancel()
 	told, err := s.Engine.Exits(ctx)
 	s.must(err)
-	p := s.pod("told", forever)
+	p := s.pod("told", forever())
 	s.up(p)
 	s.until(told, p.ID) // its record appeared
 	s.locked(p, func() { s.must(s.Engine.KillContainer(s.ctx, p.ID, "a", "KILL")) })
@@ -295,8 +298,9 @@ func (s *suite) until(told <-chan spec.PodID, id spec.PodID) {
 }
 
 func (s *suite) waiting() {
-	p := s.pod("wait", forever)
+	p := s.watched(s.pod("wait", forever()), "a")
 	s.up(p)
+	s.ready(p)
 	short, cancel := context.WithTimeout(s.ctx, 50*time.Millisecond)
 	defer cancel()
 	if _, err := s.Engine.WaitContainer(short, p.ID, "a"); !errors.Is(err, context.DeadlineExceeded) {
@@ -315,16 +319,16 @@ func (s *suite) waiting() {
 }
 
 func (s *suite) removeContainer() {
-	p := s.pod("rmc", forever, forever)
+	p := s.pod("rmc", forever(), forever())
 	s.up(p)
-	b := s.container(p, "b")
+	b := s.see(p, "b")
 	s.locked(p, func() {
 		for range 2 {
 			s.must(s.Engine.RemoveContainer(s.ctx, p.ID, "a"))
 		}
-		s.same("state", s.container(p, "a").State, spec.StateNone)
+		s.same("state", s.see(p, "a").State, spec.StateNone)
 		s.must(s.Engine.StartContainer(s.ctx, p.ID, "a"))
 	})
-	s.same("it runs", s.container(p, "a").Running(), true)
-	s.same("the other was left alone", s.container(p, "b").ID, b.ID)
+	s.same("it runs", s.see(p, "a").Running(), true)
+	s.same("the other was left alone", s.see(p, "b").ID, b.ID)
 }

@@ -3,7 +3,9 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,8 +59,14 @@ type suite struct {
 	ctx context.Context
 }
 
-// forever runs until it is told to end, and ends at once then.
-var forever = []string{"sh", "-c", `trap "exit 0" TERM; sleep 1000 & wait`}
+// forever is a command that runs until it is told to end, and ends at once then.
+func forever() []string { return listens(0) }
+
+// listens is a command that runs until it gets its stop signal, and exits with
+// code then. It says when it is ready to be signalled.
+func listens(code int) []string {
+	return shell(fmt.Sprintf(`trap "exit %d" TERM; touch /ready/$NAME; sleep 1000 & wait`, code))
+}
 
 func shell(script string) []string { return []string{"sh", "-c", script} }
 
@@ -71,10 +79,9 @@ func (s *suite) pod(name string, commands ...[]string) *spec.Pod {
 		RestartPolicy: spec.RestartAlways, TerminationGrace: time.Second,
 	}
 	for i, command := range commands {
-		p.Containers = append(p.Containers, spec.Container{
-			Name: string(rune('a' + i)), Image: s.Image, PullPolicy: spec.PullMissing, Command: command,
-		})
+		p.Containers = append(p.Containers, s.container(string(rune('a'+i)), command))
 	}
+	p.Volumes = []spec.Volume{{Name: "ready", Empty: &spec.EmptyVolume{}}}
 	s.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), patience)
 		defer cancel()
@@ -89,6 +96,34 @@ func (s *suite) pod(name string, commands ...[]string) *spec.Pod {
 		}
 	})
 	return p
+}
+
+func (s *suite) container(name string, command []string) spec.Container {
+	return spec.Container{
+		Name: name, Image: s.Image, PullPolicy: spec.PullMissing, Command: command,
+		Env:    []spec.EnvVar{{Name: "NAME", Value: name}},
+		Mounts: []spec.Mount{{Volume: "ready", Path: "/ready"}},
+	}
+}
+
+// watched gives the pod one more container, which ends when those named are
+// ready; ready waits for that.
+func (s *suite) watched(p *spec.Pod, names ...string) *spec.Pod {
+	var script []string
+	for _, name := range names {
+		script = append(script, fmt.Sprintf("until [ -e /ready/%s ]; do sleep 0.02; done", name))
+	}
+	p.Containers = append(p.Containers, s.container(watcher, shell(strings.Join(script, "; "))))
+	return p
+}
+
+const watcher = "watcher"
+
+// ready waits until the containers watched are.
+func (s *suite) ready(p *spec.Pod) {
+	s.Helper()
+	s.locked(p, func() { s.must(s.Engine.StartContainer(s.ctx, p.ID, watcher)) })
+	s.same("watcher's exit code", s.wait(p, watcher).ExitCode, 0)
 }
 
 // locked runs f under the pod's lock.
@@ -127,6 +162,9 @@ func (s *suite) same(what string, got, want any) {
 func (s *suite) names(p *spec.Pod) []string {
 	var names []string
 	for _, c := range p.Containers {
+		if c.Name == watcher {
+			continue
+		}
 		names = append(names, c.Name)
 	}
 	return names
@@ -151,7 +189,7 @@ func (s *suite) observe(p *spec.Pod) spec.PodStatus {
 	return st
 }
 
-func (s *suite) container(p *spec.Pod, name string) spec.ContainerStatus {
+func (s *suite) see(p *spec.Pod, name string) spec.ContainerStatus {
 	s.Helper()
 	st := s.observe(p)
 	c, ok := st.Container(name)

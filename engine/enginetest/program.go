@@ -43,7 +43,7 @@ func (p *program) statement(words []string) bool {
 		return true
 	}
 	switch words[0] {
-	case "true", "wait", "echo", "cat", ":":
+	case "true", "wait", "echo", "cat", ":", "touch", "until", "do", "done":
 		return true
 	case "false":
 		p.code = 1
