@@ -30,6 +30,10 @@ func (r *report) add(d source.Diagnostic) {
 
 // errorf reports an error at a place that belongs to no field.
 func (r *report) errorf(line, col int, format string, args ...any) {
+	if r.errors >= maxProblems {
+		r.errors++
+		return
+	}
 	r.add(source.Diagnostic{Pos: source.Pos{Line: line, Col: col}, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -59,5 +63,8 @@ func quote(s string) string { return fmt.Sprintf("%q", shorten(s, 60)) }
 
 // warnf reports a warning at a place that belongs to no field.
 func (r *report) warnf(line, col int, format string, args ...any) {
+	if r.warnings >= maxProblems {
+		return
+	}
 	r.add(source.Diagnostic{Pos: source.Pos{Line: line, Col: col}, Message: fmt.Sprintf(format, args...), Warning: true})
 }

@@ -65,6 +65,24 @@ func (p podCheck) container(at *path, c *corev1.Container, names unique, taken h
 	if c.SecurityContext != nil {
 		p.security(at.field("securityContext"), c.SecurityContext)
 	}
+	p.nonRoot(at.field("securityContext"), c.SecurityContext)
+}
+
+// nonRoot reports a container that must not run as root and is told to, which
+// a kubelet finds only when it starts the container.
+func (p podCheck) nonRoot(at *path, s *corev1.SecurityContext) {
+	pod, podAt := p.spec.SecurityContext, p.at.field("securityContext")
+	nonRoot, user := pod.RunAsNonRoot, pod.RunAsUser
+	userAt := podAt.field("runAsUser")
+	if s != nil && s.RunAsNonRoot != nil {
+		nonRoot = s.RunAsNonRoot
+	}
+	if s != nil && s.RunAsUser != nil {
+		user, userAt = s.RunAsUser, at.field("runAsUser")
+	}
+	if nonRoot != nil && *nonRoot && user != nil && *user == 0 {
+		p.bad(userAt, "0 is root, which runAsNonRoot forbids")
+	}
 }
 
 // hostPort is a port of the host that a container takes.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -61,12 +62,29 @@ func checkDeployment(c *check, o *Object) {
 		c.bad(at.field("replicas"), "%d is out of range: want 0 to %d", n, maxReplicas)
 	}
 	template := at.field("template")
+	c.replicatedPorts(at.field("replicas"), *d.Replicas, &d.Template.Spec)
 	c.labelsAndAnnotations(template.field("metadata"), &d.Template.ObjectMeta)
 	c.selector(at.field("selector"), d.Selector, template.field("metadata").field("labels"), d.Template.Labels)
 	if d.Template.Spec.RestartPolicy != "Always" {
 		c.bad(template.field("spec").field("restartPolicy"), "%s is not possible in a Deployment: want Always", quote(string(d.Template.Spec.RestartPolicy)))
 	}
 	c.podSpec(template.field("spec"), &d.Template.Spec)
+}
+
+// replicatedPorts reports a port of the host that several pods of this one host
+// would have to share.
+func (c *check) replicatedPorts(at *path, replicas int32, spec *corev1.PodSpec) {
+	if replicas < 2 || spec.HostNetwork {
+		return
+	}
+	for _, container := range spec.Containers {
+		for _, port := range container.Ports {
+			if port.HostPort != 0 {
+				c.bad(at, "%d pods cannot share port %d of the host: want 1 replica, or no hostPort", replicas, port.HostPort)
+				return
+			}
+		}
+	}
 }
 
 // selector checks that a Deployment finds the pods it makes.

@@ -200,16 +200,25 @@ func (t *yamlTree) node(n *yaml.Node, depth int) (s sized, p *problem) {
 	default:
 		return s, t.problem(n, "cannot be read")
 	}
-	if s.nodes > maxNodes || s.bytes > maxExpanded {
-		return s, t.problem(n, "too large: at most %d values and %d MiB of text are read, aliases (*) included", maxNodes, maxExpanded>>20)
-	}
-	if s.height > maxDepth {
-		return s, t.problem(n, "nested more than %d deep", maxDepth)
+	if p := t.check(n, s); p != nil {
+		return s, p
 	}
 	if n.Anchor != "" {
 		t.shared[n] = s
 	}
 	return s, nil
+}
+
+// check refuses what would be too large. It is asked after each child, so that
+// nothing large is made before it is refused.
+func (t *yamlTree) check(n *yaml.Node, s sized) *problem {
+	if s.nodes > maxNodes || s.bytes > maxExpanded {
+		return t.problem(n, "too large: at most %d values and %d MiB of text are read, aliases (*) included", maxNodes, maxExpanded>>20)
+	}
+	if s.height > maxDepth {
+		return t.problem(n, "nested more than %d deep", maxDepth)
+	}
+	return nil
 }
 
 func (t *yamlTree) alias(n *yaml.Node) (sized, *problem) {
@@ -244,6 +253,9 @@ func (t *yamlTree) sequence(n *yaml.Node, depth int) (sized, *problem) {
 			return s, p
 		}
 		s.count(item)
+		if p := t.check(child, s); p != nil {
+			return s, p
+		}
 		list.items = append(list.items, item.node)
 	}
 	return s, nil
@@ -262,6 +274,10 @@ func (t *yamlTree) mapping(n *yaml.Node, depth int) (sized, *problem) {
 			return s, p
 		}
 		s.count(child)
+		s.bytes += len(key.Value)
+		if p := t.check(value, s); p != nil {
+			return s, p
+		}
 		if key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Tag == "!!merge" {
 			t.merge(m, seen, key, child.node)
 			continue
@@ -270,7 +286,6 @@ func (t *yamlTree) mapping(n *yaml.Node, depth int) (sized, *problem) {
 		if !ok {
 			continue
 		}
-		s.bytes += len(name)
 		t.put(m, seen, entry{key: name, line: t.lines + key.Line, col: key.Column, value: child.node})
 	}
 	return s, nil
@@ -326,7 +341,8 @@ func (t *yamlTree) merge(m *node, seen map[string]int, key *yaml.Node, value *no
 func (t *yamlTree) key(n *yaml.Node) (string, bool) {
 	line, col := t.lines+n.Line, n.Column
 	if n.Kind == yaml.AliasNode {
-		n = n.Alias
+		t.errorf(line, col, "a key must be written out, not as an alias")
+		return "", false
 	}
 	if n.Kind != yaml.ScalarNode {
 		message := "a key must be text"
