@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -385,7 +386,8 @@ func halfway(t *testing.T, r *registry) (reached <-chan struct{}) {
 func TestCancelledPullLeavesNothing(t *testing.T) {
 	r := startRegistry(t)
 	r.push(t, "app:1", big("app"))
-	s := testStore(t)
+	var bars bytes.Buffer // drawn while the pull is given up
+	s := testStoreIn(t, testFolder(t), Options{Progress: &bars, ProgressTTY: true})
 	half := halfway(t, r)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -178,7 +178,7 @@ func BenchmarkRootfs(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		b.Run(test.name+"/create and mount, remove", func(b *testing.B) {
+		b.Run(test.name+"/create and mount", func(b *testing.B) {
 			for b.Loop() {
 				id := spec.NewContainerID()
 				if err := s.CreateRootfs(ctx, id, "", img.ID); err != nil {
@@ -187,6 +187,24 @@ func BenchmarkRootfs(b *testing.B) {
 				if _, err := s.MountRootfs(ctx, id); err != nil {
 					b.Fatal(err)
 				}
+				b.StopTimer()
+				if err := s.RemoveRootfs(ctx, id); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+		})
+		b.Run(test.name+"/unmount and remove", func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				id := spec.NewContainerID()
+				if err := s.CreateRootfs(ctx, id, "", img.ID); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := s.MountRootfs(ctx, id); err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
 				if err := s.RemoveRootfs(ctx, id); err != nil {
 					b.Fatal(err)
 				}
