@@ -91,8 +91,14 @@ type hostPort struct {
 	port     int32
 }
 
-// hostPorts is who takes which, by address; "" is all addresses.
-type hostPorts map[hostPort]map[string]*path
+// hostPorts is who takes which.
+type hostPorts map[hostPort]*takers
+
+// takers is who takes a port, by address; "" is all addresses.
+type takers struct {
+	first *path
+	byIP  map[string]*path
+}
 
 func (p podCheck) ports(at *path, ports []corev1.ContainerPort, taken hostPorts) {
 	names := unique{}
@@ -137,24 +143,23 @@ func (p podCheck) takePort(at *path, port *corev1.ContainerPort, taken hostPorts
 	if ip == "0.0.0.0" || ip == "::" {
 		ip = ""
 	}
-	if taken[key] == nil {
-		taken[key] = map[string]*path{}
+	t := taken[key]
+	if t == nil {
+		t = &takers{first: at, byIP: map[string]*path{}}
+		taken[key] = t
 	}
-	first, clash := taken[key][ip]
+	first, clash := t.byIP[ip]
 	if !clash {
-		first, clash = taken[key][""]
+		first, clash = t.byIP[""]
 	}
-	if !clash && ip == "" {
-		for _, first = range taken[key] {
-			clash = true
-			break
-		}
+	if !clash && ip == "" && len(t.byIP) > 0 {
+		first, clash = t.first, true
 	}
 	if clash {
 		p.bad(at, "%s port %d of the host is taken twice, first at %s", port.Protocol, port.HostPort, p.prefix+first.String())
 		return
 	}
-	taken[key][ip] = at
+	t.byIP[ip] = at
 }
 
 const resourceRule = "berth can limit only cpu and memory of a container: remove it, or run the pod where it is honoured"
