@@ -50,7 +50,11 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 		})
 		return err
 	}
-	err = create(name)
+	var names []string
+	if name != "" {
+		names = []string{name}
+	}
+	err = create(names...)
 	if errors.Is(err, storage.ErrDuplicateID) {
 		if have, err := store.Container(string(id)); err == nil {
 			if have.ImageID != imageID {
@@ -62,7 +66,7 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 		if err := store.DeleteLayer(string(id)); err != nil && !errors.Is(err, storage.ErrLayerUnknown) {
 			return fmt.Errorf("root file system %s: remove what is left of it: %w", id.Short(), err)
 		}
-		err = create(name)
+		err = create(names...)
 	}
 	if errors.Is(err, storage.ErrDuplicateName) {
 		err = create() // the name is for people only; somebody else's container has it
