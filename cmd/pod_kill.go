@@ -16,7 +16,7 @@ func (a *app) podKill() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "kill [flags] POD [POD...]",
 		Short:             "Send a signal to the containers of pods",
-		Long:              "Sends a signal to the first process of each running container of the pods, SIGKILL unless told otherwise. Prints the pods' IDs.",
+		Long:              "Sends a signal, SIGKILL unless told otherwise, to the first process of each running container of the pods.\nPrints the pods' IDs.",
 		Example:           "  berth pod kill web\n  berth pod kill --signal HUP web",
 		Args:              t.check("pod"),
 		RunE:              a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error { return killPod(ctx, e, p, signal) }),

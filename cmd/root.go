@@ -28,6 +28,7 @@ Containers never depend on berth itself: it may be stopped or upgraded while the
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              cobra.ArbitraryArgs, // group says what is wrong with them
 		RunE:              group,
 	}
 	root.SetVersionTemplate("berth version {{.Version}}\n")
@@ -85,6 +86,7 @@ func newGroup(use, short, long string, commands ...*cobra.Command) *cobra.Comman
 	}
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long, Example: strings.TrimRight(example.String(), "\n"),
+		Args: cobra.ArbitraryArgs,
 		RunE: group,
 	}
 	cmd.AddCommand(commands...)

@@ -110,7 +110,7 @@ func (a *app) systemDf() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "df [flags]",
 		Short:   "Show what images, containers and volumes take on disk",
-		Long:    "Prints how many images, containers and volumes there are, how many are in use, what they take on disk and what could be had back.",
+		Long:    "Prints how many images, containers and volumes there are, how many are in use, what they take on disk\nand what could be had back.",
 		Example: "  berth system df\n  berth system df --format \"{{.Type}} {{.Size}}\"",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

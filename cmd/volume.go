@@ -196,7 +196,7 @@ func (a *app) volumePrune() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "prune [flags]",
 		Short:   "Remove volumes no pod uses",
-		Long:    "Removes the volumes that no pod uses, and the data on them. Filters narrow it down: label, label!, until and the others of volume ls.",
+		Long:    "Removes the volumes that no pod uses, and the data on them.\nFilters narrow it down: label, label!, until and the others of volume ls.",
 		Example: "  berth volume prune\n  berth volume prune --force --filter label=scratch",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
