@@ -30,7 +30,7 @@ type Observer interface {
 	// WaitContainer waits until the container is not running.
 	WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error)
 	// Exits names a pod when one of its containers ended or its record
-	// appeared; the empty ID says that some pod is gone. It is a hint to look.
+	// appeared; the empty ID says that some pod came or went. It is a hint to look.
 	// The channel is closed when ctx ends.
 	Exits(ctx context.Context) (<-chan spec.PodID, error)
 }

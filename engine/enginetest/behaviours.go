@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"berth/engine/spec"
@@ -277,7 +278,7 @@ func (s *suite) exits() {
 	s.must(err)
 	p := s.pod("told", forever())
 	s.up(p)
-	s.until(told, p.ID) // its record appeared
+	s.until(told, p.ID, "") // its record appeared, perhaps before it could be read
 	s.locked(p, func() { s.must(s.Engine.KillContainer(s.ctx, p.ID, "a", "KILL")) })
 	s.until(told, p.ID)
 	s.same("exit code", s.wait(p, "a").ExitCode, 137)
@@ -286,11 +287,11 @@ func (s *suite) exits() {
 	}
 }
 
-// until reads until the pod is named.
-func (s *suite) until(told <-chan spec.PodID, id spec.PodID) {
+// until reads until one of the pods is named.
+func (s *suite) until(told <-chan spec.PodID, ids ...spec.PodID) {
 	s.Helper()
 	for got := range told {
-		if got == id {
+		if slices.Contains(ids, got) {
 			return
 		}
 	}
