@@ -1,0 +1,277 @@
+package reconciler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"berth/engine/enginetest"
+	"berth/engine/spec"
+	"berth/kube"
+	"berth/reconciler"
+	"berth/translate"
+)
+
+// TestScripts runs testdata/script/*.txtar on the fake engine, in fake time.
+// A script is the comment of the archive, one command a line:
+//
+//	put NAME [AS]            write a file of the archive into the watched folder, under another name
+//	rm NAME, mv OLD NEW      remove or rename one
+//	unreadable, readable     the folder cannot, or can again, be read
+//	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
+//	play NAME [replace] [nostart] [supervised], down NAME, start POD, stop POD
+//	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
+//	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
+//	advance TIME             let time go by
+//	expect POD STATE…        gone, or for each container (init containers first) its state,
+//	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT
+//	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
+//	mark POD, same POD, other POD   remember its containers; they are the same; they are others
+//	pods N                   there are so many pods
+//	quiet                    nothing was changed and nothing logged since the last command that was not an expectation
+//	log TEXT                 the log has a line with TEXT
+//	! COMMAND                the command fails; fails TEXT says with what
+func TestScripts(t *testing.T) {
+	paths, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) { newScript(t, archive).run(string(archive.Comment)) })
+		})
+	}
+}
+
+type script struct {
+	*testing.T
+	files  map[string][]byte
+	engine *enginetest.Fake
+	folder *memory
+	store  *memory
+	log    *lines
+
+	loop    *reconciler.Loop
+	cancel  context.CancelFunc
+	done    chan error
+	marks   map[string][]spec.ContainerID
+	lastErr error
+	writes  int
+	logged  int
+}
+
+func newScript(t *testing.T, archive *txtar.Archive) *script {
+	s := &script{
+		T: t, files: map[string][]byte{}, engine: enginetest.NewFake("localhost/app:1", "localhost/app:2"), log: &lines{},
+		folder: newMemory("folder:/m"), store: newMemory("play"), marks: map[string][]spec.ContainerID{},
+	}
+	for _, f := range archive.Files {
+		s.files[f.Name] = f.Data
+	}
+	return s
+}
+
+func (s *script) run(text string) {
+	defer s.kill()
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		err := s.command(strings.Fields(line))
+		synctest.Wait()
+		if err != nil {
+			s.Fatalf("line %d: %s: %v\npods:\n%s\nlog:\n%s", i+1, line, err, s.engine, strings.Join(s.log.all(), "\n"))
+		}
+	}
+}
+
+func (s *script) command(words []string) error {
+	if words[0] == "!" {
+		s.lastErr = s.act(words[1], words[2:])
+		if s.lastErr == nil {
+			return errors.New("it did not fail")
+		}
+		return nil
+	}
+	if check, ok := s.checks()[words[0]]; ok {
+		return check(words[1:])
+	}
+	s.writes, s.logged = s.engine.Writes(), len(s.log.all())
+	return s.act(words[0], words[1:])
+}
+
+// act carries out a command that does something.
+func (s *script) act(verb string, args []string) error {
+	ctx := s.Context()
+	switch verb {
+	case "put":
+		s.folder.put(args[len(args)-1], s.files[args[0]])
+	case "rm":
+		s.folder.remove(args[0])
+	case "mv":
+		s.folder.rename(args[0], args[1])
+	case "unreadable", "readable":
+		s.folder.setUnreadable(verb == "unreadable")
+	case "serve":
+		s.serve()
+	case "kill":
+		s.kill()
+	case "reboot":
+		s.kill()
+		s.engine.Reboot()
+	case "play":
+		return s.play(ctx, args)
+	case "down":
+		_, err := s.applier().Down(ctx, s.load(args[0]), reconciler.DownOptions{Grace: -1})
+		return err
+	case "start", "stop":
+		st, ok := s.engine.Pod(args[0])
+		if !ok {
+			return errors.New("no such pod")
+		}
+		if verb == "start" {
+			return s.applier().Start(ctx, st.Pod.ID, nil)
+		}
+		return s.applier().Stop(ctx, st.Pod.ID, -1)
+	case "exit":
+		code, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return s.engine.Exit(args[0], args[1], code)
+	case "lose":
+		return s.engine.Lose(args[0], args[1])
+	case "losesandbox":
+		return s.engine.LoseSandbox(args[0])
+	case "fail":
+		n, err := strconv.Atoi(args[1])
+		if err != nil {
+			return err
+		}
+		s.engine.Fail(args[0], n, errors.New(strings.Join(args[2:], " ")))
+	case "image":
+		s.engine.AddImage(args[0])
+	case "advance":
+		d, err := time.ParseDuration(args[0])
+		if err != nil {
+			return err
+		}
+		time.Sleep(d)
+	default:
+		return errors.New("unknown command")
+	}
+	return nil
+}
+
+func (s *script) serve() {
+	ctx, cancel := context.WithCancel(s.Context())
+	s.loop = reconciler.NewLoop(reconciler.LoopOptions{
+		Engine: s.engine.Open(), Source: pair{s.folder, s.store}, Translate: toPods,
+		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{ReplaceAttr: dropTime})),
+	})
+	s.cancel, s.done = cancel, make(chan error, 1)
+	go func() { s.done <- s.loop.Run(ctx) }()
+}
+
+func (s *script) kill() {
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	if err := <-s.done; err != nil {
+		s.Error(err)
+	}
+	s.cancel = nil
+}
+
+func (s *script) applier() *reconciler.Applier {
+	return &reconciler.Applier{Engine: s.engine.Open(), Translate: toPods, Store: s.store}
+}
+
+func (s *script) play(ctx context.Context, args []string) error {
+	result, err := s.applier().Apply(ctx, s.load(args[0]), reconciler.ApplyOptions{
+		Replace: slices.Contains(args, "replace"), NoStart: slices.Contains(args, "nostart"), Supervised: slices.Contains(args, "supervised"),
+	})
+	for _, p := range result.Pods {
+		fmt.Fprintf(s.log, "played %s %s\n", p.Action, p.Key)
+	}
+	return err
+}
+
+func (s *script) load(name string) kube.Set {
+	objects, diags := kube.Decode(name, s.files[name])
+	for _, o := range objects {
+		o.Owner = "play"
+	}
+	return kube.Set{Objects: objects, Diagnostics: diags}
+}
+
+func toPods(set *kube.Set) translate.Result {
+	return translate.Pods(set, translate.Host{}, translate.Options{})
+}
+
+func dropTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// lines is a log.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := strings.TrimSpace(l.text.String())
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// pair is two sources as one.
+type pair [2]*memory
+
+func (p pair) Owners() []string { return []string{p[0].owner, p[1].owner} }
+
+func (p pair) Run(ctx context.Context, emit func(kube.Set)) error {
+	for {
+		a, b := p[0].Read(ctx), p[1].Read(ctx)
+		emit(kube.Set{
+			Objects: append(a.Objects, b.Objects...), Unknown: append(a.Unknown, b.Unknown...),
+			Diagnostics: append(a.Diagnostics, b.Diagnostics...),
+		})
+		select {
+		case <-p[0].changed:
+		case <-p[1].changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
