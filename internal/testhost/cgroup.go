@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func makeGroups(version Cgroup, name string) ([]group, error) {
 	if err != nil {
 		return nil, err
 	}
+	withdraw(trees)
 	var groups []group
 	v1 := 0
 	for _, tree := range trees {
@@ -83,6 +85,23 @@ func delegate(dir string) {
 	for _, name := range []string{"cpu", "memory", "pids", "io", "cpuset"} {
 		// One that is absent, or refused here, is missing on the host: it says so itself.
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+name), 0)
+	}
+}
+
+// withdraw takes back, on a machine that has v1 hierarchies, the controllers
+// that something handed down in the v2 tree: runtimes refuse a v2 tree beside v1
+// that still has some. Those in use stay, and the host says so itself.
+func withdraw(trees []hierarchy) {
+	legacy := slices.ContainsFunc(trees, func(t hierarchy) bool { return t.options != "" })
+	for _, t := range trees {
+		if !legacy || t.options != "" {
+			continue
+		}
+		control := filepath.Join(t.mount, "cgroup.subtree_control")
+		handed, _ := os.ReadFile(control)
+		for _, name := range strings.Fields(string(handed)) {
+			_ = os.WriteFile(control, []byte("-"+name), 0)
+		}
 	}
 }
 
