@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -57,9 +58,13 @@ type processRecord struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-// Create writes the bundle and has conmon make the container. When it fails
-// nothing is left but the bundle's folder, which Delete removes.
+// Create writes the bundle and has conmon make the container. What an earlier
+// container left in the bundle is deleted first; one that runs there is
+// spec.ErrInUse. When Create fails nothing of its own is left.
 func (r *Runtime) Create(ctx context.Context, c Create) (created Created, err error) {
+	if err := r.clearBundle(ctx, c.Container); err != nil {
+		return Created{}, err
+	}
 	defer func() {
 		if err == nil {
 			return
@@ -92,19 +97,62 @@ func (r *Runtime) Create(ctx context.Context, c Create) (created Created, err er
 	return Created{Pid: pid, ConmonPid: record.Conmon.Pid, CreatedAt: record.CreatedAt}, nil
 }
 
-// writeBundle makes the bundle folder with config.json. What a failed attempt
-// left there is removed first: an old PID file must not be believed.
-func writeBundle(c Create) error {
-	if err := os.MkdirAll(c.Bundle, 0o700); err != nil {
+// ReadBundle tells whose a bundle is: the container it was last created for.
+// os.ErrNotExist if there never was one.
+func ReadBundle(dir string) (Container, error) {
+	var s specs.Spec
+	if err := atomicfile.ReadJSON(filepath.Join(dir, "config.json"), &s); err != nil {
+		return Container{}, err
+	}
+	c := Container{ID: spec.ContainerID(s.Annotations[containerAnnotation]), Bundle: dir}
+	if s.Linux != nil {
+		c.CgroupPath = s.Linux.CgroupsPath
+	}
+	if c.ID == "" {
+		return Container{}, fmt.Errorf("bundle %s does not say whose it is", dir)
+	}
+	return c, nil
+}
+
+// containerAnnotation is a container's ID in its config.json.
+const containerAnnotation = "org.berth.container"
+
+// clearBundle deletes the container a bundle was used for before. It may be one
+// that a killed call of ours was only just creating, and that nobody knows of.
+func (r *Runtime) clearBundle(ctx context.Context, c Container) error {
+	old, err := ReadBundle(c.Bundle)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	if err := removeFiles(c.Container); err != nil {
+	old.Locks = c.Locks
+	s, err := r.State(old)
+	if err != nil {
+		return err
+	}
+	if s.Running() {
+		return fmt.Errorf("bundle %s belongs to container %s, which runs: %w", c.Bundle, old.ID.Short(), spec.ErrInUse)
+	}
+	return r.Delete(ctx, old, true)
+}
+
+// writeBundle makes the bundle folder with config.json.
+func writeBundle(c Create) error {
+	if err := os.MkdirAll(c.Bundle, 0o700); err != nil {
 		return err
 	}
 	if err := makeWorkingDir(c.Spec); err != nil {
 		return err
 	}
-	data, err := json.Marshal(c.Spec)
+	s := *c.Spec
+	s.Annotations = maps.Clone(s.Annotations)
+	if s.Annotations == nil {
+		s.Annotations = map[string]string{}
+	}
+	s.Annotations[containerAnnotation] = string(c.ID)
+	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("write config.json: %w", err)
 	}

@@ -210,3 +210,42 @@ func TestRealDeleteIsIdempotent(t *testing.T) {
 	}
 	k.checkGone()
 }
+
+// A new container takes the place of one that was left half made, not of one that runs.
+func TestRealCreateOverAnOldBundle(t *testing.T) {
+	g := newRig(t)
+	ctx := context.Background()
+	old := g.mustStart(sh("a", "sleep 1000"))
+	fresh := Container{ID: spec.NewContainerID(), Bundle: old.Bundle}
+	fresh.CgroupPath = g.CgroupPath(g.pod.ID, fresh.ID)
+	s, err := BuildSpec(g.input(sh("a", "true"), fresh.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := Create{Container: fresh, Name: "a", Spec: s, Log: Logging{Driver: "none"}}
+	if _, err := g.Create(ctx, create); !errors.Is(err, spec.ErrInUse) {
+		t.Errorf("over a running one: %v", err)
+	}
+	if !old.state().Running() {
+		t.Error("the running container was hurt")
+	}
+	if got, err := ReadBundle(old.Bundle); err != nil || got.ID != old.ID || got.CgroupPath != old.CgroupPath {
+		t.Errorf("ReadBundle: %+v, %v", got, err)
+	}
+	if err := g.Kill(ctx, old.Container, syscall.SIGKILL, false); err != nil {
+		t.Fatal(err)
+	}
+	old.wait()
+	if _, err := g.Create(ctx, create); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(g.stateRoot, string(old.ID)), filepath.Join(g.exitDir, string(old.ID))} {
+		if exists(path) {
+			t.Errorf("%s is left of the old one", path)
+		}
+	}
+	if err := g.Delete(ctx, fresh, true); err != nil {
+		t.Error(err)
+	}
+	(&ctr{Container: fresh, g: g}).checkGone()
+}

@@ -1,0 +1,325 @@
+package oci
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"berth/engine/spec"
+
+	"golang.org/x/sys/unix"
+)
+
+func mkfifo(path string) error { return unix.Mkfifo(path, 0o644) }
+
+func TestProcess(t *testing.T) {
+	cmd := exec.Command("sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p, err := FindProcess(cmd.Process.Pid)
+	if err != nil || !p.Alive() {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	other := Process{Pid: p.Pid, StartTime: p.StartTime + 1}
+	if other.Alive() {
+		t.Error("another process with the PID is taken for this one")
+	}
+	if err := other.Signal(syscall.SIGKILL); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("another process was signalled: %v", err)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := p.Wait(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait: %v", err)
+	}
+	done := make(chan error)
+	go func() { done <- p.Wait(context.Background()) }()
+	if err := p.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if p.Alive() {
+		t.Error("a zombie is alive")
+	}
+	_ = cmd.Wait()
+	if err := p.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("%v", err)
+	}
+	for _, none := range []Process{{}, {Pid: -1}, {Pid: 1 << 30}} {
+		if none.Alive() || none.Wait(context.Background()) != nil {
+			t.Errorf("%+v lives", none)
+		}
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	line := "12 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21"
+	if start, state, err := parseStat([]byte(line)); err != nil || start != 4711 || state != 'S' {
+		t.Errorf("%d %c %v", start, state, err)
+	}
+	for _, bad := range []string{"", "12 (a S 1", "12 (a) S 1", "1 (a) SS 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711", strings.Replace(line, "4711", "x", 1)} {
+		if _, _, err := parseStat([]byte(bad)); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+func TestReadExit(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, ok, err := ReadExit(dir, "a"); ok || err != nil {
+		t.Errorf("missing: %v, %v", ok, err)
+	}
+	write(t, filepath.Join(dir, "a"), "137", 0o644)
+	if code, when, ok, err := ReadExit(dir, "a"); code != 137 || when.IsZero() || !ok || err != nil {
+		t.Errorf("%d %v %v %v", code, when, ok, err)
+	}
+	write(t, filepath.Join(dir, "a"), "", 0o644)
+	if _, _, ok, err := ReadExit(dir, "a"); ok || err == nil {
+		t.Error("an empty file was read")
+	}
+}
+
+func TestRuntimeErrors(t *testing.T) {
+	for message, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"executable file `nosuch` not found in $PATH: No such file or directory\n": {127, `executable "nosuch" not found in the image's $PATH`},
+		`time="2026-01-02T03:04:05Z" level=warning msg="unable to get oom kill count" error="x"
+time="2026-01-02T03:04:05Z" level=error msg="runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH"`: {127, `executable "nosuch" not found`},
+		`exec: "/no/such": stat /no/such: no such file or directory`:                     {127, `"/no/such"`},
+		`exec: "/etc/passwd": permission denied`:                                         {126, "permission denied"},
+		"2026-01-02T03:04:05.678901Z: open executable: Permission denied":                {126, "open executable: Permission denied"},
+		"exec /bin/bad: exec format error":                                               {126, "exec format error"},
+		"open `/var/lib/x`: No such file or directory":                                   {0, "crun create: open `/var/lib/x`"},
+		"mount `proc` to `proc`: Operation not permitted\nwriting file `x`: bad thing\n": {0, "permitted; writing"},
+		"": {0, "did not say why"},
+	} {
+		err := runtimeError("crun", "create", message)
+		var command *CommandError
+		if errors.As(err, &command) != (want.code != 0) || command != nil && command.Code != want.code || !strings.Contains(err.Error(), want.text) {
+			t.Errorf("%q: %v", message, err)
+		}
+	}
+}
+
+func TestDetachKeys(t *testing.T) {
+	for text, want := range map[string]string{"ctrl-p,ctrl-q": "\x10\x11", "a,ctrl-]": "a\x1d", "ctrl-@": "\x00", "": ""} {
+		if got, err := ParseDetachKeys(text); err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"ctrl-", "ab", "ctrl-1", "a,", "ctrl-pp"} {
+		if _, err := ParseDetachKeys(text); err == nil {
+			t.Errorf("%q was read", text)
+		}
+	}
+	for _, test := range []struct {
+		parts []string
+		want  string
+		err   error
+	}{
+		{[]string{"hello"}, "hello", nil},
+		{[]string{"ab\x10", "\x11never"}, "ab", ErrDetached},
+		{[]string{"ab\x10", "cd"}, "ab\x10cd", nil},
+		{[]string{"ab\x10"}, "ab\x10", nil},
+		{[]string{"\x10\x10\x11"}, "\x10", ErrDetached},
+	} {
+		var out bytes.Buffer
+		err := copyUntilDetach(&out, &parts{test.parts}, []byte("\x10\x11"))
+		if out.String() != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%q: %q, %v", test.parts, out.String(), err)
+		}
+	}
+}
+
+// parts is a reader that gives one string at a time.
+type parts struct{ list []string }
+
+func (p *parts) Read(b []byte) (int, error) {
+	if len(p.list) == 0 {
+		return 0, errEOF
+	}
+	n := copy(b, p.list[0])
+	p.list = p.list[1:]
+	return n, nil
+}
+
+func TestCgroupFolders(t *testing.T) {
+	for path, want := range map[string]string{
+		"/berth/pod1/c":               "/berth/pod1/c",
+		"berth-pod1.slice:berth:c":    "/berth.slice/berth-pod1.slice/berth-c.scope",
+		"a-b-c.slice:berth:x":         "/a.slice/a-b.slice/a-b-c.slice/berth-x.scope",
+		"system.slice:berth:whatever": "/system.slice/berth-whatever.scope",
+	} {
+		if got := cgroupFolder(path); got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+	pod := spec.PodID(strings.Repeat("ab", 32))
+	for _, manager := range []string{ManagerCgroupfs, ManagerSystemd} {
+		r := &Runtime{manager: manager}
+		if got := cgroupFolder(r.CgroupPath(pod, "c")); filepath.Dir(got) != r.PodCgroup(pod) {
+			t.Errorf("%s: container in %s, pod is %s", manager, got, r.PodCgroup(pod))
+		}
+	}
+}
+
+func TestLegacyControllers(t *testing.T) {
+	mount := t.TempDir()
+	write(t, filepath.Join(mount, "mem/x/memory.memsw.limit_in_bytes"), "", 0o644)
+	lines := strings.ReplaceAll(`25 30 0:23 / /sys/fs/cgroup ro - tmpfs tmpfs rw
+31 25 0:26 / M/cpu rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct
+32 25 0:27 / M/mem rw - cgroup cgroup rw,memory
+33 25 0:28 / M/systemd rw - cgroup cgroup rw,xattr,name=systemd
+34 25 0:29 / M/unified rw - cgroup2 cgroup2 rw
+malformed
+`, "M", mount)
+	c, err := legacyControllers(bufio.NewScanner(strings.NewReader(lines)))
+	if err != nil || !slices.Equal(c.Names, []string{"cpu", "cpuacct", "memory"}) || !c.Swap || c.Quota || c.Unified ||
+		c.Mounts["systemd"] != mount+"/systemd" || c.Mounts["unified"] != mount+"/unified" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if got := c.folders("/x"); len(got) != 4 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestChooseManager(t *testing.T) {
+	if _, err := chooseManager("cgroups", Controllers{}); err == nil {
+		t.Error("an unknown manager was taken")
+	}
+	if got, err := chooseManager(ManagerCgroupfs, Controllers{}); err != nil || got != ManagerCgroupfs {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestLogging(t *testing.T) {
+	for name, test := range map[string]struct {
+		log  Logging
+		want string
+	}{
+		"the default":  {Logging{Path: "/l"}, "-l k8s-file:/l"},
+		"with a limit": {Logging{Driver: "k8s-file", Path: "/l", MaxSize: 5}, "-l k8s-file:/l --log-size-max 5"},
+		"journald":     {Logging{Driver: "journald", Tag: "t"}, "-l journald --log-tag t"},
+		"none":         {Logging{Driver: "none"}, "-l none"},
+		"passthrough":  {Logging{Driver: "passthrough"}, "-l passthrough"},
+	} {
+		got, err := appendLogging(nil, test.log)
+		if err != nil || strings.Join(got, " ") != test.want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	for _, bad := range []Logging{{Driver: "syslog"}, {Path: "relative"}, {Path: "/a:b"}, {}} {
+		if _, err := appendLogging(nil, bad); !errors.Is(err, spec.ErrConfig) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestMkdirInRootStaysInside(t *testing.T) {
+	outside, root := t.TempDir(), t.TempDir()
+	if err := os.Symlink(outside, filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(root, outside), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := mkdirInRoot(root, "/link/new/deep", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if exists(filepath.Join(outside, "new")) {
+		t.Error("a folder was made outside of the root")
+	}
+	if !exists(filepath.Join(root, outside, "new/deep")) {
+		t.Error("no folder was made inside")
+	}
+	write(t, filepath.Join(root, "file"), "", 0o644)
+	if err := mkdirInRoot(root, "/file", 0o755); err == nil {
+		t.Error("a file is taken for a folder")
+	}
+}
+
+func TestImageVolumesAreCopiedSafely(t *testing.T) {
+	in := testInput(t, spec.Container{Name: "app", Security: spec.Security{ReadOnlyRoot: true}})
+	in.VolumeDir = t.TempDir()
+	in.Image.Volumes = map[string]struct{}{"/data": {}, "/var/log": {}, "/mounted": {}, "/missing/one": {}}
+	in.Mounts = []Mount{{Source: "/x", Path: "/mounted"}}
+	outside := filepath.Join(t.TempDir(), "secret")
+	write(t, outside, "secret", 0o600)
+	write(t, filepath.Join(in.Rootfs, "data/sub/file"), "text", 0o640)
+	if err := os.Symlink(outside, filepath.Join(in.Rootfs, "data/link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := mkfifo(filepath.Join(in.Rootfs, "data/fifo")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := PrepareImageVolumes(in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := imageVolumeDir(in.VolumeDir, "/data")
+	data, err := os.ReadFile(filepath.Join(dir, "sub/file"))
+	if err != nil || string(data) != "text" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "sub/file")); err != nil || info.Mode() != 0o640 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if got, err := os.Readlink(filepath.Join(dir, "link")); err != nil || got != outside {
+		t.Errorf("%q, %v", got, err)
+	}
+	if exists(filepath.Join(dir, "fifo")) {
+		t.Error("a FIFO was copied")
+	}
+	s, err := BuildSpec(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []string
+	for _, m := range s.Mounts {
+		if strings.HasPrefix(m.Source, in.VolumeDir) {
+			at = append(at, m.Destination)
+		}
+	}
+	if !slices.Equal(at, []string{"/data", "/missing/one", "/var/log"}) {
+		t.Errorf("mounted at %v", at)
+	}
+}
+
+func TestEnsureInfraRootfs(t *testing.T) {
+	r := &Runtime{}
+	dir := filepath.Join(t.TempDir(), "infra")
+	for range 2 {
+		got, err := r.EnsureInfraRootfs(dir)
+		if err != nil || got.Path != dir {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, got.Args[0])); err != nil || info.Mode() != 0o755 {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+	// A catatonit that needs libraries is of no use in there.
+	fake := t.TempDir()
+	data, err := os.ReadFile("/bin/ls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(fake, "catatonit"), string(data), 0o755)
+	r.helperDirs = []string{fake}
+	if got, err := r.EnsureInfraRootfs(dir); err != nil || got.Args[0] != "/pause" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
