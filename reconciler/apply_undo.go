@@ -90,30 +90,57 @@ func (r *applying) undoOne(ctx context.Context, j *job, former *spec.Pod) error 
 	return r.untouch(ctx, p, former)
 }
 
-// revive has a pod that was taken down running again, from its record.
+// revive has a pod that was taken down, or half so, running again, from its
+// record.
 func (r *applying) revive(ctx context.Context, old *spec.PodStatus, former *spec.Pod) error {
-	return r.actor.locked(ctx, old.Pod.Key(), func() error {
-		_, err := r.Engine.ObservePod(ctx, old.Pod.ID)
+	key, id := old.Pod.Key(), old.Pod.ID
+	pod := withFiles(&old.Pod, former)
+	err := r.actor.locked(ctx, key, func() error {
+		now, err := r.Engine.ObservePod(ctx, id)
 		switch {
-		case err == nil:
-			return nil // it was never taken down
-		case !gone(err):
+		case gone(err):
+			id, err = r.recreate(ctx, pod, old.Stopped)
 			return err
-		}
-		pod := withFiles(&old.Pod, former)
-		if old.Stopped {
-			_, err = r.actor.createStopped(ctx, pod)
-		} else {
-			_, err = r.actor.create(ctx, pod)
-		}
-		if errors.Is(err, spec.ErrExists) {
-			return nil // the supervisor was quicker
-		}
-		if err != nil {
-			return fmt.Errorf("start the former pod again: %w", err)
+		case err != nil:
+			return err
+		case old.Sandbox == spec.SandboxReady && !old.Stopped && !stillUp(old, &now):
+			_, _, err = r.actor.advance(ctx, id, pod, Hurry{Force: true})
+			return err
 		}
 		return nil
 	})
+	if err == nil && id != "" && len(pod.InitContainers) > 0 && !old.Stopped && begun(old) {
+		err = r.actor.start(ctx, key, id, pod, initTries)
+	}
+	if err != nil {
+		return fmt.Errorf("start the former pod again: %w", err)
+	}
+	return nil
+}
+
+// recreate makes a pod anew; one that a supervisor made meanwhile is as good,
+// and its ID is "".
+func (r *applying) recreate(ctx context.Context, pod *spec.Pod, stopped bool) (spec.PodID, error) {
+	create := r.actor.create
+	if stopped {
+		create = r.actor.createStopped
+	}
+	id, err := create(ctx, pod)
+	if errors.Is(err, spec.ErrExists) {
+		return "", nil
+	}
+	return id, err
+}
+
+// stillUp reports whether all that ran before runs now.
+func stillUp(before, now *spec.PodStatus) bool {
+	for i := range before.Containers {
+		c, ok := now.Container(before.Containers[i].Name)
+		if before.Containers[i].Running() && (!ok || !c.Running()) {
+			return false
+		}
+	}
+	return now.Sandbox == spec.SandboxReady
 }
 
 // untouch puts back files and owner of a pod that ran on.

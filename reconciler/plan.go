@@ -248,17 +248,10 @@ func needsStart(have *spec.PodStatus, scope Scope) string {
 		case c.Finished() && restarts(have, c.Name, c.ExitCode):
 			return fmt.Sprintf("container %s has ended with exit code %d", c.Name, c.ExitCode)
 		case c.State == spec.StateNone || c.State == spec.StateCreated:
-			if !waitsForInit(have) {
-				return fmt.Sprintf("container %s is not started", c.Name)
-			}
+			return fmt.Sprintf("container %s has not started yet", c.Name)
 		}
 	}
 	return ""
-}
-
-// waitsForInit reports whether an init container is at work.
-func waitsForInit(st *spec.PodStatus) bool {
-	return slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool { return c.Init && c.Running() })
 }
 
 // changedFiles lists the volumes whose files differ.
