@@ -156,6 +156,10 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 		}
 	}
 
+	if err := e.writeFiles(ctx, pod); err != nil {
+		return err
+	}
+
 	group, gctx := errgroup.WithContext(ctx)
 	if len(pod.Networks) > 0 {
 		group.Go(func() error {
@@ -177,6 +181,21 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	}
 	sb.Ready, sb.StartedAt = true, time.Now()
 	return e.records.SaveSandbox(pod.ID, sb)
+}
+
+// writeFiles writes the files of ConfigMaps and Secrets for all containers, also
+// those created later: records do not keep them.
+func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
+	for i := range pod.Volumes {
+		v := &pod.Volumes[i]
+		if v.Files == nil {
+			continue
+		}
+		if _, err := e.volumeSet(pod.ID).Prepare(ctx, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // networkPod is the pod in the words of the network room.
