@@ -37,77 +37,86 @@ func readOwner(path string) (spec.PodID, error) {
 	return spec.PodID(strings.TrimSpace(string(data))), err
 }
 
-// claim makes the file of an address with its content in one step; one that is
-// there already is fs.ErrExist.
-func (m *Manager) claim(network string, ip netip.Addr, pod spec.PodID) error {
-	dir, err := m.makeRunDir("net", network)
+// claim is a pod's hand on a network's addresses: a file that holds its ID, to
+// be linked to the address it gets. So an address has its owner from the start.
+type claim struct {
+	m       *Manager
+	network string
+	pod     spec.PodID
+	tmp     string
+}
+
+func (m *Manager) newClaim(network string, pod spec.PodID) (*claim, error) {
+	dir, err := m.makeRunDir("net")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	suffix := make([]byte, 8)
 	_, _ = rand.Read(suffix) // never fails
-	tmp := filepath.Join(filepath.Dir(dir), ".new-"+hex.EncodeToString(suffix))
-	if err := os.WriteFile(tmp, []byte(string(pod)+"\n"), 0o644); err != nil {
-		return err
-	}
-	defer os.Remove(tmp)
-	err = os.Link(tmp, m.addressPath(network, ip))
-	if errors.Is(err, fs.ErrNotExist) { // the folder went with its last address
-		if _, err := m.makeRunDir("net", network); err != nil {
-			return err
-		}
-		err = os.Link(tmp, m.addressPath(network, ip))
-	}
-	return err
+	c := &claim{m: m, network: network, pod: pod, tmp: filepath.Join(dir, ".new-"+hex.EncodeToString(suffix))}
+	return c, os.WriteFile(c.tmp, []byte(string(pod)+"\n"), 0o644)
 }
 
-// take reserves the one address asked for.
-func (m *Manager) take(n Network, ip netip.Addr, pod spec.PodID) error {
-	err := m.claim(n.Name, ip, pod)
-	if !errors.Is(err, fs.ErrExist) {
+func (c *claim) close() { _ = os.Remove(c.tmp) }
+
+// take makes an address the pod's; somebody's already is fs.ErrExist.
+func (c *claim) take(ip netip.Addr) error {
+	err := os.Link(c.tmp, c.m.addressPath(c.network, ip))
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	owner, readErr := readOwner(m.addressPath(n.Name, ip))
-	if readErr == nil && owner == pod {
+	if _, err := c.m.makeRunDir("net", c.network); err != nil {
+		return err
+	}
+	return os.Link(c.tmp, c.m.addressPath(c.network, ip))
+}
+
+// takeAsked reserves the one address asked for.
+func (c *claim) takeAsked(ip netip.Addr) error {
+	err := c.take(ip)
+	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("address %s of network %q: %w by pod %s", ip, n.Name, spec.ErrInUse, owner.Short())
+	if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("reserve address %s of network %q: %w", ip, c.network, err)
+	}
+	owner, readErr := readOwner(c.m.addressPath(c.network, ip))
+	if readErr == nil && owner == c.pod {
+		return nil
+	}
+	return fmt.Errorf("address %s of network %q: %w by pod %s", ip, c.network, spec.ErrInUse, owner.Short())
 }
 
 // takeNext reserves the next free address after the one last handed out.
-func (m *Manager) takeNext(n Network, s Subnet, pod spec.PodID) (netip.Addr, error) {
+func (c *claim) takeNext(s Subnet) (netip.Addr, error) {
 	first, last := bounds(s)
-	taken, err := m.taken(n.Name)
+	taken, err := c.m.taken(c.network)
 	if err != nil {
 		return netip.Addr{}, err
 	}
 	start := first
-	if hint, ok := m.hint(n.Name, s.Subnet); ok && !hint.Less(first) && hint.Less(last) {
+	if hint, ok := c.m.hint(c.network, s.Subnet); ok && !hint.Less(first) && hint.Less(last) {
 		start = hint.Next()
 	}
 	for ip, wrapped := start, false; ; ip = ip.Next() {
-		if !ip.IsValid() || last.Less(ip) {
-			if wrapped {
-				break
-			}
+		if !wrapped && (!ip.IsValid() || last.Less(ip)) {
 			ip, wrapped = first, true
 		}
 		if wrapped && !ip.Less(start) {
-			break
+			return netip.Addr{}, fmt.Errorf("%w: network %q has no free address left between %s and %s: stop a pod or use a larger subnet",
+				spec.ErrConfig, c.network, first, last)
 		}
 		if ip == s.Gateway || taken[ip] {
 			continue
 		}
-		switch err := m.claim(n.Name, ip, pod); {
+		switch err := c.take(ip); {
 		case err == nil:
-			m.saveHint(n, s.Subnet, ip)
+			c.m.saveHint(c.network, s.Subnet, ip)
 			return ip, nil
 		case !errors.Is(err, fs.ErrExist):
-			return netip.Addr{}, fmt.Errorf("reserve an address of network %q: %w", n.Name, err)
+			return netip.Addr{}, fmt.Errorf("reserve an address of network %q: %w", c.network, err)
 		}
 	}
-	return netip.Addr{}, fmt.Errorf("%w: network %q has no free address left between %s and %s: stop a pod or use a larger subnet",
-		spec.ErrConfig, n.Name, first, last)
 }
 
 func (m *Manager) taken(network string) (map[netip.Addr]bool, error) {
@@ -189,15 +198,15 @@ func (m *Manager) hint(network string, subnet netip.Prefix) (netip.Addr, bool) {
 
 // saveHint remembers an address as the last one handed out. A lost hint does
 // no harm, so a failure is only logged.
-func (m *Manager) saveHint(n Network, subnet netip.Prefix, ip netip.Addr) {
+func (m *Manager) saveHint(network string, subnet netip.Prefix, ip netip.Addr) {
 	lines := []string{ip.String()}
-	for _, other := range m.hints(n.Name) {
+	for _, other := range m.hints(network) {
 		if !subnet.Contains(other) {
 			lines = append(lines, other.String())
 		}
 	}
-	err := atomicfile.WriteVolatile(m.hintPath(n.Name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+	err := atomicfile.WriteVolatile(m.hintPath(network), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 	if err != nil {
-		m.log.Debug("last address not remembered", "network", n.Name, "error", err)
+		m.log.Debug("last address not remembered", "network", network, "error", err)
 	}
 }

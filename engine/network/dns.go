@@ -68,7 +68,9 @@ func (m *Manager) removeNames(ctx context.Context, lease Lease) error {
 }
 
 // editNames changes aardvark-dns's files under their lock and tells the server.
-// edit says whether there is something to tell.
+// edit says whether there is something to tell. Who sees others of this process
+// wait for the lock leaves the telling to them: the server is away for some
+// milliseconds each time.
 func (m *Manager) editNames(ctx context.Context, edit func() (bool, error)) error {
 	if _, err := m.makeRunDir("netavark", "aardvark-dns"); err != nil {
 		return err
@@ -77,14 +79,23 @@ func (m *Manager) editNames(ctx context.Context, edit func() (bool, error)) erro
 	if err != nil {
 		return fmt.Errorf("lock the DNS names: %w", err)
 	}
-	if err := flock(ctx, f, exclusive); err != nil {
+	m.namesWaiting.Add(1)
+	err = flock(ctx, f, exclusive)
+	m.namesWaiting.Add(-1)
+	if err != nil {
 		return fmt.Errorf("lock the DNS names: %w", err)
 	}
 	defer f.Close()
 	changed, err := edit()
-	if !changed {
+	if changed {
+		m.namesUntold.Store(true)
+	}
+	// One that waited may have given up meanwhile; then whoever misses an answer
+	// tells the server (verifyName).
+	if !m.namesUntold.Load() || m.namesWaiting.Load() > 0 {
 		return err
 	}
+	m.namesUntold.Store(false)
 	return errors.Join(err, m.tellServer(ctx))
 }
 
@@ -132,6 +143,9 @@ func (m *Manager) verifyName(ctx context.Context, server netip.Addr, name string
 	}
 	holder, ours := m.holderOfPort53(server)
 	if holder == "" && !(ours && timedOut(said)) {
+		if err := m.editNames(ctx, func() (bool, error) { return true, nil }); err != nil {
+			return err
+		}
 		if said = m.askFor(ctx, m.dnsTimeout-busyAfter, server, name, right); said == nil {
 			return nil
 		}

@@ -15,9 +15,9 @@ import (
 
 const (
 	dnsPort = "53"
-	// One question's limit: the server is on this host, and may just be reading
-	// its files.
-	questionTimeout = 300 * time.Millisecond
+	// How long an answer is waited for, longer each time: 1.4 makes its sockets
+	// anew whenever it reads its files, and loses a question now and then.
+	firstWait, longestWait = 40 * time.Millisecond, 640 * time.Millisecond
 	// The pauses between two questions.
 	firstPause, longestPause = 2 * time.Millisecond, 100 * time.Millisecond
 )
@@ -34,8 +34,12 @@ func (m *Manager) VerifyName(ctx context.Context, server, name string) error {
 
 // askUntil asks until enough says the answer is the right one.
 func askUntil(ctx context.Context, server netip.Addr, name string, enough func([]netip.Addr) bool) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		got, err := ask(ctx, server, name)
+	var before error
+	for pause, wait := firstPause, firstWait; ; pause, wait = min(2*pause, longestPause), min(2*wait, longestWait) {
+		got, err := ask(ctx, server, name, wait)
+		if err != nil && ctx.Err() != nil && before != nil {
+			return before // cut short, this question says nothing new
+		}
 		if err == nil && enough(got) {
 			return nil
 		}
@@ -46,18 +50,20 @@ func askUntil(ctx context.Context, server netip.Addr, name string, enough func([
 		case <-ctx.Done():
 			return err
 		case <-time.After(pause):
+			before = err
 		}
 	}
 }
 
-// ask asks once for the IPv4 and IPv6 addresses of a name.
-func ask(ctx context.Context, server netip.Addr, name string) ([]netip.Addr, error) {
+// ask asks once for the IPv4 and IPv6 addresses of a name, and waits so long
+// for each answer.
+func ask(ctx context.Context, server netip.Addr, name string, wait time.Duration) ([]netip.Addr, error) {
 	var found []netip.Addr
 	var errs []error
 	for _, kind := range []uint16{dns.TypeA, dns.TypeAAAA} {
 		q := new(dns.Msg)
 		q.SetQuestion(dns.Fqdn(name), kind)
-		client := dns.Client{Timeout: questionTimeout}
+		client := dns.Client{Timeout: wait}
 		reply, _, err := client.ExchangeContext(ctx, q, net.JoinHostPort(server.String(), dnsPort))
 		switch {
 		case err != nil:

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
@@ -105,7 +106,7 @@ func TestVerifyName(t *testing.T) {
 	if err := m.VerifyName(t.Context(), "127.0.0.1", "unknown"); err == nil {
 		t.Error("an unknown name was verified")
 	}
-	if _, err := ask(testContext(t), netip.MustParseAddr("127.0.0.1"), "unknown"); !errors.Is(err, spec.ErrNotFound) {
+	if _, err := ask(testContext(t), netip.MustParseAddr("127.0.0.1"), "unknown", time.Second); !errors.Is(err, spec.ErrNotFound) {
 		t.Errorf("err %v, want not found", err)
 	}
 	if holder, ours := m.holderOfPort53(netip.MustParseAddr("127.0.0.1")); holder == "" || ours {

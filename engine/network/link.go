@@ -1,8 +1,10 @@
 package network
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 
@@ -113,6 +115,33 @@ func allowHairpins(namespace string, lease Lease) error {
 		}
 		return nil
 	})
+}
+
+// pinBridgeMAC gives a new bridge a hardware address that stays. Else it always
+// has the lowest of its ports', so a pod that comes or goes may change it, and
+// the others send to the old one until their ARP entries time out.
+func pinBridgeMAC(n Network) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer h.Close()
+	bridge, err := h.LinkByName(n.Interface)
+	if err == nil {
+		err = h.LinkSetHardwareAddr(bridge, bridgeMAC(n))
+	}
+	if err != nil {
+		return fmt.Errorf("give bridge %s an address that stays: %w", n.Interface, err)
+	}
+	return nil
+}
+
+// bridgeMAC is made of the network's ID: the same each time the bridge is made.
+func bridgeMAC(n Network) net.HardwareAddr {
+	sum := sha256.Sum256([]byte(n.ID + n.Interface))
+	mac := net.HardwareAddr(sum[:6])
+	mac[0] = mac[0]&^1 | 2 // of a single device, locally administered
+	return mac
 }
 
 // addStandIns makes an empty bridge in place of each interface of a lease that

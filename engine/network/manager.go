@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"berth/engine/spec"
@@ -42,6 +43,9 @@ type Manager struct {
 	limiter       chan struct{} // bounds the calls of netavark under way
 	helperTimeout time.Duration
 	dnsTimeout    time.Duration
+
+	namesWaiting atomic.Int32 // how many wait for the lock of the DNS names
+	namesUntold  atomic.Bool  // names were changed and the server not told yet
 
 	mu    sync.Mutex
 	tools map[string]tool // helpers whose version is known, by path

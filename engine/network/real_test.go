@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -192,11 +193,11 @@ const hostNamespace = "/proc/1/ns/net"
 func wantResolve(t *testing.T, from started, name string, want started) {
 	t.Helper()
 	err := within(t, from.pod.Namespace, func() error {
-		got, err := ask(testContext(t), netip.MustParseAddr(from.lease.NameServers()[0]), name)
-		if err == nil && (len(got) != 1 || got[0].String() != want.lease.IPs()[0]) {
-			err = fmt.Errorf("answer %v, want %s", got, want.lease.IPs()[0])
-		}
-		return err
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return askUntil(ctx, netip.MustParseAddr(from.lease.NameServers()[0]), name, func(got []netip.Addr) bool {
+			return len(got) == 1 && got[0].String() == want.lease.IPs()[0]
+		})
 	})
 	if err != nil {
 		t.Errorf("resolve %s: %v", name, err)

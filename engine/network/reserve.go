@@ -155,12 +155,17 @@ func (m *Manager) reserveOn(ctx context.Context, pod Pod, a spec.NetworkAttachme
 	if err != nil {
 		return lease, err
 	}
+	claim, err := m.newClaim(name, pod.ID)
+	if err != nil {
+		return lease, fmt.Errorf("reserve an address of network %q: %w", name, err)
+	}
+	defer claim.close()
 	for _, s := range n.Subnets {
-		var ip netip.Addr
-		if want, ok := asked[s.Subnet]; ok {
-			ip, err = want, m.take(n, want, pod.ID)
+		ip, ok := asked[s.Subnet]
+		if ok {
+			err = claim.takeAsked(ip)
 		} else {
-			ip, err = m.takeNext(n, s, pod.ID)
+			ip, err = claim.takeNext(s)
 		}
 		if err != nil {
 			return lease, err

@@ -120,7 +120,26 @@ func (m *Manager) attachNow(ctx context.Context, t *turn, pod Pod, lease Lease) 
 	case len(missing) > 0:
 		return fmt.Errorf("netavark said it was done, but missing is: %s", strings.Join(missing, ", "))
 	}
-	return errors.Join(checkSysctls(lease), allowHairpins(pod.Namespace, lease))
+	return errors.Join(checkSysctls(lease), m.tuneBridges(t, pod, lease))
+}
+
+// tuneBridges makes up for what netavark 1.4 leaves as the kernel has it.
+func (m *Manager) tuneBridges(t *turn, pod Pod, lease Lease) error {
+	for _, n := range lease.Networks {
+		if t.mode != exclusive || !n.Network.ownBridge() {
+			continue
+		}
+		alone, err := m.aloneOn(n.Network.Name, lease.Pod)
+		if err != nil {
+			return err
+		}
+		if alone { // it is new, and nobody has its address yet
+			if err := pinBridgeMAC(n.Network); err != nil {
+				return err
+			}
+		}
+	}
+	return allowHairpins(pod.Namespace, lease)
 }
 
 // undoContext outlives the caller's, which may be what ended the work.
