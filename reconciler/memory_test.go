@@ -53,6 +53,9 @@ func (m *memory) put(name string, data []byte) {
 		}
 		objects, diags := kube.Decode(name, bytes.Clone(data))
 		f.diags = diags
+		for _, o := range objects {
+			o.Owner = m.owner
+		}
 		if diags.Err() == nil {
 			f.objects = objects
 		}
@@ -63,11 +66,15 @@ func (m *memory) remove(name string) { m.change(func() { delete(m.files, name) }
 
 func (m *memory) rename(old, name string) {
 	m.change(func() {
-		m.files[name] = m.files[old]
-		delete(m.files, old)
-		for _, o := range m.files[name].objects {
+		moved := *m.files[old]
+		moved.objects = slices.Clone(moved.objects)
+		for i, o := range moved.objects {
+			o := *o
 			o.Pos.File = name
+			moved.objects[i] = &o
 		}
+		delete(m.files, old)
+		m.files[name] = &moved
 	})
 }
 
@@ -92,9 +99,6 @@ func (m *memory) Read(context.Context) kube.Set {
 		set.Objects = append(set.Objects, o)
 	}
 	slices.SortFunc(set.Objects, func(a, b *kube.Object) int { return bytes.Compare([]byte(a.Key().String()), []byte(b.Key().String())) })
-	for _, o := range set.Objects {
-		o.Owner = m.owner
-	}
 	if unknown {
 		set.Unknown = []string{m.owner}
 	}

@@ -1,0 +1,131 @@
+package reconciler_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/engine/enginetest"
+	"berth/reconciler"
+)
+
+// supervise starts a supervisor and returns when it answers.
+func supervise(t *testing.T, dir, version string) (end context.CancelFunc, done <-chan error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	folder := newMemory("folder:/m")
+	folder.put("p.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'localhost/app:1', command: [sleep, '1000']}]}\n"))
+	folder.put("broken.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: c, imag: x}]}\n"))
+	s := &reconciler.Supervisor{
+		RunDir: dir, Version: version, Ready: func() { close(ready) },
+		Loop: reconciler.NewLoop(reconciler.LoopOptions{
+			Engine: enginetest.NewFake("localhost/app:1"), Source: pair{folder, newMemory("play")}, Translate: toPods,
+		}),
+	}
+	go func() { ended <- s.Run(ctx) }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- err
+	}
+	return cancel, ended
+}
+
+// longDir is a folder whose path is too long for a socket's address.
+func longDir(t *testing.T) string {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("x", 120))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestOneSupervisorAnswers(t *testing.T) {
+	dir, ctx := longDir(t), t.Context()
+	client := reconciler.NewClient(dir)
+	if _, err := client.Version(ctx); err == nil {
+		t.Error("somebody answers before there is a supervisor")
+	}
+	end, done := supervise(t, dir, "1.2.3")
+	if v, err := client.Version(ctx); err != nil || v.Version != "1.2.3" || v.PID != os.Getpid() {
+		t.Errorf("version %+v, %v", v, err)
+	}
+	if err := client.Wake(ctx); err != nil {
+		t.Error(err)
+	}
+	status, err := client.Status(ctx)
+	for err == nil && (len(status.Pods) == 0 || status.Pods[0].Phase != reconciler.PhaseRunning) { // until the loop has made it
+		status, err = client.Status(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(status.Diagnostics) == 0 || status.Diagnostics[0].File != "broken.yaml" || status.Diagnostics[0].Line != 4 {
+		t.Errorf("diagnostics %+v", status.Diagnostics)
+	}
+	if len(status.Sources) != 2 || !status.Sources[0].Unknown || status.Sources[0].Objects != 1 {
+		t.Errorf("sources %+v", status.Sources)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "berth.sock")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("socket %v, %v", info, err)
+	}
+
+	_, second := supervise(t, dir, "1.2.3")
+	var taken *reconciler.SupervisedError
+	if err := <-second; !errors.As(err, &taken) || taken.Version != "1.2.3" || taken.PID != os.Getpid() {
+		t.Errorf("a second supervisor: %v", err)
+	}
+	end()
+	if err := <-done; err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+func TestANewerSupervisorTakesOver(t *testing.T) {
+	dir := t.TempDir()
+	_, old := supervise(t, dir, "1.9.0")
+	_, stale := supervise(t, dir, "1.8.7")
+	var taken *reconciler.SupervisedError
+	if err := <-stale; !errors.As(err, &taken) {
+		t.Errorf("an older one: %v", err)
+	}
+	end, done := supervise(t, dir, "v1.10.0-dirty")
+	if err := <-old; !errors.Is(err, reconciler.ErrSteppedDown) {
+		t.Errorf("the older one ended with %v", err)
+	}
+	if v, err := reconciler.NewClient(dir).Version(t.Context()); err != nil || v.Version != "v1.10.0-dirty" {
+		t.Errorf("version %+v, %v", v, err)
+	}
+	end()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASupervisorThatDiedIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	end, done := supervise(t, dir, "1.0")
+	end()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "berth.sock")); err != nil {
+		t.Fatal("the test wants the dead one's socket to lie about: ", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	end, done = supervise(t, dir, "1.0")
+	if v, err := reconciler.NewClient(dir).Version(ctx); err != nil || v.Version != "1.0" {
+		t.Errorf("version %+v, %v", v, err)
+	}
+	end()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
