@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
 
 	"berth/engine"
@@ -74,11 +75,24 @@ func (a *app) logger(format string) (*slog.Logger, error) {
 	if err != nil {
 		return nil, err
 	}
+	quietLibraries(level)
 	o := &slog.HandlerOptions{Level: level}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(a.err, o)), nil
 	}
 	return slog.New(slog.NewTextHandler(a.err, o)), nil
+}
+
+// quietLibraries has containers/image and containers/storage, which log by a
+// logger of their own, keep to the level.
+func quietLibraries(level slog.Level) {
+	logrus.SetLevel(logrus.WarnLevel)
+	switch {
+	case level <= slog.LevelDebug:
+		logrus.SetLevel(logrus.DebugLevel)
+	case level >= slog.LevelError:
+		logrus.SetLevel(logrus.ErrorLevel)
+	}
 }
 
 // parseLevel reads podman's level names.

@@ -70,7 +70,7 @@ func (a *app) volumeExists() *cobra.Command {
 func (a *app) networkExists() *cobra.Command {
 	return a.newExists("network", "NETWORK", "  berth network exists backend || berth network create backend", a.completeNetworks,
 		func(ctx context.Context, e *engine.Engine, _, name string) error {
-			_, err := e.Networks().Inspect(ctx, name)
+			_, err := findNetwork(ctx, e, name)
 			return err
 		})
 }

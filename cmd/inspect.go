@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"berth/cmd/output"
 	"berth/cmd/report"
 	"berth/engine"
+	"berth/engine/network"
 	"berth/engine/spec"
 )
 
@@ -30,9 +32,7 @@ func inspectors() []inspector {
 		{"volume", func(ctx context.Context, e *engine.Engine, _, name string) (any, error) {
 			return e.Volumes().Inspect(ctx, name)
 		}},
-		{"network", func(ctx context.Context, e *engine.Engine, _, name string) (any, error) {
-			return e.Networks().Inspect(ctx, name)
-		}},
+		{"network", inspectNetwork},
 		{"pod", inspectPod},
 	}
 }
@@ -43,6 +43,32 @@ func inspectContainer(ctx context.Context, e *engine.Engine, namespace, name str
 		return nil, err
 	}
 	return report.InspectContainer(&p, c), nil
+}
+
+func inspectNetwork(ctx context.Context, e *engine.Engine, _, name string) (any, error) {
+	n, err := findNetwork(ctx, e, name)
+	if err != nil {
+		return nil, err
+	}
+	pods, err := e.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return report.InspectNetwork(n, pods), nil
+}
+
+// findNetwork finds a network by name, ID or a beginning of its ID.
+func findNetwork(ctx context.Context, e *engine.Engine, name string) (network.Network, error) {
+	all, err := e.Networks().List(ctx)
+	if err != nil {
+		return network.Network{}, err
+	}
+	for _, n := range all {
+		if n.Name == name || len(name) >= 12 && strings.HasPrefix(n.ID, name) {
+			return n, nil
+		}
+	}
+	return network.Network{}, fmt.Errorf("network %q: %w", name, spec.ErrNotFound)
 }
 
 func inspectPod(ctx context.Context, e *engine.Engine, namespace, name string) (any, error) {

@@ -89,6 +89,10 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	before, err := volumeNames(ctx, e)
+	if err != nil {
+		return err
+	}
 	awake := supervised(ctx, e)
 	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
 		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake,
@@ -102,7 +106,8 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	a.printPlay(volumes, result, f.verbose)
+	fresh := slices.DeleteFunc(volumes, func(name string) bool { return slices.Contains(before, name) })
+	a.printPlay(fresh, result, f.verbose)
 	if !awake && f.start && !f.wait && made(result) && restarting(set) {
 		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")
 	}
@@ -143,7 +148,7 @@ func (a *app) tellWarnings(set kube.Set, result reconciler.ApplyResult, verbose 
 }
 
 // ensureVolumes makes the volumes of the claims that were given, used by a pod
-// or not, and names those that were not there.
+// or not, and names them.
 func (a *app) ensureVolumes(ctx context.Context, e *engine.Engine, set *kube.Set) ([]string, error) {
 	volumes, diags := translate.Volumes(set)
 	if err := diags.Err(); err != nil {

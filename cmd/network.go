@@ -204,12 +204,16 @@ Exits with 1 if a network is not there, with 2 if one is in use.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				return removalError(forEach(ctx, a.out, args, func(ctx context.Context, name string) (string, error) {
+					n, err := findNetwork(ctx, e, name)
+					if err != nil {
+						return "", err
+					}
 					if force {
-						if err := a.removePodsOn(ctx, e, name); err != nil {
+						if err := a.removePodsOn(ctx, e, n.Name); err != nil {
 							return "", err
 						}
 					}
-					return name, e.Networks().Remove(ctx, name)
+					return name, e.Networks().Remove(ctx, n.Name)
 				}))
 			})
 		},

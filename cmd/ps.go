@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -145,6 +146,7 @@ func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Contai
 	last := f.last
 	if f.latest {
 		last = 1
+		list = slices.DeleteFunc(slices.Clone(list), func(c report.Container) bool { return c.IsInfra })
 	}
 	switch {
 	case last >= 0:

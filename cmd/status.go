@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -26,8 +28,11 @@ phase, restarts, and the reason where it is not as it should be. Ends with 1 if 
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				s, err := reconciler.NewClient(e.Paths().Run).Status(ctx)
+				if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+					return &exitError{1, errors.New("no supervisor is running: berth serve starts one")}
+				}
 				if err != nil {
-					return &exitError{1, fmt.Errorf("no supervisor is running (berth serve): %w", err)}
+					return err
 				}
 				if f := output.ParseFormat(format); f.Given() {
 					return output.Object(a.out, f, s)

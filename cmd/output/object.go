@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // JSON writes v indented, without escaping <, > and &.
@@ -26,6 +29,24 @@ func Objects[T any](w io.Writer, f Format, objects []T) error {
 	return each(w, f, objects)
 }
 
+// spellID takes .Id, as JSON spells it, for the field ID.
+func spellID(text string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(text, ".Id")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if next, _ := utf8.DecodeRuneInString(after); unicode.IsLetter(next) || unicode.IsDigit(next) {
+			b.WriteString(".Id")
+		} else {
+			b.WriteString(".ID")
+		}
+		text = after
+	}
+}
+
 // Object prints one object by a template, or as JSON.
 func Object(w io.Writer, f Format, object any) error {
 	if !f.given || f.IsJSON() {
@@ -35,7 +56,7 @@ func Object(w io.Writer, f Format, object any) error {
 }
 
 func each[T any](w io.Writer, f Format, objects []T) error {
-	t, err := parseTemplate(f.text)
+	t, err := parseTemplate(spellID(f.text))
 	if err != nil {
 		return err
 	}

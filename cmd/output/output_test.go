@@ -97,6 +97,10 @@ func TestObjects(t *testing.T) {
 		t.Errorf("nothing: %q, %v", b.String(), err)
 	}
 	b.Reset()
+	if err := Objects(&b, ParseFormat("{{.Id}}{{if .Id}} {{.Name}}{{end}}"), rows()[:1]); err != nil || b.String() != "0123456789ab web\n" {
+		t.Errorf("ID spelt as in JSON: %q, %v", b.String(), err)
+	}
+	b.Reset()
 	if err := Object(&b, ParseFormat("{{.A}}"), struct{ A string }{"<&>"}); err != nil || b.String() != "<&>\n" {
 		t.Errorf("object: %q, %v", b.String(), err)
 	}

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1003 templates name what they show as in podman
+
 package report
 
 import (

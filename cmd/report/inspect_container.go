@@ -1,3 +1,5 @@
+//lint:file-ignore ST1003 templates name the fields as podman's JSON does
+
 package report
 
 import (
@@ -152,9 +154,6 @@ type Ulimit struct {
 	Soft uint64 `json:"Soft"`
 	Hard uint64 `json:"Hard"`
 }
-
-// Id is the container's ID, as templates may spell it.
-func (c ContainerInspect) Id() string { return c.ID }
 
 // InspectContainer is everything known of one container of a pod.
 func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspect {

@@ -1,3 +1,5 @@
+//lint:file-ignore ST1003 templates name the fields as podman's JSON does
+
 package report
 
 import (
@@ -67,9 +69,6 @@ type HostPort struct {
 	HostIp   string `json:"HostIp"`
 	HostPort string `json:"HostPort"`
 }
-
-// Id is the pod's ID, as templates may spell it.
-func (p PodInspect) Id() string { return p.ID }
 
 // InspectPod is everything known of a pod.
 func InspectPod(p *spec.PodStatus) PodInspect {

@@ -1,0 +1,52 @@
+package report
+
+import (
+	"berth/engine/network"
+	"berth/engine/spec"
+)
+
+// NetworkInspect is a network as `network inspect` prints it. Its methods are
+// the names that podman's templates have for the same.
+type NetworkInspect struct {
+	network.Network
+	Containers map[string]NetworkContainer `json:"containers"` // by ID of the infra container
+}
+
+// NetworkContainer is who has joined a network.
+type NetworkContainer struct {
+	Name string   `json:"name"` // of the infra container
+	Pod  string   `json:"pod"`  // namespace/name; podman has none
+	IPs  []string `json:"ips"`  // of the pod
+}
+
+// InspectNetwork is everything known of a network.
+func InspectNetwork(n network.Network, pods []spec.PodStatus) NetworkInspect {
+	r := NetworkInspect{Network: n, Containers: map[string]NetworkContainer{}}
+	for i := range pods {
+		p := &pods[i]
+		if p.Infra.ID == "" {
+			continue
+		}
+		for _, a := range p.Pod.Networks {
+			if a.Network == n.Name {
+				r.Containers[string(p.Infra.ID)] = NetworkContainer{p.Pod.InfraName(), p.Pod.Key().String(), orEmpty(p.IPs)}
+			}
+		}
+	}
+	return r
+}
+
+// NetworkInterface is the name of the bridge or parent.
+func (n NetworkInspect) NetworkInterface() string { return n.Interface }
+
+// IPv6Enabled reports whether IPv6 addresses are given.
+func (n NetworkInspect) IPv6Enabled() bool { return n.IPv6 }
+
+// DNSEnabled reports whether pods have names on the network.
+func (n NetworkInspect) DNSEnabled() bool { return n.DNS }
+
+// NetworkDNSServers are the name servers for what is no pod's name.
+func (n NetworkInspect) NetworkDNSServers() []string { return n.DNSServers }
+
+// IPAMOptions say how addresses are given.
+func (n NetworkInspect) IPAMOptions() map[string]string { return n.IPAM }
