@@ -18,6 +18,8 @@ import (
 const (
 	handleEnv = "BERTH_E2E_HOST"   // testhost.Host.Handle
 	binaryEnv = "BERTH_E2E_BINARY" // the berth to test; built when not set
+	fetchEnv  = "FETCH"            // the fetch to put into images
+	imagesEnv = "BERTH_E2E_IMAGES" // where images are kept for other scripts
 )
 
 func TestMain(m *testing.M) {
@@ -52,27 +54,38 @@ func hostPath() string {
 	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" + os.Getenv("PATH")
 }
 
-// suite builds berth, once, before the scripts run.
+// suite builds what scripts need, once, before they run.
 type suite struct{ m *testing.M }
 
 // Run is testing.M's.
 func (s suite) Run() int {
-	if os.Getenv(binaryEnv) != "" {
-		return s.m.Run()
-	}
 	dir, err := os.MkdirTemp("", "berth-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "berth")
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, "berth/cmd/berth")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if err := errors.Join(build.Run(), os.Setenv(binaryEnv, path)); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e: build berth:", err)
+	err = errors.Join(
+		os.Setenv(imagesEnv, dir),
+		build(fetchEnv, filepath.Join(dir, "fetch"), "berth/e2e/testimage/fetch"),
+		build(binaryEnv, filepath.Join(dir, "berth"), "berth/cmd/berth"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
 	return s.m.Run()
+}
+
+// build builds a program and names it in the environment, unless that names one.
+func build(env, path, pkg string) error {
+	if os.Getenv(env) != "" {
+		return nil
+	}
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, pkg)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build %s: %w", pkg, err)
+	}
+	return os.Setenv(env, path)
 }

@@ -63,6 +63,7 @@ func setup(env *testscript.Env) error {
 	env.Values[hostKey{}] = h
 	env.Setenv(handleEnv, h.Handle())
 	env.Setenv(binaryEnv, os.Getenv(binaryEnv))
+	env.Setenv(fetchEnv, os.Getenv(fetchEnv))
 	env.Setenv("HOME", "/root")
 	env.Setenv("TMPDIR", "/tmp")
 	root, err := filepath.Abs("..")

@@ -3,8 +3,12 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -177,7 +181,26 @@ func imageCmd(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		o.Files = append(o.Files, file)
 	}
-	ts.Check(testimage.Build(ts.MkAbs(args[1]), args[0], o))
+	ts.Check(buildOnce(ts.MkAbs(args[1]), args[0], o))
+}
+
+// buildOnce builds an image, or copies what another script built.
+func buildOnce(path, base string, o testimage.Options) error {
+	key, err := json.Marshal([]any{base, o})
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(os.Getenv(imagesEnv), fmt.Sprintf("%x.tar", sha256.Sum256(key)))
+	if _, err := os.Stat(kept); err != nil {
+		if err := testimage.Build(kept, base, o); err != nil {
+			return err
+		}
+	}
+	data, err := os.ReadFile(kept)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
 }
 
 // canRaiseLimits says whether this machine lets root raise resource limits.

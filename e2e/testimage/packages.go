@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"berth/internal/ociarchive"
@@ -28,11 +30,12 @@ func packages(name string) (ociarchive.Layer, error) {
 		return nil, fmt.Errorf("no packages for image %s in %s: run `make deps`", name, cache)
 	}
 	return func(w *tar.Writer) error {
+		seen := map[string]bool{"": true}
 		for _, deb := range debs {
 			if unwantedPackage.MatchString(filepath.Base(deb)) {
 				continue
 			}
-			if err := copyPackage(w, deb); err != nil {
+			if err := copyPackage(w, deb, seen); err != nil {
 				return fmt.Errorf("unpack %s: %w", deb, err)
 			}
 		}
@@ -46,7 +49,7 @@ var (
 	unwantedPath    = regexp.MustCompile(`^\./usr/share/(doc|man|locale|info|lintian|perl|bash-completion|zoneinfo)/.`)
 )
 
-func copyPackage(w *tar.Writer, deb string) error {
+func copyPackage(w *tar.Writer, deb string, seen map[string]bool) error {
 	cmd := exec.Command("dpkg-deb", "--fsys-tarfile", deb)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -55,12 +58,14 @@ func copyPackage(w *tar.Writer, deb string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	copyErr := copyEntries(w, tar.NewReader(out))
+	copyErr := copyEntries(w, tar.NewReader(out), seen)
 	_, drainErr := io.Copy(io.Discard, out)
 	return errors.Join(copyErr, drainErr, cmd.Wait())
 }
 
-func copyEntries(w *tar.Writer, r *tar.Reader) error {
+// copyEntries leaves out what was seen: packages share folders, and a layer has
+// each path once.
+func copyEntries(w *tar.Writer, r *tar.Reader, seen map[string]bool) error {
 	for {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -69,9 +74,11 @@ func copyEntries(w *tar.Writer, r *tar.Reader) error {
 		if err != nil {
 			return err
 		}
-		if unwantedPath.MatchString(h.Name) || h.Name == "./" {
+		name := strings.Trim(path.Clean("/"+h.Name), "/")
+		if seen[name] || unwantedPath.MatchString(h.Name) {
 			continue
 		}
+		seen[name] = true
 		h.ModTime, h.AccessTime, h.ChangeTime = time.Unix(0, 0), time.Time{}, time.Time{}
 		if err := w.WriteHeader(h); err != nil {
 			return err

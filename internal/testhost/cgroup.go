@@ -18,6 +18,9 @@ import (
 // cgroup with processes of its own cannot hand controllers to others.
 const leaf = "init"
 
+// bare is a v2 cgroup without controllers, below the host's own.
+const bare = "bare"
+
 // group is a host's cgroup in one hierarchy of the machine.
 type group struct {
 	Path    string // on the machine
@@ -52,8 +55,10 @@ func makeGroups(version Cgroup, name string) ([]group, error) {
 			g.Path = filepath.Join(tree.mount, name)
 			delegate(tree.mount)
 		case g.v2():
+			// Runtimes refuse a v2 tree beside v1 that has controllers. Below a cgroup that
+			// hands none down there are none, whatever the machine leaves to v2.
 			g.Target = "/sys/fs/cgroup/unified"
-			g.Path = filepath.Join(tree.mount, name)
+			g.Path = filepath.Join(tree.mount, name, bare)
 		case version == V1:
 			v1++
 			g.Target = filepath.Join("/sys/fs/cgroup", filepath.Base(tree.mount))
@@ -62,7 +67,7 @@ func makeGroups(version Cgroup, name string) ([]group, error) {
 			continue
 		}
 		groups = append(groups, g)
-		if err := os.Mkdir(g.Path, 0o755); err != nil {
+		if err := os.MkdirAll(g.Path, 0o755); err != nil {
 			return groups, fmt.Errorf("make the host's cgroup: %w", err)
 		}
 		if err := fillCpuset(g.Path); err != nil {
@@ -142,10 +147,14 @@ func removeGroups(groups []group) error {
 	var errs []error
 	for _, g := range groups {
 		deadline := time.Now().Add(2 * time.Second)
-		err := removeTree(g.Path)
+		dir := g.Path
+		if filepath.Base(dir) == bare {
+			dir = filepath.Dir(dir)
+		}
+		err := removeTree(dir)
 		for errors.Is(err, unix.EBUSY) && time.Now().Before(deadline) {
 			time.Sleep(5 * time.Millisecond)
-			err = removeTree(g.Path)
+			err = removeTree(dir)
 		}
 		errs = append(errs, err)
 	}
@@ -189,31 +198,6 @@ func mountGroups(groups []group, version Cgroup, root string) error {
 			kind = "cgroup2"
 		}
 		if err := mount(kind, target, kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, g.Options); err != nil {
-			return err
-		}
-	}
-	if version == V1 {
-		return emptyUnified(root)
-	}
-	return nil
-}
-
-// emptyUnified mounts as v1 what controllers are left to v2: runtimes refuse a
-// v2 tree beside v1 that still has some.
-func emptyUnified(root string) error {
-	data, err := os.ReadFile(filepath.Join(root, "/sys/fs/cgroup/unified/cgroup.controllers"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the v2 tree's controllers: %w", err)
-	}
-	for _, name := range strings.Fields(string(data)) {
-		target := filepath.Join(root, "/sys/fs/cgroup", name)
-		if err := os.MkdirAll(target, 0o755); err != nil {
-			return fmt.Errorf("mount a cgroup tree: %w", err)
-		}
-		if err := mount("cgroup", target, "cgroup", 0, name); err != nil {
 			return err
 		}
 	}

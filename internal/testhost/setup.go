@@ -23,6 +23,9 @@ func setup(c config) (int, error) {
 	// The cgroup namespace is a thread's: this one's, until it executes the next stage.
 	runtime.LockOSThread()
 	unix.CloseOnExec(setupStatusFD)
+	if err := mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return 1, err
+	}
 	if err := joinGroups(c.Groups, ""); err != nil {
 		return 1, err
 	}
@@ -30,9 +33,6 @@ func setup(c config) (int, error) {
 		return 1, fmt.Errorf("make a cgroup namespace: %w", err)
 	}
 	if err := joinGroups(c.Groups, leaf); err != nil {
-		return 1, err
-	}
-	if err := mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return 1, err
 	}
 	root := filepath.Join(c.Base, "root")
