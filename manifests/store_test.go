@@ -1,0 +1,233 @@
+package manifests
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"berth/kube"
+)
+
+func newStore(t *testing.T) *Store {
+	t.Helper()
+	s, err := NewStore(filepath.Join(t.TempDir(), "objects"), FolderOptions{})
+	must(t, err)
+	return s
+}
+
+// given are objects as kube play reads them.
+func given(t *testing.T, text string) []*kube.Object {
+	t.Helper()
+	set := Load(t.Context(), []string{"-"}, LoadOptions{Stdin: strings.NewReader(text)})
+	must(t, set.Diagnostics.Err())
+	return set.Objects
+}
+
+const manifest = `apiVersion: v1
+kind: Secret
+metadata: {name: s, namespace: shop}
+stringData: {password: hunter2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+  - {name: c, image: "localhost/app:1", resources: {limits: {memory: 64Mi}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: d}
+spec:
+  selector: {matchLabels: {app: d}}
+  template:
+    metadata: {labels: {app: d}}
+    spec: {containers: [{name: c, image: "localhost/app:1"}]}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: v}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+`
+
+func TestTheStoreGivesBackWhatItWasGiven(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	objects := given(t, manifest)
+	objects[1].Options = json.RawMessage(`{"x":1}`)
+	must(t, s.Put(ctx, objects))
+	set := s.Read(ctx)
+	if len(set.Diagnostics) > 0 || len(set.Unknown) > 0 || len(set.Objects) != len(objects) {
+		t.Fatalf("set %+v", set)
+	}
+	for _, want := range objects {
+		got, ok := set.Find(want.Key())
+		if !ok {
+			t.Errorf("%s is missing", want.Key())
+			continue
+		}
+		a, errA := got.JSON()
+		b, errB := want.JSON()
+		if errA != nil || errB != nil || string(a) != string(b) {
+			t.Errorf("%s came back as\n%s\nwas\n%s", want.Key(), a, b)
+		}
+		if got.Pos != want.Pos || string(got.Options) != string(want.Options) || got.Owner != "play" {
+			t.Errorf("%s: at %v, options %s, owner %s", want.Key(), got.Pos, got.Options, got.Owner)
+		}
+	}
+	info, err := os.Stat(filepath.Join(s.dir, "Secret", "shop_s.json"))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("a Secret's mode is %v", info.Mode())
+	}
+	must(t, s.Delete(ctx, []kube.Key{objects[0].Key(), objects[0].Key(), {Kind: "Pod", Namespace: "default", Name: "never"}}))
+	if set = s.Read(ctx); len(set.Objects) != len(objects)-1 {
+		t.Errorf("%d objects left", len(set.Objects))
+	}
+}
+
+func TestStoringTheSameAgainWritesNothing(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	must(t, s.Put(ctx, given(t, manifest)))
+	path := filepath.Join(s.dir, "Pod", "default_p.json")
+	before, err := os.Stat(path)
+	must(t, err)
+	must(t, s.Put(ctx, given(t, manifest)))
+	after, err := os.Stat(path)
+	must(t, err)
+	if !os.SameFile(before, after) {
+		t.Error("the file was written again")
+	}
+}
+
+func TestAFileTheStoreCannotReadMakesItUnknown(t *testing.T) {
+	for name, content := range map[string]string{
+		"corrupt": "{",
+		"newer":   `{"version":99,"object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}}`,
+		"another": `{"version":1,"object":{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"y"}}}`,
+		"nothing": `{"version":1}`,
+	} {
+		s, ctx := newStore(t), t.Context()
+		must(t, s.Put(ctx, given(t, conf("good"))))
+		must(t, os.WriteFile(filepath.Join(s.dir, "ConfigMap", "default_x.json"), []byte(content), 0o600))
+		set := s.Read(ctx)
+		if got := describe(set); !slices.Equal(got, []string{"good", "unknown", "error in default_x.json"}) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+func TestTheStoreIsWatched(t *testing.T) {
+	s := newStore(t)
+	w := &watched{T: t, sets: make(chan kube.Set, 100)}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, func(set kube.Set) { w.sets <- set }) }()
+	w.until()
+	must(t, s.Put(ctx, given(t, conf("a"))))
+	w.until("a")
+	must(t, s.Delete(ctx, []kube.Key{{Kind: "ConfigMap", Namespace: "default", Name: "a"}}))
+	w.until()
+	cancel()
+	must(t, <-done)
+}
+
+func TestMerge(t *testing.T) {
+	folder, store := t.TempDir(), newStore(t)
+	must(t, os.WriteFile(filepath.Join(folder, "a.yaml"), []byte(conf("a")+"---\n"+conf("both")), 0o644))
+	must(t, store.Put(t.Context(), given(t, conf("b")+"---\n"+conf("both"))))
+	f, err := NewFolder(folder, FolderOptions{})
+	must(t, err)
+	merged := Merge(f, store)
+	if got := merged.Owners(); !slices.Equal(got, []string{"folder:" + folder, "play"}) {
+		t.Errorf("owners %q", got)
+	}
+	w := &watched{T: t, dir: folder, sets: make(chan kube.Set, 100)}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- merged.Run(ctx, func(set kube.Set) { w.sets <- set }) }()
+	w.until("a", "b", "both", "error in <stdin>")
+	both, _ := w.last.Find(kube.Key{Kind: "ConfigMap", Namespace: "default", Name: "both"})
+	if both.Owner != "folder:"+folder {
+		t.Errorf("%s has it", both.Owner)
+	}
+	must(t, os.Remove(filepath.Join(folder, "a.yaml")))
+	w.until("b", "both")
+	must(t, os.RemoveAll(folder))
+	w.until("b", "both", "unknown", "error in "+filepath.Base(folder))
+	if !slices.Equal(w.last.Unknown, []string{"folder:" + folder}) {
+		t.Errorf("unknown %q", w.last.Unknown)
+	}
+	cancel()
+	must(t, <-done)
+}
+
+func TestLoadReadsAllAndSaysAllThatIsWrong(t *testing.T) {
+	dir := t.TempDir()
+	w := &watched{T: t, dir: dir}
+	w.write("d/a.yaml", conf("a"))
+	w.write("d/b/c.yml", conf("c"))
+	w.write("broken.yaml", "kind: [")
+	w.write("twice.yaml", conf("a"))
+	w.write("empty/readme.txt", "")
+	must(t, unix.Mkfifo(w.path("fifo"), 0o644)) // nobody writes
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/ok.yaml" {
+			http.NotFound(rw, r)
+			return
+		}
+		_, _ = rw.Write([]byte(conf("web")))
+	}))
+	defer server.Close()
+	set := Load(t.Context(), []string{
+		w.path("d"), "-", server.URL + "/ok.yaml",
+		w.path("broken.yaml"), w.path("twice.yaml"), w.path("empty"), w.path("missing.yaml"), w.path("fifo"), server.URL + "/gone.yaml",
+	}, LoadOptions{Stdin: strings.NewReader(conf("stdin"))})
+	want := []string{
+		"a", "a", "c", "stdin", "web",
+		"error in broken.yaml", "error in empty", "error in missing.yaml", "error in fifo", "error in gone.yaml", "error in twice.yaml",
+	}
+	if got := describe(set); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q\n%v", got, want, set.Diagnostics)
+	}
+	for _, o := range set.Objects {
+		if o.Owner != StoreOwner {
+			t.Errorf("%s belongs to %q", o.Key(), o.Owner)
+		}
+	}
+}
+
+func TestLoadReadsAPipe(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	must(t, err)
+	defer reader.Close()
+	path := fmt.Sprintf("/proc/self/fd/%d", reader.Fd()) // as <(command) is passed
+	go func() {
+		_, _ = writer.WriteString(conf("piped"))
+		_ = writer.Close()
+	}()
+	if got := describe(Load(t.Context(), []string{path}, LoadOptions{})); !slices.Equal(got, []string{"piped"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestWhatIsReadIsBounded(t *testing.T) {
+	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile+1)), "it"); err == nil {
+		t.Error("too much was read")
+	}
+	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile)), "it"); err != nil {
+		t.Error(err)
+	}
+}
