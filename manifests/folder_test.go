@@ -67,7 +67,7 @@ func (w *watched) until(want ...string) {
 		select {
 		case w.last = <-w.sets:
 		case <-timeout:
-			w.Fatalf("the last set was %q, want %q", got, want)
+			w.Fatalf("the last set was %q, want %q\n%v", got, want, w.last.Diagnostics)
 		}
 		if got = describe(w.last); slices.Equal(got, want) {
 			return
@@ -143,7 +143,7 @@ func TestABrokenFileKeepsWhatItSaid(t *testing.T) {
 	w.until("a2", "error in a.yaml")
 	must(t, os.Remove(w.path("a.yaml")))
 	w.until()
-	w.write("new.yaml", conf("n")+"---\napiVersion: v1\nkind: Nothing\n")
+	w.write("new.yaml", conf("new")+"---\nkind: [")
 	w.until("unknown", "error in new.yaml")
 }
 
