@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,9 +27,15 @@ const (
 type conmonCall struct {
 	r       *Runtime
 	bundle  string
-	program *exec.Cmd
+	program started
 	sync    *os.File // conmon's answer
 	stderr  string   // path of what conmon says before it lets go of us
+}
+
+// started is a helper that was started and not yet waited for.
+type started struct {
+	*os.Process
+	wait func() error
 }
 
 // startConmon starts conmon, puts it into its cgroup and lets it go on. It is
@@ -86,12 +91,14 @@ func (r *Runtime) startConmon(ctx context.Context, c Create) (_ *conmonCall, err
 		defer cgroup.Close()
 		cmd.CgroupFD = cgroup
 	}
-	if call.program, err = hostexec.Start(cmd); err != nil {
+	program, err := hostexec.Start(cmd)
+	if err != nil {
 		return nil, err
 	}
-	if err := r.adoptConmon(ctx, c.ID, call.program.Process.Pid); err != nil {
-		_ = call.program.Process.Kill()
-		_ = call.program.Wait()
+	call.program = started{program.Process, program.Wait}
+	if err := r.adoptConmon(ctx, c.ID, call.program.Pid); err != nil {
+		_ = call.program.Kill()
+		_ = call.program.wait()
 		return nil, err
 	}
 	// It was waiting for this: what it starts from here on is born in its cgroup.
@@ -182,13 +189,13 @@ func (call *conmonCall) wait(ctx context.Context) (int, error) {
 	// The first process forks the one that stays and ends; it is reaped
 	// whenever that is, for a hanging one when it is killed.
 	ended := make(chan error, 1)
-	go func() { ended <- call.program.Wait() }()
+	go func() { ended <- call.program.wait() }()
 	pid, said, err := call.answer()
 	if said && err != nil {
 		return 0, err
 	}
 	if !said && ctx.Err() != nil {
-		_ = call.program.Process.Kill()
+		_ = call.program.Kill()
 		return 0, call.timeout(ctx)
 	}
 	select {
@@ -198,7 +205,7 @@ func (call *conmonCall) wait(ctx context.Context) (int, error) {
 		}
 		return pid, nil
 	case <-ctx.Done():
-		_ = call.program.Process.Kill()
+		_ = call.program.Kill()
 		return 0, call.timeout(ctx)
 	}
 }

@@ -62,23 +62,44 @@ func (r *Runtime) deleteRecord(ctx context.Context, c Container) error {
 	if !exists(dir) {
 		return nil
 	}
+	// runc looks only every 100 ms whether what it killed has ended.
+	killed := r.killInit(ctx, c)
 	_, err := r.call(ctx, c, "delete", "--force", string(c.ID))
 	if err == nil {
 		return nil
 	}
 	err = r.helperError("delete", err)
-	// A record cut short by a kill cannot be deleted by the runtime itself. Its
-	// processes are in the cgroup, which goes next.
-	if init, _, e := readRecord(c); e == nil && init.Init.Alive() {
-		if e := init.Init.Signal(syscall.SIGKILL); e != nil && !errors.Is(e, os.ErrProcessDone) {
-			return errors.Join(err, e)
-		}
+	if killed != nil {
+		return errors.Join(killed, err)
 	}
+	// A record cut short by a kill cannot be deleted by the runtime itself.
+	// What processes there are, are in the cgroup, which goes next.
 	if e := os.RemoveAll(dir); e != nil {
 		return errors.Join(err, e)
 	}
 	r.log.Warn("runtime could not delete a container, its record was removed", "container", c.ID.Short(), "error", err)
 	return nil
+}
+
+// killInit kills the container's process and waits until it is gone.
+func (r *Runtime) killInit(ctx context.Context, c Container) error {
+	record, _, err := readRecord(c)
+	if err != nil {
+		return err
+	}
+	err = record.Init.Signal(syscall.SIGKILL)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.thaw(c); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, removalLimit)
+	defer cancel()
+	return record.Init.Wait(ctx)
 }
 
 // endCreating kills a conmon, and its runtime, that hold the bundle while no

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -260,7 +259,10 @@ func (e *execCall) result(err error) (int, error) {
 	if err == nil {
 		return 0, nil
 	}
-	var exit *exec.ExitError
+	var exit interface { // *exec.ExitError, of a package that is hostexec's alone
+		ExitCode() int
+		Sys() any
+	}
 	if !errors.As(err, &exit) {
 		return 0, fmt.Errorf("exec: %w", err)
 	}

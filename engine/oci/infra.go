@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"berth/engine/oci/pause"
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
 	"berth/internal/hostexec"
@@ -16,6 +15,11 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
+
+// pauseProgram, embedded for each architecture, is the infra process where the
+// host has no usable catatonit. pause/pause.c is its source.
+//
+//go:generate ./pause/build.sh
 
 // infraUser runs the infra process: nobody in particular, as in Kubernetes'
 // pause image.
@@ -68,8 +72,8 @@ func (r *Runtime) infraProgram() (program []byte, args []string, err error) {
 		}
 		missing = fmt.Errorf("%s is not static", path)
 	}
-	if program, ok := pause.Binary(); ok {
-		return program, []string{"/pause"}, nil
+	if len(pauseProgram) > 0 {
+		return pauseProgram, []string{"/pause"}, nil
 	}
 	return nil, nil, fmt.Errorf("no program for the infra container, and none is built in for this architecture: %w", missing)
 }

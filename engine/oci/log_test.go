@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,11 @@ func logLines(from, to int) string {
 
 func readAll(t *testing.T, path string, o LogOptions) string {
 	t.Helper()
+	return strings.Join(readList(t, path, o), "|")
+}
+
+func readList(t *testing.T, path string, o LogOptions) []string {
+	t.Helper()
 	var got []string
 	if err := ReadLog(context.Background(), path, o, func(l Line) error {
 		text := string(l.Text)
@@ -45,7 +51,7 @@ func readAll(t *testing.T, path string, o LogOptions) string {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(got, "|")
+	return got
 }
 
 func TestReadLog(t *testing.T) {
@@ -169,17 +175,39 @@ func TestFollowLog(t *testing.T) {
 	add(path, logLines(4, 4))
 	expect("line 3")
 	expect("line 4")
-	// Cut in place, as conmon does at its own limit.
-	if err := os.Truncate(path, 0); err != nil {
+	// Replaced, as conmon does at its own limit.
+	add(path+".tmp", logLines(5, 5))
+	if err := os.Rename(path+".tmp", path); err != nil {
 		t.Fatal(err)
 	}
-	add(path, "\n"+logLines(5, 5))
 	expect("line 5")
 	add(path, logLines(6, 6))
 	close(done)
 	expect("line 6")
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestFollowLogCutInPlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.log")
+	write(t, path, logLines(1, 3), 0o600)
+	var got []string
+	f := &logFollower{ctx: context.Background(), path: path}
+	f.lines = newJoiner(func(l Line) error { got = append(got, string(l.Text)); return nil })
+	if err := f.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	if err := f.catchUp(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, logLines(4, 4), 0o600)
+	if err := f.catchUp(); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"line 1", "line 2", "line 3", "line 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -239,12 +267,15 @@ func FuzzTail(f *testing.F) {
 			t.Fatal(err)
 		}
 		tail := 1 + int(n)%20
-		// What is held together on both streams can begin before the tail does.
 		o := LogOptions{Stream: "stdout"}
-		all := strings.Split(readAll(t, path, o), "|")
+		all := readList(t, path, o)
 		o.Tail = tail
-		got := strings.Split(readAll(t, path, o), "|")
-		if len(got) > len(all) {
+		got := readList(t, path, o)
+		if len(got) > len(all) || !slices.Equal(all[len(all)-len(got):], got) {
+			t.Fatalf("tail of %d is %q, all is %q", tail, got, all)
+		}
+		// A line that was never ended comes on top.
+		if want := min(tail, len(all)); len(got) < want || len(got) > tail+1 {
 			t.Fatalf("tail of %d gives %d of %d lines", tail, len(got), len(all))
 		}
 	})

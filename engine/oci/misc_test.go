@@ -323,3 +323,12 @@ func TestEnsureInfraRootfs(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
+
+func TestPauseIsASmallStaticProgram(t *testing.T) {
+	if len(pauseProgram) == 0 {
+		t.Skip("none for this architecture")
+	}
+	if len(pauseProgram) > 20<<10 || !static(pauseProgram) {
+		t.Errorf("%d bytes, static %v", len(pauseProgram), static(pauseProgram))
+	}
+}

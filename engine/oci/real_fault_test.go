@@ -148,7 +148,7 @@ func TestRealKilledWhileCreating(t *testing.T) {
 			if err := g.Delete(context.Background(), c, true); err != nil {
 				t.Error(err)
 			}
-			_ = call.program.Wait()
+			_ = call.program.wait()
 			(&ctr{Container: c, g: g}).checkGone()
 		})
 	}
@@ -248,4 +248,42 @@ func TestRealCreateOverAnOldBundle(t *testing.T) {
 		t.Error(err)
 	}
 	(&ctr{Container: fresh, g: g}).checkGone()
+}
+
+// A runtime that hangs when asked to delete cannot keep a container alive.
+func TestRealDeleteWithAHangingRuntime(t *testing.T) {
+	g := newRig(t)
+	k := g.mustStart(sh("a", "sleep 1000"))
+	g.runtime = script(t, t.TempDir(), "runtime", "exec sleep 1000\n")
+	g.timeout = 300 * time.Millisecond
+	if err := g.Delete(context.Background(), k.Container, true); err != nil {
+		t.Error(err)
+	}
+	k.checkGone()
+	if _, _, err := g.Versions(context.Background()); err == nil {
+		t.Error("a hanging runtime has a version")
+	}
+}
+
+func TestRealStartOfAHangingRuntime(t *testing.T) {
+	g := newRig(t)
+	k, err := g.create(sh("a", "sleep 1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	real, limit := g.runtime, g.timeout
+	g.runtime, g.timeout = script(t, t.TempDir(), "runtime", "exec sleep 1000\n"), 300*time.Millisecond
+	var timeout *hostexec.TimeoutError
+	if err := g.Start(context.Background(), k.Container); !errors.As(err, &timeout) {
+		t.Errorf("err %v", err)
+	}
+	g.runtime, g.timeout = real, limit
+	for range 2 {
+		if err := g.Start(context.Background(), k.Container); err != nil {
+			t.Error(err)
+		}
+	}
+	if !k.state().Running() {
+		t.Error("it does not run")
+	}
 }

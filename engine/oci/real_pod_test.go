@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 
-	"berth/engine/oci/pause"
 	"berth/engine/spec"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -54,8 +53,7 @@ func TestRealPodSharesWhatItShould(t *testing.T) {
 			g.pod.Sysctls = map[string]string{"kernel.shmmni": "1234", "net.ipv4.ip_unprivileged_port_start": "0"}
 			infra := g.infra(func(r *InfraRootfs) {
 				if program == "pause" {
-					binary, _ := pause.Binary()
-					write(t, filepath.Join(r.Path, "pause"), string(binary), 0o755)
+					write(t, filepath.Join(r.Path, "pause"), string(pauseProgram), 0o755)
 					r.Args = []string{"/pause"}
 				}
 			})

@@ -56,7 +56,7 @@ func newRig(t *testing.T, change ...func(*Options)) *rig {
 
 // runtimeForHost is the runtime that works on this machine's two kinds of
 // hosts: Debian 12's crun refuses a v2 tree without controllers.
-func runtimeForHost(t *testing.T) string {
+func runtimeForHost(t testing.TB) string {
 	c, err := readControllers()
 	if err != nil {
 		t.Fatal(err)
