@@ -366,7 +366,7 @@ func (r *applying) createHere(ctx context.Context, j *job) error {
 		other, found := r.lookup(ctx, j.prepared)
 		if found && other.Pod.Hash == j.prepared.Hash && other.Pod.Owner == j.prepared.Owner {
 			j.id = other.Pod.ID
-			return nil
+			return r.keepDown(ctx, j)
 		}
 		j.id = ""
 		return err
@@ -374,6 +374,17 @@ func (r *applying) createHere(ctx context.Context, j *job) error {
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 	defer cancel()
 	return errors.Join(err, r.Engine.RemovePod(undo, j.id, 0))
+}
+
+// keepDown stops what a supervisor made and started, if it was not to start.
+func (r *applying) keepDown(ctx context.Context, j *job) error {
+	if !r.opts.NoStart {
+		return nil
+	}
+	if err := r.Engine.SetStopped(ctx, j.id, "", true); err != nil {
+		return err
+	}
+	return r.Engine.StopPod(ctx, j.id, j.prepared.TerminationGrace)
 }
 
 func (r *applying) lookup(ctx context.Context, pod *spec.Pod) (spec.PodStatus, bool) {

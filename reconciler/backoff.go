@@ -39,14 +39,26 @@ func expired(h spec.ContainerHistory, ended time.Time) bool {
 	return ended.Sub(h.BackoffAt) > backoffReset
 }
 
+// What a pod needs and another holds, such as a port, is mostly let go in a
+// moment: by a pod of the same change that is on its way out.
+const (
+	blockedFirst = 250 * time.Millisecond
+	blockedTries = 6
+)
+
 // retry is the back-off of whole attempts that failed with an error: a pull, a
 // sandbox, a container that cannot be made.
 type retry struct {
-	delay time.Duration
+	delay   time.Duration
+	blocked int // quick tries so far
 }
 
 // next is how long to wait after one more failure.
-func (r *retry) next() time.Duration {
+func (r *retry) next(err error) time.Duration {
+	if isBlocked(err) && r.blocked < blockedTries {
+		r.blocked++
+		return blockedFirst << (r.blocked - 1)
+	}
 	r.delay = min(max(2*r.delay, backoffFirst), backoffMost)
 	return r.delay
 }

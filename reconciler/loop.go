@@ -193,7 +193,7 @@ func (l *Loop) pass(ctx context.Context) {
 func (l *Loop) dispatch(ctx context.Context, plan Plan, observed []spec.PodStatus, scope Scope) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	planned := map[spec.PodID]bool{}
+	planned, aimed := map[spec.PodID]bool{}, map[spec.Origin]bool{}
 	for _, p := range plan {
 		if p.Action == ActionRefuse {
 			continue
@@ -208,12 +208,19 @@ func (l *Loop) dispatch(ctx context.Context, plan Plan, observed []spec.PodStatu
 		case p.Observed != nil:
 			place = podSlot(&p.Observed.Pod)
 		}
+		aimed[place] = true
 		l.aim(ctx, place, p, scope)
 	}
 	for i := range observed {
 		have := &observed[i]
 		if !planned[have.Pod.ID] && supervised(&have.Pod) {
+			aimed[podSlot(&have.Pod)] = true
 			l.aim(ctx, podSlot(&have.Pod), PodPlan{Key: have.Pod.Key(), Action: ActionKeep, Observed: have}, scope)
+		}
+	}
+	for place, w := range l.bySlot { // whose pod neither is there nor is wanted any more
+		if !aimed[place] {
+			l.aim(ctx, place, PodPlan{Key: w.current().plan.Key, Action: ActionRemove}, scope)
 		}
 	}
 }

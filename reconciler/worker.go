@@ -113,8 +113,8 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 			return
 		}
 		if err != nil {
-			f.again(t.gen)
-			w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", f.delay.String())
+			delay := f.again(t.gen, err)
+			w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", delay.String())
 			w.events.add(t.plan.Key, EventWarning, reasonOf(err), err.Error())
 			f.err, f.old = err, isPrepareError(err)
 		}
@@ -141,8 +141,10 @@ type failure struct {
 	old   bool // it failed before anything was touched: what ran before runs on
 }
 
-func (f *failure) again(gen int) {
-	f.gen, f.until = gen, time.Now().Add(f.next())
+func (f *failure) again(gen int, err error) time.Duration {
+	delay := f.next(err)
+	f.gen, f.until = gen, time.Now().Add(delay)
+	return delay
 }
 
 // turn is one go at the target. While a failed one waits for its next try,
