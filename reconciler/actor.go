@@ -220,28 +220,31 @@ func (a *actor) touch(ctx context.Context, p PodPlan) error {
 	return a.engine.SetOwner(ctx, id, p.Desired.Owner, p.Desired.Origin)
 }
 
-// replace takes the old pod down and makes the new one. They have one lock if
-// they have one name; two locks are never held at a time.
-func (a *actor) replace(ctx context.Context, old, prepared *spec.Pod) (spec.PodID, error) {
-	removed := false
-	if old.Key() != prepared.Key() {
-		if err := a.locked(ctx, old.Key(), func() error { return a.remove(ctx, old) }); err != nil {
-			return "", fmt.Errorf("remove pod %s: %w", old.Key(), err)
-		}
-		removed = true
-	}
-	var id spec.PodID
-	err := a.locked(ctx, prepared.Key(), func() error {
-		if !removed {
-			if err := a.remove(ctx, old); err != nil {
-				return fmt.Errorf("remove the old pod: %w", err)
+// replace takes the old pod down, if there is one, and calls create under the
+// lock of key. Old and new have one lock if they have one name; two locks are
+// never held at a time.
+func (a *actor) replace(ctx context.Context, old *spec.PodStatus, key spec.PodKey, create func() error) error {
+	away := func() error { return nil }
+	if old != nil {
+		away = func() error {
+			if err := a.remove(ctx, &old.Pod); err != nil {
+				return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)
 			}
+			return nil
 		}
-		var err error
-		id, err = a.create(ctx, prepared)
-		return err
+	}
+	if old != nil && old.Pod.Key() != key {
+		if err := a.locked(ctx, old.Pod.Key(), away); err != nil {
+			return err
+		}
+		return a.locked(ctx, key, create)
+	}
+	return a.locked(ctx, key, func() error {
+		if err := away(); err != nil {
+			return err
+		}
+		return create()
 	})
-	return id, err
 }
 
 // gone reports whether an error says that the pod is not there.

@@ -329,21 +329,7 @@ func (r *applying) one(ctx context.Context, j *job) error {
 
 // make creates or replaces a pod and waits until it has started.
 func (r *applying) make(ctx context.Context, j *job) error {
-	old := j.plan.Observed
-	if old != nil && old.Pod.Key() != j.prepared.Key() {
-		err := r.actor.locked(ctx, old.Pod.Key(), func() error { return r.actor.remove(ctx, &old.Pod) })
-		if err != nil {
-			return fmt.Errorf("remove pod %s: %w", old.Pod.Key(), err)
-		}
-	}
-	err := r.actor.locked(ctx, j.prepared.Key(), func() error {
-		if old != nil && old.Pod.Key() == j.prepared.Key() {
-			if err := r.actor.remove(ctx, &old.Pod); err != nil {
-				return fmt.Errorf("remove the old pod: %w", err)
-			}
-		}
-		return r.createHere(ctx, j)
-	})
+	err := r.actor.replace(ctx, j.plan.Observed, j.prepared.Key(), func() error { return r.createHere(ctx, j) })
 	if err != nil || r.opts.NoStart {
 		return err
 	}

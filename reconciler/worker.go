@@ -273,14 +273,10 @@ func (w *worker) bringAbout(ctx context.Context, p PodPlan) (podState, error) {
 		return state, prepareError{err}
 	}
 	var id spec.PodID
-	if p.Action == ActionReplace {
-		id, err = w.replace(ctx, &p.Observed.Pod, prepared)
-	} else {
-		err = w.locked(ctx, prepared.Key(), func() error {
-			id, err = w.create(ctx, prepared)
-			return err
-		})
-	}
+	err = w.replace(ctx, p.Observed, prepared.Key(), func() error {
+		id, err = w.create(ctx, prepared)
+		return err
+	})
 	if id != "" && !errors.Is(err, spec.ErrExists) {
 		w.knows(id)
 	}
