@@ -157,11 +157,11 @@ func describe(leaks []testhost.Leak, err error) string {
 func diagnose(ctx context.Context, h *testhost.Host, o testhost.Options) string {
 	script := `echo "--- processes"; ps -eo pid,ppid,stat,args --width 200 | grep -v '\[.*\]$'
 		echo "--- records"; ls -d /var/lib/berth/pods/* /run/berth/pods/* 2>/dev/null
-		echo "--- supervisor's log"; tail -n 40 /run/berth/*.log 2>/dev/null`
+		echo "--- status"; timeout 10 "$0" ps -a; timeout 10 "$0" status`
 	if o.Boot {
-		script += `; echo "--- journal"; journalctl -b --no-pager -n 60 2>/dev/null; systemctl --failed --no-legend`
+		script += `; echo "--- journal"; journalctl -b --no-pager -n 60 _TRANSPORT=stdout + _TRANSPORT=journal + _TRANSPORT=syslog 2>/dev/null; systemctl --failed --no-legend`
 	}
-	out, err := h.Run(ctx, "sh", "-c", script+"; true")
+	out, err := h.Run(ctx, "sh", "-c", script+"; true", os.Getenv(binaryEnv))
 	if err != nil {
 		out += err.Error()
 	}

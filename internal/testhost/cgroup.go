@@ -14,9 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leaf is the cgroup, below the host's own, that its processes start in: a v2
-// cgroup with processes of its own cannot hand controllers to others.
+// leaf is a cgroup below the host's own: a v2 cgroup with processes of its own
+// cannot hand controllers to others.
 const leaf = "init"
+
+// leaf is where the host's processes start, below its own v2 cgroup.
+func (c config) leaf() string {
+	if c.Cgroup == V1 {
+		return "" // no controllers to hand down
+	}
+	return leaf
+}
 
 // bare is a v2 cgroup without controllers, below the host's own.
 const bare = "bare"

@@ -116,7 +116,7 @@ func joinHost(base string) (config, error) {
 	if err != nil {
 		return c, fmt.Errorf("find the working folder: %w", err)
 	}
-	if err := joinGroups(c.Groups, leaf); err != nil {
+	if err := joinGroups(c.Groups, c.leaf()); err != nil {
 		return c, err
 	}
 	if err := unix.Unshare(unix.CLONE_FS); err != nil { // a shared working folder bars the way

@@ -32,8 +32,10 @@ func setup(c config) (int, error) {
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return 1, fmt.Errorf("make a cgroup namespace: %w", err)
 	}
-	if err := joinGroups(c.Groups, leaf); err != nil {
-		return 1, err
+	if !c.Boot { // systemd takes the cgroup it starts in for the root of its own
+		if err := joinGroups(c.Groups, c.leaf()); err != nil {
+			return 1, err
+		}
 	}
 	root := filepath.Join(c.Base, "root")
 	for _, step := range []func(config, string) error{mountDisk, mountKernel, mountDevices, enterRoot, configure} {
@@ -238,7 +240,7 @@ func becomeInit(c config) error {
 		if err != nil {
 			return fmt.Errorf("boot: %w", err)
 		}
-		if err := os.Setenv("container", "testhost"); err != nil {
+		if err := errors.Join(os.Setenv("container", "testhost"), disableServices()); err != nil {
 			return fmt.Errorf("boot: %w", err)
 		}
 		if _, err := unix.Write(setupStatusFD, []byte(readyLine)); err != nil {
@@ -256,6 +258,24 @@ func becomeInit(c config) error {
 		return err
 	}
 	return fmt.Errorf("become init: %w", unix.Exec(selfExe, []string{c.Exe}, env))
+}
+
+// disableServices keeps what this machine starts at boot from starting on a host
+// that boots for the first time; what is enabled there later stays so.
+func disableServices() error {
+	const done = "/etc/systemd/system/.testhost"
+	if _, err := os.Stat(done); err == nil {
+		return nil
+	}
+	links, err := filepath.Glob("/etc/systemd/system/*.wants/*.service")
+	if err != nil {
+		return fmt.Errorf("look for enabled services: %w", err)
+	}
+	errs := []error{os.WriteFile(done, nil, 0o600)}
+	for _, link := range links {
+		errs = append(errs, os.Remove(link))
+	}
+	return errors.Join(errs...)
 }
 
 func writeJSON(path string, value any) error {
