@@ -146,10 +146,28 @@ func (m *Manager) requestFor(version string, lease Lease) ([]byte, error) {
 	}
 	for _, p := range lease.Ports {
 		req.Ports = append(req.Ports, requestPort{
-			HostIP: p.HostIP, ContainerPort: p.ContainerPort, HostPort: p.HostPort, Range: 1, Protocol: protocolOf(p),
+			HostIP: hostIPFor(p, lease), ContainerPort: p.ContainerPort, HostPort: p.HostPort, Range: 1, Protocol: protocolOf(p),
 		})
 	}
 	return json.Marshal(req)
+}
+
+// hostIPFor is the host address netavark is told. 1.4 takes 0.0.0.0 and :: for
+// addresses like any other, so where they say nothing, because the pod has
+// addresses of that family only, they are left out.
+func hostIPFor(p spec.PortMapping, lease Lease) string {
+	host, err := netip.ParseAddr(p.HostIP)
+	if err != nil || !host.IsUnspecified() {
+		return p.HostIP
+	}
+	for _, n := range lease.Networks {
+		for _, ip := range n.IPs {
+			if ip.Is6() != host.Is6() {
+				return p.HostIP
+			}
+		}
+	}
+	return ""
 }
 
 func protocolOf(p spec.PortMapping) string {

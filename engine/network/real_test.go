@@ -175,6 +175,9 @@ func fetch(addr string) (string, error) {
 		return "", err
 	}
 	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return "", err
+	}
 	line, err := bufio.NewReader(c).ReadString('\n')
 	return strings.TrimSpace(line), err
 }
@@ -299,6 +302,28 @@ func TestAPodOnTwoNetworksWithAddressesAskedFor(t *testing.T) {
 	h.wantNoLeaks(s.lease, other.lease)
 }
 
+func TestHostAddressesOfPorts(t *testing.T) {
+	for hostIP, reach := range map[string]string{"0.0.0.0": "127.0.0.1", "127.0.0.1": "127.0.0.1", "": "127.0.0.1", "127.0.0.2": "127.0.0.2"} {
+		t.Run(hostIP, func(t *testing.T) {
+			h := newHost(t)
+			held, ports, err := BindPorts([]spec.PortMapping{{HostIP: hostIP, ContainerPort: 80}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeFiles(held)
+			pod := testPod(1, "")
+			pod.Ports = ports
+			s := h.start(1, pod)
+			serve(t, s, 80, "here")
+			wantFetch(t, hostNamespace, fmt.Sprintf("%s:%d", reach, ports[0].HostPort), "here")
+			if present, err := h.RulesPresent(t.Context(), s.lease); err != nil || !present {
+				t.Errorf("rules present: %v, %v", present, err)
+			}
+			h.wantNoLeaks(s.lease)
+		})
+	}
+}
+
 func TestTheNamespaceIsLost(t *testing.T) {
 	for name, company := range map[string]bool{"alone": false, "in company": true} {
 		t.Run(name, func(t *testing.T) {
@@ -377,7 +402,7 @@ func flushRules(t *testing.T) {
 	for _, program := range []string{"iptables", "ip6tables"} {
 		for _, table := range []string{"nat", "filter"} {
 			for _, verb := range []string{"-F", "-X"} {
-				if _, err := hostexec.Run(testContext(t), hostexec.Cmd{Path: program, Args: []string{"-t", table, verb}}); err != nil {
+				if _, err := hostexec.Run(context.Background(), hostexec.Cmd{Path: program, Args: []string{"-t", table, verb}}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -114,13 +114,28 @@ func (m *Manager) attachNow(ctx context.Context, t *turn, pod Pod, lease Lease) 
 	_, missing, err := observeInterfaces(pod.Namespace, lease)
 	switch {
 	case said != nil: // the interface is made before the rules, so looking at it is not enough
-		return errors.Join(said, checkSysctls(lease))
+		return errors.Join(said, lockedSysctls(lease))
 	case err != nil:
 		return err
 	case len(missing) > 0:
 		return fmt.Errorf("netavark said it was done, but missing is: %s", strings.Join(missing, ", "))
 	}
-	return errors.Join(checkSysctls(lease), m.tuneBridges(t, pod, lease))
+	return errors.Join(checkSysctls(lease), m.tuneBridges(t, pod, lease), m.checkPorts(ctx, lease))
+}
+
+// checkPorts looks whether the ports are published.
+func (m *Manager) checkPorts(ctx context.Context, lease Lease) error {
+	if len(lease.Ports) == 0 {
+		return nil
+	}
+	lacking, err := m.MissingRules(ctx, []Lease{lease})
+	if errors.Is(err, errNoFirewallProgram) {
+		return nil
+	}
+	if err == nil && len(lacking) > 0 {
+		err = errors.New("netavark said it was done, but missing are firewall rules of published ports")
+	}
+	return err
 }
 
 // tuneBridges makes up for what netavark 1.4 leaves as the kernel has it.

@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
@@ -24,6 +25,26 @@ func checkSysctls(lease Lease) error {
 		for _, name := range sysctlsFor(n, lease.Ports) {
 			if err := checkSysctl(name); err != nil {
 				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// lockedSysctls names the settings that are not as they must be and cannot be
+// set here, to explain a set-up that failed.
+func lockedSysctls(lease Lease) error {
+	var errs []error
+	for _, n := range lease.Networks {
+		if !n.Network.bridge() || n.Network.Internal {
+			continue
+		}
+		for _, name := range sysctlsFor(n, lease.Ports) {
+			f, err := os.OpenFile(sysctlPath(name), os.O_WRONLY, 0)
+			if err == nil {
+				_ = f.Close()
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, checkSysctl(name))
 			}
 		}
 	}
