@@ -209,10 +209,10 @@ func (b *bench) manyPods(ctx context.Context) ([]row, error) {
 	var floorUp, floorDown, berthUp, berthDown, berthAgain []time.Duration
 	// By turns, so that a machine that slows down slows both.
 	for range b.rounds {
-		if err := collect(&floorUp, func() error { return b.floor.each(b.pods, func(i int) error { return b.floor.up(ctx, i) }) }); err != nil {
+		if err := collect(&floorUp, func() error { return b.floor.upAll(ctx, b.pods) }); err != nil {
 			return nil, fmt.Errorf("the floor: %w", err)
 		}
-		if err := collect(&floorDown, func() error { return b.floor.each(b.pods, func(i int) error { return b.floor.down(ctx, i) }) }); err != nil {
+		if err := collect(&floorDown, func() error { return b.floor.downAll(ctx, b.pods) }); err != nil {
 			return nil, fmt.Errorf("the floor: %w", err)
 		}
 		if err := collect(&berthUp, func() error { return b.call(ctx, b.berth, "kube", "play", path) }); err != nil {

@@ -6,5 +6,6 @@
 //	go run ./e2e/bench [-pods 100] [-rounds 3] [-cgroup 1|2]
 //
 // $BERTH_E2E_BINARY is the berth to measure. Times are medians, wall clock
-// unless said otherwise. The floor leaves conmon out: it is what berth adds.
+// unless said otherwise. The floor leaves conmon and pod names out: they are what
+// berth adds.
 package main

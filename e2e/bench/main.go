@@ -74,9 +74,9 @@ func measure(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("berth %s, %s, %s, %s, podman: %s; %d cores, medians, wall clock\n\n", version(ctx, b.berth, "version"),
+	fmt.Printf("%s, %s, %s, %s, podman: %s; %d cores, medians, wall clock\n\n", version(ctx, b.berth, "--version"),
 		version(ctx, b.floor.runtime, "--version"), version(ctx, b.floor.netavark, "--version"),
-		"conmon "+version(ctx, "conmon", "--version"), b.podmanVersion(ctx), runtime.NumCPU())
+		version(ctx, "conmon", "--version"), b.podmanVersion(ctx), runtime.NumCPU())
 	rows := newTable(os.Stdout)
 	for _, m := range []func(context.Context) ([]row, error){
 		b.startUp, b.onePod, b.manyPods, b.list, b.fileToPod,
