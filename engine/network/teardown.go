@@ -21,13 +21,18 @@ func (m *Manager) Teardown(ctx context.Context, pod Pod, lease Lease) error {
 }
 
 func (m *Manager) tearDown(ctx context.Context, pod Pod, lease Lease, mode lockMode) error {
-	named := m.removeNames(ctx, lease)
+	unnamed := make(chan error, 1)
+	go func() { unnamed <- m.removeNames(ctx, lease) }() // waited for below
+	return errors.Join(m.detachInTurn(ctx, pod, lease, mode), <-unnamed)
+}
+
+func (m *Manager) detachInTurn(ctx context.Context, pod Pod, lease Lease, mode lockMode) error {
 	t, err := m.takeTurn(ctx, lease, mode, func() error { return m.unmark(lease) })
 	if err != nil {
-		return errors.Join(named, err)
+		return err
 	}
 	defer t.done()
-	return errors.Join(named, m.detach(ctx, t, pod, lease))
+	return m.detach(ctx, t, pod, lease)
 }
 
 // detach undoes attach, with the lock held. netavark goes first; what is still
