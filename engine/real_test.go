@@ -15,23 +15,29 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"berth/engine"
+	"berth/engine/enginetest"
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/internal/ociarchive"
 	"berth/internal/testhost"
 )
 
+// testRuntime is crun where the test host's cgroups let it work: it needs more
+// than a pure v2 host gives.
+func testRuntime() string {
+	if os.Getenv("BERTH_TESTHOST") == "1" {
+		return "crun"
+	}
+	return "runc"
+}
+
 // realEngine is an engine with everything real, a busybox image in its store,
 // and a check that it left nothing when the test ends.
 func realEngine(t *testing.T) *engine.Engine {
 	t.Helper()
 	testhost.Need(t)
-	runtime := "runc" // crun needs more than a pure v2 test host gives
-	if os.Getenv("BERTH_TESTHOST") == "1" {
-		runtime = "crun"
-	}
 	var log bytes.Buffer
-	e, err := engine.Open(engine.Options{Runtime: runtime, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	e, err := engine.Open(engine.Options{Runtime: testRuntime(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +76,20 @@ func realEngine(t *testing.T) *engine.Engine {
 		t.Fatal(err)
 	}
 	return e
+}
+
+func TestTheRealEngineDoesWhatEveryEngineMust(t *testing.T) {
+	enginetest.Conformance(t, func(t *testing.T) enginetest.Harness {
+		e := realEngine(t)
+		return enginetest.Harness{Engine: e, Image: "localhost/busybox:latest", Reopen: func(t *testing.T) enginetest.Engine {
+			again, err := engine.Open(engine.Options{Runtime: testRuntime()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = again.Close() })
+			return again
+		}}
+	})
 }
 
 func busyboxPod(name string, command ...string) *spec.Pod {

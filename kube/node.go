@@ -49,14 +49,6 @@ func (n *node) get(key string) (*entry, bool) {
 	return nil, false
 }
 
-// textOf is the text of that key's value, "" if it is no text.
-func (n *node) textOf(key string) string {
-	if e, ok := n.get(key); ok && e.value.kind == kindText {
-		return e.value.text
-	}
-	return ""
-}
-
 // empty reports whether writing n says no more than leaving it out.
 func (n *node) empty() bool {
 	return n.kind == kindNull || n.kind == kindText && n.text == "" || n.kind == kindList && len(n.items) == 0

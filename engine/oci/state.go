@@ -42,15 +42,23 @@ func (s State) Running() bool { return s.State == spec.StateRunning || s.State =
 //	neither                                  → unknown, or none if it was never created
 func (r *Runtime) State(c Container) (State, error) {
 	s, err := r.observe(c)
-	if err != nil || s.State != spec.StateUnknown {
+	if err != nil {
 		return s, err
 	}
-	// Both may have ended since the exit file was looked for.
-	code, finished, ok, err := ReadExit(r.exitDir, c.ID)
-	if ok {
-		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
+	if s.State == spec.StateUnknown {
+		// Both may have ended since the exit file was looked for.
+		code, finished, ok, err := ReadExit(r.exitDir, c.ID)
+		if err != nil {
+			return s, err
+		}
+		if ok {
+			s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
+		}
 	}
-	return s, err
+	if s.State == spec.StateExited && s.FinishedAt.Before(s.StartedAt) {
+		s.FinishedAt = s.StartedAt // a file's time is as coarse as the kernel's tick
+	}
+	return s, nil
 }
 
 func (r *Runtime) observe(c Container) (State, error) {
