@@ -36,7 +36,9 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 	if err != nil {
 		return err
 	}
-	if err := runtime.Start(ctx, e.target(runtime, id, name, c.ID)); err != nil {
+	target := e.target(runtime, id, name, c.ID)
+	target.Locks = e.locks(pod.Key())
+	if err := runtime.Start(ctx, target); err != nil {
 		return fmt.Errorf("start container %q: %w", name, err)
 	}
 	return nil
@@ -141,6 +143,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 		return err
 	}
 	target := e.target(runtime, pod.ID, c.Name, record.ID)
+	target.Locks = e.locks(pod.Key())
 	input := oci.Input{
 		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
 		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,

@@ -188,6 +188,17 @@ func (e *Engine) locked(key spec.PodKey) error {
 	return nil
 }
 
+// locks is what helpers acting on a pod inherit: one that outlives us, killed,
+// keeps the pod locked until its work is done.
+func (e *Engine) locks(key spec.PodKey) []*os.File {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if f := e.held[key]; f != nil {
+		return []*os.File{f}
+	}
+	return nil
+}
+
 // pod reads a pod's record and checks that its lock is held.
 func (e *Engine) pod(id spec.PodID) (spec.Pod, error) {
 	pod, err := e.records.ReadPod(id)

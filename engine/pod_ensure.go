@@ -202,7 +202,7 @@ func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
 func (e *Engine) networkPod(pod *spec.Pod, ports []spec.PortMapping) network.Pod {
 	return network.Pod{
 		ID: pod.ID, Key: pod.Key(), Namespace: e.records.Netns(pod.ID),
-		Attachments: pod.Networks, Ports: ports,
+		Attachments: pod.Networks, Ports: ports, Locks: e.locks(pod.Key()),
 	}
 }
 
@@ -218,6 +218,7 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 		return err
 	}
 	target := e.target(runtime, pod.ID, infraName, sb.Infra)
+	target.Locks = e.locks(pod.Key())
 	built, err := oci.BuildInfra(oci.InfraInput{
 		Pod: pod, Rootfs: rootfs, Namespaces: oci.InfraNamespaces(pod, e.records.Netns(pod.ID)),
 		CgroupPath: target.CgroupPath, Host: runtime.Host(),

@@ -140,8 +140,10 @@ func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	if err != nil {
 		return err
 	}
+	target := e.target(runtime, pod.ID, c.Name, c.ID)
+	target.Locks = e.locks(pod.Key())
 	return errors.Join(
-		runtime.Delete(ctx, e.target(runtime, pod.ID, c.Name, c.ID), true),
+		runtime.Delete(ctx, target, true),
 		e.volumeSet(pod.ID).ReleaseContainer(c.Name))
 }
 
@@ -239,7 +241,9 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	if err != nil {
 		return err
 	}
-	return runtime.Delete(ctx, e.target(runtime, pod.ID, infraName, sb.Infra), true)
+	target := e.target(runtime, pod.ID, infraName, sb.Infra)
+	target.Locks = e.locks(pod.Key())
+	return runtime.Delete(ctx, target, true)
 }
 
 // clearSandbox undoes the rest of startSandbox, when nothing runs any more.
