@@ -192,6 +192,9 @@ func TestTheNameServer(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestANameServerThatCannotServe(t *testing.T) {
 	t.Run("finds port 53 taken", func(t *testing.T) {
 		h := newHost(t)
 		h.dnsTimeout = 2 * time.Second
@@ -217,6 +220,23 @@ func TestTheNameServer(t *testing.T) {
 			t.Errorf("err %v", err)
 		}
 	})
+}
+
+// One that is orphaned by our death still holds the pod's lock and its turn.
+func TestNetavarkInheritsTheLocks(t *testing.T) {
+	h := newHost(t).withHelper("netavark", versionOnly+`ls -l /proc/$$/fd > $HERE/fds; exec "$REAL" "$@"`)
+	lock, err := os.Create(filepath.Join(t.TempDir(), "pod.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	pod := testPod(1, "")
+	pod.Locks = []*os.File{lock}
+	h.start(1, pod)
+	fds, err := os.ReadFile(filepath.Join(h.helperDirs[0], "fds"))
+	if err != nil || !strings.Contains(string(fds), "pod.lock") || !strings.Contains(string(fds), "berth.lock") {
+		t.Errorf("it holds %s, %v", fds, err)
+	}
 }
 
 func TestTheBridgeKeepsItsAddress(t *testing.T) {

@@ -119,13 +119,18 @@ func allowHairpins(namespace string, lease Lease) error {
 
 // pinBridgeMAC gives a new bridge a hardware address that stays. Else it always
 // has the lowest of its ports', so a pod that comes or goes may change it, and
-// the others send to the old one until their ARP entries time out.
+// the others send to the old one until their ARP entries time out. A bridge
+// with more than one port is not new.
 func pinBridgeMAC(n Network) error {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("open netlink: %w", err)
 	}
 	defer h.Close()
+	ports, _, err := bridgePorts(h, n.Interface)
+	if err != nil || len(ports) > 1 {
+		return err
+	}
 	bridge, err := h.LinkByName(n.Interface)
 	if err == nil {
 		err = h.LinkSetHardwareAddr(bridge, bridgeMAC(n))

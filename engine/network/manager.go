@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"berth/engine/spec"
 )
 
@@ -47,8 +49,9 @@ type Manager struct {
 	namesWaiting atomic.Int32 // how many wait for the lock of the DNS names
 	namesUntold  atomic.Bool  // names were changed and the server not told yet
 
-	mu    sync.Mutex
-	tools map[string]tool // helpers whose version is known, by path
+	mu     sync.Mutex
+	tools  map[string]tool    // helpers whose version is known, by path
+	asking singleflight.Group // for those that are not
 }
 
 // New returns a Manager. It touches nothing until it is used.

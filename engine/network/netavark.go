@@ -49,19 +49,35 @@ func (m *Manager) netavark(ctx context.Context) (tool, error) {
 	if ok && known.changed == info.ModTime().UnixNano() {
 		return known, nil
 	}
+	// Many pods start at once; whoever gives up must not spoil it for the others.
+	asked := m.asking.DoChan(path, func() (any, error) {
+		t, err := m.askVersion(context.WithoutCancel(ctx), path)
+		if err != nil {
+			return tool{}, fmt.Errorf("ask netavark's version: %w", err)
+		}
+		t.changed = info.ModTime().UnixNano()
+		m.mu.Lock()
+		m.tools[path] = t
+		m.mu.Unlock()
+		return t, nil
+	})
+	select {
+	case answer := <-asked:
+		t, _ := answer.Val.(tool)
+		return t, answer.Err
+	case <-ctx.Done():
+		return tool{}, ctx.Err()
+	}
+}
+
+func (m *Manager) askVersion(ctx context.Context, path string) (tool, error) {
 	out, err := hostexec.Run(ctx, hostexec.Cmd{Path: path, Args: []string{"version"}, Timeout: m.helperTimeout})
 	if err != nil {
-		return tool{}, fmt.Errorf("ask netavark's version: %w", err)
+		return tool{}, err
 	}
 	t, err := parseVersion(out)
-	if err != nil {
-		return tool{}, fmt.Errorf("ask netavark's version: %w", err)
-	}
-	t.path, t.changed = path, info.ModTime().UnixNano()
-	m.mu.Lock()
-	m.tools[path] = t
-	m.mu.Unlock()
-	return t, nil
+	t.path = path
+	return t, err
 }
 
 // parseVersion reads what "netavark version" prints. Versions before 1.11 do
@@ -92,6 +108,17 @@ func majorOf(version string) (int, error) {
 	return n, nil
 }
 
+// supports refuses what this version of netavark does not have.
+func (t tool) supports(n Network) error {
+	if n.Driver == DriverIPvlan && strings.HasPrefix(t.version, "1.") {
+		minor, _, _ := strings.Cut(strings.TrimPrefix(t.version, "1."), ".")
+		if v, err := strconv.Atoi(minor); err == nil && v < 5 {
+			return fmt.Errorf("%w: network %q is an ipvlan, which netavark %s cannot make: it takes 1.5", spec.ErrConfig, n.Name, t.version)
+		}
+	}
+	return nil
+}
+
 // request is what netavark reads on its standard input.
 type request struct {
 	ContainerID   string             `json:"container_id"`
@@ -105,7 +132,7 @@ type request struct {
 type requestNetwork struct {
 	Name      string       `json:"name,omitempty"` // 2.x only
 	IPs       []netip.Addr `json:"static_ips"`
-	MAC       string       `json:"static_mac"`
+	MAC       string       `json:"static_mac,omitempty"`
 	Aliases   []string     `json:"aliases,omitempty"`
 	Interface string       `json:"interface_name"`
 }

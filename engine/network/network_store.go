@@ -179,7 +179,7 @@ func (m *Manager) forget(ctx context.Context, name string) error {
 	}
 	err = os.Remove(m.addressDir(name))
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(atomicfile.Remove(m.hintPath(name)))
+		return atomicfile.Remove(m.hintPath(name))
 	}
 	if back := m.store(n); back != nil && !errors.Is(back, spec.ErrExists) {
 		return fmt.Errorf("remove network %q: put it back: %w", name, back)

@@ -302,6 +302,38 @@ func TestAPodOnTwoNetworksWithAddressesAskedFor(t *testing.T) {
 	h.wantNoLeaks(s.lease, other.lease)
 }
 
+func TestMacvlan(t *testing.T) {
+	h := newHost(t)
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "out0"
+	parent := &netlink.Veth{LinkAttrs: attrs, PeerName: "out1"}
+	if err := netlink.LinkAdd(parent); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = removeHostLink("out0") }()
+	probe := netlink.NewLinkAttrs()
+	probe.Name, probe.ParentIndex = "probe0", parent.Attrs().Index
+	if err := netlink.LinkAdd(&netlink.Macvlan{LinkAttrs: probe, Mode: netlink.MACVLAN_MODE_BRIDGE}); err != nil {
+		t.Skip("this kernel has no macvlan:", err)
+	}
+	other, err := netlink.LinkByName("out1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(removeHostLink("probe0"), netlink.LinkSetUp(parent), netlink.LinkSetUp(other)); err != nil {
+		t.Fatal(err)
+	}
+	createNetwork(t, h.Manager, Network{Name: "out", Driver: DriverMacvlan, Interface: "out0", Subnets: subnets("10.231.0.0/24")})
+	a, b := h.start(1, testPod(1, "out")), h.start(2, testPod(2, "out"))
+	serve(t, a, 80, "outside")
+	wantFetch(t, b.pod.Namespace, a.lease.IPs()[0]+":80", "outside")
+	if err := h.RemoveNamespace(a.pod.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	h.stop(a)
+	h.stop(b)
+}
+
 func TestHostAddressesOfPorts(t *testing.T) {
 	for hostIP, reach := range map[string]string{"0.0.0.0": "127.0.0.1", "127.0.0.1": "127.0.0.1", "": "127.0.0.1", "127.0.0.2": "127.0.0.2"} {
 		t.Run(hostIP, func(t *testing.T) {

@@ -42,6 +42,9 @@ func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error)
 	}()
 	for i, a := range pod.Attachments {
 		n, err := m.reserveOn(ctx, pod, a, i)
+		if err == nil {
+			err = nv.supports(n.Network)
+		}
 		lease.Networks = append(lease.Networks, n) // what there is of it, for Release
 		if err != nil {
 			return lease, fmt.Errorf("network of pod %s: %w", pod.Key, err)
@@ -148,7 +151,13 @@ func (m *Manager) reserveOn(ctx context.Context, pod Pod, a spec.NetworkAttachme
 		return NetworkLease{}, err
 	}
 	lease := NetworkLease{Network: n, Interface: interfaceName(a, i), Names: lower(a.Aliases)}
-	if lease.MAC, err = macFor(a.MAC); err != nil {
+	switch {
+	case n.Driver != DriverIPvlan:
+		lease.MAC, err = macFor(a.MAC)
+	case a.MAC != "": // ipvlan shares its parent's
+		err = fmt.Errorf("%w: network %q is an ipvlan: its interfaces have no MAC of their own", spec.ErrConfig, name)
+	}
+	if err != nil {
 		return lease, err
 	}
 	asked, err := askedFor(n, a.IPs)

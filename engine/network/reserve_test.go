@@ -225,6 +225,20 @@ func TestAPodWithoutNetworksNeedsNothing(t *testing.T) {
 	}
 }
 
+func TestIPvlanNeedsANewerNetavark(t *testing.T) {
+	for version, ok := range map[string]bool{"1.4.0": false, "1.5.0": true, "1.17.1": true, "2.0.0": true} {
+		m := testManager(t, map[string]string{"netavark": `echo '{"version":"` + version + `"}'`})
+		createNetwork(t, m, Network{Name: "n", Driver: DriverIPvlan, Interface: "lo", Subnets: subnets("10.231.0.0/24")})
+		lease, err := m.Reserve(t.Context(), testPod(0, "n"))
+		if ok != (err == nil) || !ok && !errors.Is(err, spec.ErrConfig) || ok && lease.Networks[0].MAC != "" {
+			t.Errorf("%s: %+v, %v", version, lease, err)
+		}
+		if taken, _ := m.taken("n"); !ok && len(taken) != 0 {
+			t.Errorf("%v stay reserved", taken)
+		}
+	}
+}
+
 func TestANetworkInUseStays(t *testing.T) {
 	m := testManager(t, map[string]string{"netavark": version})
 	created := createNetwork(t, m, Network{Name: "n", Subnets: subnets("10.231.0.0/24")})

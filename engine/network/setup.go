@@ -144,14 +144,8 @@ func (m *Manager) tuneBridges(t *turn, pod Pod, lease Lease) error {
 		if t.mode != exclusive || !n.Network.ownBridge() {
 			continue
 		}
-		alone, err := m.aloneOn(n.Network.Name, lease.Pod)
-		if err != nil {
+		if err := pinBridgeMAC(n.Network); err != nil {
 			return err
-		}
-		if alone { // it is new, and nobody has its address yet
-			if err := pinBridgeMAC(n.Network); err != nil {
-				return err
-			}
 		}
 	}
 	return allowHairpins(pod.Namespace, lease)
