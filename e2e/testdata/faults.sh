@@ -27,7 +27,8 @@ EOT
 	chmod 755 /usr/local/sbin/$1
 }
 patient() { # as a person who interrupts what hangs
-	if [ $how = hang ]; then timeout -k 30 -s INT 3 "$@"; else "$@"; fi
+	# What is being taken down goes on until the helper's own limit, half a minute.
+	if [ $how = hang ]; then timeout -k 60 -s INT 3 "$@"; else "$@"; fi
 }
 die() { echo "$how $program at call $n: $*" >&2; exit 1; }
 for program in runc conmon netavark; do
