@@ -261,7 +261,8 @@ func becomeInit(c config) error {
 }
 
 // disableServices keeps what this machine starts at boot from starting on a host
-// that boots for the first time; what is enabled there later stays so.
+// that boots for the first time, and /tmp from being emptied, where programs
+// under test may lie. What is enabled there later stays so.
 func disableServices() error {
 	const done = "/etc/systemd/system/.testhost"
 	if _, err := os.Stat(done); err == nil {
@@ -271,7 +272,7 @@ func disableServices() error {
 	if err != nil {
 		return fmt.Errorf("look for enabled services: %w", err)
 	}
-	errs := []error{os.WriteFile(done, nil, 0o600)}
+	errs := []error{os.WriteFile(done, nil, 0o600), os.MkdirAll("/etc/tmpfiles.d", 0o755), os.WriteFile("/etc/tmpfiles.d/tmp.conf", nil, 0o600)}
 	for _, link := range links {
 		errs = append(errs, os.Remove(link))
 	}
