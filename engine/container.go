@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"berth/engine/oci"
@@ -148,7 +150,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
 		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,
 		VolumeDir:  e.imageVolumes(pod.ID, record.ID),
-		CgroupPath: target.CgroupPath, Facts: e.facts(pod, sb), Host: runtime.Host(),
+		CgroupPath: target.CgroupPath, Facts: e.facts(pod, sb, c), Host: runtime.Host(),
 	}
 	built, err := oci.BuildSpec(input)
 	if err != nil {
@@ -184,11 +186,28 @@ func (e *Engine) infraProcess(runtime *oci.Runtime, id spec.PodID, sb state.Sand
 	return p, nil
 }
 
-func (e *Engine) facts(pod *spec.Pod, sb state.Sandbox) spec.Facts {
-	host := hostIPs()
-	ips := sb.IPs
-	if pod.HostNet {
-		ips = host
+// facts are the values that stand for the Late ones in a container.
+func (e *Engine) facts(pod *spec.Pod, sb state.Sandbox, c *spec.Container) spec.Facts {
+	f := spec.Facts{PodIPs: sb.IPs, PodUID: pod.ID.UID()}
+	if pod.HostNet || asksForHostIP(c) {
+		f.HostIPs = hostIPs()
 	}
-	return spec.Facts{PodIPs: ips, HostIPs: host, PodUID: pod.ID.UID()}
+	if pod.HostNet {
+		f.PodIPs = f.HostIPs
+	}
+	return f
+}
+
+// asksForHostIP spares most containers a look at all of the host's interfaces.
+func asksForHostIP(c *spec.Container) bool {
+	texts := append(slices.Clone(c.Command), c.Args...)
+	for _, v := range c.Env {
+		texts = append(texts, v.Value)
+	}
+	for _, m := range c.Mounts {
+		texts = append(texts, m.SubPath)
+	}
+	return slices.ContainsFunc(texts, func(s string) bool {
+		return strings.Contains(s, spec.LateHostIP) || strings.Contains(s, spec.LateHostIPs)
+	})
 }

@@ -159,22 +159,9 @@ func (e *Engine) Lock(ctx context.Context, key spec.PodKey) (unlock func(), err 
 		e.mu.Lock()
 		delete(e.held, key)
 		e.mu.Unlock()
-		_ = e.records.Unlock(f, !e.exists(key)) // closing gives the lock up in any case
+		_, there, err := e.records.Find(key)
+		_ = e.records.Unlock(f, err == nil && !there) // closing gives the lock up in any case
 	}, nil
-}
-
-// exists reports whether a pod of that key is recorded, erring on yes.
-func (e *Engine) exists(key spec.PodKey) bool {
-	pods, err := e.records.ListPods()
-	if err != nil {
-		return true
-	}
-	for i := range pods {
-		if pods[i].Key() == key {
-			return true
-		}
-	}
-	return false
 }
 
 // locked fails if the caller forgot the lock: changing a pod without it would

@@ -30,6 +30,7 @@ func (e *Engine) Exits(ctx context.Context) (<-chan spec.PodID, error) {
 	go func() { // ends with ctx
 		defer close(out)
 		defer w.Close()
+		containers := map[spec.ContainerID]spec.PodID{}
 		for {
 			select {
 			case <-ctx.Done():
@@ -38,7 +39,7 @@ func (e *Engine) Exits(ctx context.Context) (<-chan spec.PodID, error) {
 				if !ok {
 					return
 				}
-				for _, id := range e.concerned(event) {
+				for _, id := range e.concerned(event, containers) {
 					select {
 					case out <- id:
 					case <-ctx.Done():
@@ -54,39 +55,46 @@ func (e *Engine) Exits(ctx context.Context) (<-chan spec.PodID, error) {
 }
 
 // concerned are the pods an event in one of the watched folders is about.
-func (e *Engine) concerned(event fsnotify.Event) []spec.PodID {
+func (e *Engine) concerned(event fsnotify.Event, containers map[spec.ContainerID]spec.PodID) []spec.PodID {
 	name := filepath.Base(event.Name)
 	if strings.HasPrefix(name, ".") || event.Op == fsnotify.Chmod {
 		return nil
 	}
+	if filepath.Dir(event.Name) == e.records.Pods() {
+		id, err := e.records.ByUID(name)
+		if err != nil {
+			return []spec.PodID{""} // its record is gone, or not there yet: look at all
+		}
+		return []spec.PodID{id}
+	}
+	id, known := containers[spec.ContainerID(name)]
+	if !known {
+		e.learn(containers)
+		id, known = containers[spec.ContainerID(name)]
+	}
+	if !known {
+		return nil
+	}
+	return []spec.PodID{id}
+}
+
+// learn fills in whose the containers there are now are, anew.
+func (e *Engine) learn(containers map[spec.ContainerID]spec.PodID) {
+	clear(containers)
 	pods, err := e.records.ListPods()
 	if err != nil {
 		e.log.Warn("read pod records", "error", err)
 	}
-	var ids []spec.PodID
 	for _, p := range pods {
-		if p.ID.UID() == name || e.owns(p.ID, spec.ContainerID(name)) {
-			ids = append(ids, p.ID)
+		if sb, ok, err := e.records.ReadSandbox(p.ID); err == nil && ok {
+			containers[sb.Infra] = p.ID
+		}
+		records, err := e.records.Containers(p.ID)
+		if err != nil {
+			continue
+		}
+		for _, c := range records {
+			containers[c.ID] = p.ID
 		}
 	}
-	if len(ids) == 0 && filepath.Dir(event.Name) == e.records.Pods() {
-		ids = append(ids, "") // a pod that is gone: look at all
-	}
-	return ids
-}
-
-func (e *Engine) owns(pod spec.PodID, c spec.ContainerID) bool {
-	if sb, ok, err := e.records.ReadSandbox(pod); err == nil && ok && sb.Infra == c {
-		return true
-	}
-	containers, err := e.records.Containers(pod)
-	if err != nil {
-		return false
-	}
-	for _, r := range containers {
-		if r.ID == c {
-			return true
-		}
-	}
-	return false
 }

@@ -19,7 +19,7 @@ func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c 
 	defer unlock()
 
 	set := e.volumeSet(pod.ID)
-	facts := e.facts(pod, sb)
+	facts := e.facts(pod, sb, c)
 	for i, m := range c.Mounts {
 		v, ok := pod.Volume(m.Volume)
 		if !ok {

@@ -78,16 +78,11 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 
 // refuseSecond fails if a pod of the same name exists under another ID.
 func (e *Engine) refuseSecond(pod *spec.Pod) error {
-	pods, err := e.records.ListPods()
-	if err != nil {
-		return err
+	id, there, err := e.records.Find(pod.Key())
+	if err == nil && there {
+		err = fmt.Errorf("pod %s (%s): %w", pod.Key(), id.Short(), spec.ErrExists)
 	}
-	for i := range pods {
-		if pods[i].Key() == pod.Key() {
-			return fmt.Errorf("pod %s (%s): %w", pod.Key(), pods[i].ID.Short(), spec.ErrExists)
-		}
-	}
-	return nil
+	return err
 }
 
 // withFiles is the recorded pod with the file contents that records leave out.

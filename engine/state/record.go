@@ -61,7 +61,8 @@ type Sandbox struct {
 // Store reads and writes the records.
 type Store struct {
 	Dirs
-	boot string
+	boot  string
+	index index
 }
 
 // NewStore opens the records below dirs, making the folders.

@@ -162,3 +162,24 @@ func TestWhatAnEarlierBootLeftInRunIsCleared(t *testing.T) {
 		t.Errorf("another boot kept it: %v", err)
 	}
 }
+
+func TestFindGoesByWhatLiesOnDisk(t *testing.T) {
+	s, p := store(t), pod("web")
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // read, then remembered
+		if id, ok, err := s.Find(p.Key()); err != nil || !ok || id != p.ID {
+			t.Errorf("Find = %s, %v, %v", id.Short(), ok, err)
+		}
+	}
+	if err := s.RemovePod(p.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Find(p.Key()); err != nil || ok {
+		t.Errorf("a removed pod is found: %v, %v", ok, err)
+	}
+	if _, err := s.ByUID(p.ID.UID()); !errors.Is(err, spec.ErrNotFound) {
+		t.Errorf("ByUID: %v", err)
+	}
+}

@@ -82,8 +82,9 @@ func Run(ctx context.Context, c Cmd) ([]byte, error) {
 		defer cancel()
 	}
 	cmd := c.command(run)
-	// A grandchild that keeps our pipes open must not keep us waiting.
-	cmd.WaitDelay = time.Second
+	// A grandchild that keeps our pipes open must not keep us waiting; what the
+	// helper itself wrote is long read by then, however busy the host is.
+	cmd.WaitDelay = 3 * time.Second
 	var stdout, stderr bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &stdout

@@ -1,0 +1,77 @@
+package state
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"berth/engine/spec"
+)
+
+// index remembers what never changes of a pod, so that finding one does not
+// mean reading every record. What lies on disk decides who is there.
+type index struct {
+	mu   sync.Mutex
+	pods map[string]indexed // by UID
+}
+
+type indexed struct {
+	id  spec.PodID
+	key spec.PodKey
+}
+
+// Find returns the pod of that key; ok is false if there is none.
+func (s *Store) Find(key spec.PodKey) (id spec.PodID, ok bool, err error) {
+	entries, err := os.ReadDir(s.Pods())
+	if err != nil {
+		return "", false, err
+	}
+	for _, e := range entries {
+		pod, err := s.indexed(e.Name())
+		if errors.Is(err, spec.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return "", false, err
+		}
+		if pod.key == key {
+			return pod.id, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// ByUID returns the pod of that UID; spec.ErrNotFound if there is none.
+func (s *Store) ByUID(uid string) (spec.PodID, error) {
+	pod, err := s.indexed(uid)
+	return pod.id, err
+}
+
+func (s *Store) indexed(uid string) (indexed, error) {
+	s.index.mu.Lock()
+	known, ok := s.index.pods[uid]
+	s.index.mu.Unlock()
+	if ok {
+		_, err := os.Lstat(filepath.Join(s.Pods(), uid, "pod.json"))
+		if err == nil {
+			return known, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return known, err
+		}
+	}
+	pod, err := s.readPod(uid)
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if err != nil {
+		delete(s.index.pods, uid)
+		return indexed{}, err
+	}
+	if s.index.pods == nil {
+		s.index.pods = map[string]indexed{}
+	}
+	s.index.pods[uid] = indexed{pod.ID, pod.Key()}
+	return s.index.pods[uid], nil
+}
