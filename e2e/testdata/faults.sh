@@ -36,15 +36,20 @@ for program in runc conmon netavark; do
 	while n=$((n+1)); [ $n -le 12 ]; do
 		rm -f /run/fault.hit
 		fault $program $n
-		patient berth kube play pod.yaml > /tmp/out 2>&1; played=$?
-		patient berth kube down pod.yaml >> /tmp/out 2>&1; downed=$?
-		[ $played != 137 ] && [ $downed != 137 ] || [ $how = kill ] || die "did not end when interrupted: $(cat /tmp/out)"
+		patient berth kube play pod.yaml > /run/faults.out 2>&1; played=$?
+		patient berth kube down pod.yaml >> /run/faults.out 2>&1; downed=$?
+		[ $played != 137 ] && [ $downed != 137 ] || [ $how = kill ] || die "did not end when interrupted: $(cat /run/faults.out)"
 		rm /usr/local/sbin/$program
-		[ -e /run/fault.hit ] || { echo "$program: $((n-1)) calls"; break; }
+		if ! [ -e /run/fault.hit ]; then
+			[ $n -gt 1 ] || die "it is never called: $(cat /run/faults.out)"
+			[ $played = 0 ] && [ $downed = 0 ] || die "without a fault: $(cat /run/faults.out)"
+			echo "$program: $((n-1)) calls"
+			break
+		fi
 		[ $played != 0 ] || [ $downed != 0 ] || [ $how = kill ] || echo "$program: call $n may fail"
-		berth kube play pod.yaml > /tmp/out 2>&1 || die "play again: $(cat /tmp/out)"
+		berth kube play pod.yaml > /run/faults.out 2>&1 || die "play again: $(cat /run/faults.out)"
 		berth exec x-main true || die "exec"
-		berth kube down pod.yaml > /tmp/out 2>&1 || die "down again: $(cat /tmp/out)"
-		berth system check > /tmp/out 2>&1 || die "system check: $(cat /tmp/out)"
+		berth kube down pod.yaml > /run/faults.out 2>&1 || die "down again: $(cat /run/faults.out)"
+		berth system check > /run/faults.out 2>&1 || die "system check: $(cat /run/faults.out)"
 	done
 done
