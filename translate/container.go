@@ -21,7 +21,7 @@ func (b *builder) container(c *corev1.Container, field string) spec.Container {
 		Args:       b.expandAll(c.Args, field+".args", env),
 		WorkingDir: c.WorkingDir,
 		Env:        env.list(),
-		User:       b.user(c, field),
+		User:       b.user(c),
 		TTY:        c.TTY,
 		Stdin:      c.Stdin,
 		Mounts:     b.mounts(c, field, env),

@@ -12,23 +12,15 @@ import (
 )
 
 // user is who the container runs as: its own word before the pod's.
-func (b *builder) user(c *corev1.Container, field string) spec.User {
+func (b *builder) user(c *corev1.Container) spec.User {
 	pod := cmp.Or(b.from.SecurityContext, &corev1.PodSecurityContext{})
 	own := cmp.Or(c.SecurityContext, &corev1.SecurityContext{})
-	u := spec.User{
+	return spec.User{
 		UID:     cmp.Or(own.RunAsUser, pod.RunAsUser),
 		GID:     cmp.Or(own.RunAsGroup, pod.RunAsGroup),
 		Groups:  slices.Clone(pod.SupplementalGroups),
 		NonRoot: isTrue(cmp.Or(own.RunAsNonRoot, pod.RunAsNonRoot)),
 	}
-	if u.NonRoot && u.UID != nil && *u.UID == 0 {
-		at := field + ".securityContext.runAsUser"
-		if own.RunAsUser == nil {
-			at = "spec.securityContext.runAsUser"
-		}
-		b.errorf(at, "user 0 is root, which runAsNonRoot forbids: change one of them")
-	}
-	return u
 }
 
 func (b *builder) security(c *corev1.Container, field string) spec.Security {
