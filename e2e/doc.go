@@ -26,6 +26,9 @@
 // A file named "testhost" in the archive says what the host is like: the words
 // "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work).
 //
+// In a script's environment $REPO is the repository, $FETCH a static program for
+// images that prints what a URL answers, and $PUSH uploads an archive to a registry.
+//
 // Conditions: [boot] systemd is here, [cgroup1] v1 controllers are, [debs] the
 // packages of the nginx and redis images are.
 //

@@ -19,6 +19,7 @@ const (
 	handleEnv = "BERTH_E2E_HOST"   // testhost.Host.Handle
 	binaryEnv = "BERTH_E2E_BINARY" // the berth to test; built when not set
 	fetchEnv  = "FETCH"            // the fetch to put into images
+	pushEnv   = "PUSH"             // the push that fills a registry
 	imagesEnv = "BERTH_E2E_IMAGES" // where images are kept for other scripts
 )
 
@@ -68,6 +69,7 @@ func (s suite) Run() int {
 	err = errors.Join(
 		os.Setenv(imagesEnv, dir),
 		build(fetchEnv, filepath.Join(dir, "fetch"), "berth/e2e/testimage/fetch"),
+		build(pushEnv, filepath.Join(dir, "push"), "berth/e2e/testimage/push"),
 		build(binaryEnv, filepath.Join(dir, "berth"), "berth/cmd/berth"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

@@ -64,6 +64,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv(handleEnv, h.Handle())
 	env.Setenv(binaryEnv, os.Getenv(binaryEnv))
 	env.Setenv(fetchEnv, os.Getenv(fetchEnv))
+	env.Setenv(pushEnv, os.Getenv(pushEnv))
 	env.Setenv("HOME", "/root")
 	env.Setenv("TMPDIR", "/tmp")
 	root, err := filepath.Abs("..")
