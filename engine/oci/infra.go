@@ -109,14 +109,18 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 	}
 	user := int64(infraUser)
 	score := oomScoreGuaranteed
-	return BuildSpec(Input{
+	filter, profile := infraSeccomp(), ""
+	if filter != nil {
+		profile = seccompUnconfined // until ours is put in
+	}
+	built, err := BuildSpec(Input{
 		Pod: in.Pod,
 		Container: &spec.Container{
 			Name:      "_infra",
 			Command:   in.Rootfs.Args,
 			User:      spec.User{UID: &user, GID: &user},
 			Resources: spec.Resources{OOMScoreAdj: &score},
-			Security:  spec.Security{ReadOnlyRoot: true, NoNewPrivileges: true, CapDrop: []string{allCapabilities}},
+			Security:  spec.Security{ReadOnlyRoot: true, NoNewPrivileges: true, CapDrop: []string{allCapabilities}, Seccomp: profile},
 		},
 		Image:      ociv1.ImageConfig{},
 		Rootfs:     in.Rootfs.Path,
@@ -124,4 +128,11 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 		CgroupPath: in.CgroupPath,
 		Host:       in.Host,
 	})
+	if err != nil {
+		return nil, err
+	}
+	if filter != nil {
+		built.Linux.Seccomp = filter
+	}
+	return built, nil
 }
