@@ -125,11 +125,11 @@ func (e *Engine) removeByKey(ctx context.Context, key spec.PodKey, only spec.Pod
 	var errs []error
 	for _, p := range pods {
 		if p.Key() == key && (only == "" || only == p.ID) {
-			errs = append(errs, e.RemovePod(ctx, p.ID, resetGrace))
+			errs = append(errs, e.RemovePod(ctx, p.ID, min(p.TerminationGrace, mostGrace)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// resetGrace is how long containers may take to end where nobody says.
-const resetGrace = 10 * time.Second
+// mostGrace is how long containers may take to end at most when all is cleared.
+const mostGrace = 10 * time.Second

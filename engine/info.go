@@ -239,10 +239,11 @@ func (e *Engine) Reset(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, p := range pods {
-		errs = append(errs, e.removeByKey(ctx, p.Key(), p.ID))
+	removals := make([]func() error, len(pods))
+	for i, p := range pods {
+		removals[i] = func() error { return e.removeByKey(ctx, p.Key(), p.ID) }
 	}
+	errs := []error{together(removals...)}
 	leaks, err := e.Check(ctx)
 	errs = append(errs, err)
 	for _, l := range leaks {

@@ -67,12 +67,12 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 		return fail(err)
 	}
 	if ok {
-		st.Sandbox = e.sandboxState(pod.ID, sb, run)
-		st.IPs, st.Ports, st.StartedAt = sb.IPs, sb.Ports, sb.StartedAt
 		infra, err := run.State(e.target(run, pod.ID, infraName, sb.Infra))
 		if err != nil {
 			return fail(err)
 		}
+		st.Sandbox = e.judgeSandbox(pod.ID, sb, infra)
+		st.IPs, st.Ports, st.StartedAt = sb.IPs, sb.Ports, sb.StartedAt
 		st.Infra = describe(infra)
 		st.Infra.ID, st.Infra.Name = sb.Infra, infraName
 	}
@@ -98,11 +98,19 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 	return st, nil
 }
 
-// sandboxState judges a recorded sandbox by what lives of it.
+// sandboxState looks at a recorded sandbox.
 func (e *Engine) sandboxState(id spec.PodID, sb state.Sandbox, run *oci.Runtime) spec.SandboxState {
 	infra, err := run.State(e.target(run, id, infraName, sb.Infra))
+	if err != nil {
+		return spec.SandboxLost
+	}
+	return e.judgeSandbox(id, sb, infra)
+}
+
+// judgeSandbox judges a sandbox by what lives of it.
+func (e *Engine) judgeSandbox(id spec.PodID, sb state.Sandbox, infra oci.State) spec.SandboxState {
 	switch {
-	case err != nil || !sb.Ready || !infra.Running() || infra.ConmonLost:
+	case !sb.Ready || !infra.Running() || infra.ConmonLost:
 		return spec.SandboxLost
 	case len(sb.Lease) > 0 && !network.NamespaceAlive(e.records.Netns(id)):
 		return spec.SandboxLost
