@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/containers/storage"
+	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
 )
@@ -43,12 +45,14 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 		return err
 	}
 	create := func(names ...string) error {
-		_, err := store.CreateContainer(string(id), names, imageID, string(id), string(metadata), &storage.ContainerOptions{
-			IDMappingOptions: storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
-			LabelOpts:        []string{"disable"}, // processes are not labelled either
-			Volatile:         true,
+		return untilSettled(func() error {
+			_, err := store.CreateContainer(string(id), names, imageID, string(id), string(metadata), &storage.ContainerOptions{
+				IDMappingOptions: storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
+				LabelOpts:        []string{"disable"}, // processes are not labelled either
+				Volatile:         true,
+			})
+			return err
 		})
-		return err
 	}
 	var names []string
 	if name != "" {
@@ -78,6 +82,22 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 		return fmt.Errorf("create root file system %s: %w", id.Short(), err)
 	}
 	return nil
+}
+
+// settleTries is how often a storage that is clearing up after a killed process
+// is asked again.
+const settleTries = 5
+
+// untilSettled does something again as long as the storage stumbles over what a
+// killed process left: it removes that first, and fails when the kernel has not
+// let go of all of it yet.
+func untilSettled(do func() error) error {
+	err := do()
+	for try := 1; try < settleTries && errors.Is(err, unix.ENOTEMPTY); try++ {
+		time.Sleep(time.Duration(try) * 20 * time.Millisecond)
+		err = do()
+	}
+	return err
 }
 
 // MountRootfs mounts a root file system and returns where. Mounted already is
@@ -120,7 +140,7 @@ func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
 	if err != nil {
 		return err
 	}
-	err = store.DeleteContainer(string(id)) // unmounts first
+	err = untilSettled(func() error { return store.DeleteContainer(string(id)) }) // unmounts first
 	if errors.Is(err, storage.ErrNotAContainer) || errors.Is(err, storage.ErrContainerUnknown) {
 		err = store.DeleteLayer(string(id))
 	}
