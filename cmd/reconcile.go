@@ -81,7 +81,7 @@ func hostFacts() translate.Host {
 // desired is the pod as its object says it today, nil if that is not known. It
 // has what the pod's record leaves out: the contents of ConfigMaps and Secrets.
 func (a *app) desired(ctx context.Context, e *engine.Engine, pod *spec.Pod) *spec.Pod {
-	if !slices.ContainsFunc(pod.Volumes, func(v spec.Volume) bool { return v.Files != nil }) {
+	if !pod.UsesSecrets() && !slices.ContainsFunc(pod.Volumes, func(v spec.Volume) bool { return v.Files != nil }) {
 		return nil
 	}
 	set := objectStore{e.Paths().Objects()}.Read(ctx)

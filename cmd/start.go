@@ -53,10 +53,7 @@ func (a *app) startContainer(ctx context.Context, e *engine.Engine, c target) er
 	id := c.pod.Pod.ID
 	if c.pod.Sandbox != spec.SandboxReady {
 		pod := &c.pod.Pod
-		if want := a.desired(ctx, e, pod); want != nil {
-			pod = withFiles(pod, want)
-		}
-		if err := e.EnsurePod(ctx, pod, []string{c.status.Name}); err != nil {
+		if err := e.EnsurePod(ctx, pod.WithContents(a.desired(ctx, e, pod)), []string{c.status.Name}); err != nil {
 			return err
 		}
 	}
@@ -64,17 +61,4 @@ func (a *app) startContainer(ctx context.Context, e *engine.Engine, c target) er
 		return err
 	}
 	return e.StartContainer(ctx, id, c.status.Name)
-}
-
-// withFiles is the recorded pod with the contents of its files, which records
-// leave out.
-func withFiles(recorded, want *spec.Pod) *spec.Pod {
-	pod := *recorded
-	pod.Volumes = append([]spec.Volume(nil), recorded.Volumes...)
-	for i := range pod.Volumes {
-		if v, ok := want.Volume(pod.Volumes[i].Name); ok && v.Files != nil && pod.Volumes[i].Files != nil {
-			pod.Volumes[i].Files = v.Files
-		}
-	}
-	return &pod
 }

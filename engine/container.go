@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"berth/engine/oci"
@@ -129,7 +127,11 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	if err != nil {
 		return err
 	}
-	mounts, shm, err := e.mounts(ctx, pod, sb, c)
+	facts, err := e.facts(pod, sb, c)
+	if err != nil {
+		return err
+	}
+	mounts, shm, err := e.mounts(ctx, pod, sb, c, facts)
 	if err != nil {
 		return err
 	}
@@ -150,7 +152,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
 		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,
 		VolumeDir:  e.imageVolumes(pod.ID, record.ID),
-		CgroupPath: target.CgroupPath, Facts: e.facts(pod, sb, c), Host: runtime.Host(),
+		CgroupPath: target.CgroupPath, Facts: facts, Host: runtime.Host(),
 	}
 	built, err := oci.BuildSpec(input)
 	if err != nil {
@@ -159,7 +161,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	if err := oci.PrepareImageVolumes(input); err != nil {
 		return err
 	}
-	record.Command, record.StopSignal = built.Process.Args, c.StopSignal
+	record.Command, record.StopSignal = shown(input), c.StopSignal
 	if record.StopSignal == "" {
 		record.StopSignal = config.Config.StopSignal
 	}
@@ -187,27 +189,28 @@ func (e *Engine) infraProcess(runtime *oci.Runtime, id spec.PodID, sb state.Sand
 }
 
 // facts are the values that stand for the Late ones in a container.
-func (e *Engine) facts(pod *spec.Pod, sb state.Sandbox, c *spec.Container) spec.Facts {
+func (e *Engine) facts(pod *spec.Pod, sb state.Sandbox, c *spec.Container) (spec.Facts, error) {
 	f := spec.Facts{PodIPs: sb.IPs, PodUID: pod.ID.UID()}
-	if pod.HostNet || asksForHostIP(c) {
+	if pod.HostNet || c.UsesHostIP() { // spares most containers a look at all interfaces
 		f.HostIPs = hostIPs()
 	}
 	if pod.HostNet {
 		f.PodIPs = f.HostIPs
 	}
-	return f
+	if !c.UsesSecrets() {
+		return f, nil
+	}
+	var err error
+	f.Secrets, err = e.volumeSet(pod.ID).Secrets()
+	return f, err
 }
 
-// asksForHostIP spares most containers a look at all of the host's interfaces.
-func asksForHostIP(c *spec.Container) bool {
-	texts := append(slices.Clone(c.Command), c.Args...)
-	for _, v := range c.Env {
-		texts = append(texts, v.Value)
+// shown is what a container runs as records keep it: without secrets.
+func shown(in oci.Input) []string {
+	in.Facts.Secrets = nil
+	command := oci.Command(in.Container, in.Image, in.Facts)
+	for i := range command {
+		command[i] = spec.Mask(command[i])
 	}
-	for _, m := range c.Mounts {
-		texts = append(texts, m.SubPath)
-	}
-	return slices.ContainsFunc(texts, func(s string) bool {
-		return strings.Contains(s, spec.LateHostIP) || strings.Contains(s, spec.LateHostIPs)
-	})
+	return command
 }

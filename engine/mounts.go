@@ -14,12 +14,11 @@ import (
 
 // mounts are a container's volumes and the files every container gets:
 // /etc/hosts, /etc/resolv.conf and /etc/hostname; shm is the pod's /dev/shm.
-func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container) (mounts []oci.Mount, shm string, err error) {
+func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, facts spec.Facts) (mounts []oci.Mount, shm string, err error) {
 	unlock := e.serial.lock(pod.ID) // containers of a pod share what is made here
 	defer unlock()
 
 	set := e.volumeSet(pod.ID)
-	facts := e.facts(pod, sb, c)
 	for i, m := range c.Mounts {
 		v, ok := pod.Volume(m.Volume)
 		if !ok {

@@ -54,7 +54,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	case err != nil:
 		return err
 	default:
-		pod = withFiles(recorded, pod)
+		pod = recorded.WithContents(pod)
 	}
 	sb, ok, err := e.records.ReadSandbox(pod.ID)
 	if err != nil {
@@ -83,20 +83,6 @@ func (e *Engine) refuseSecond(pod *spec.Pod) error {
 		err = fmt.Errorf("pod %s (%s): %w", pod.Key(), id.Short(), spec.ErrExists)
 	}
 	return err
-}
-
-// withFiles is the recorded pod with the file contents that records leave out.
-func withFiles(recorded spec.Pod, given *spec.Pod) *spec.Pod {
-	for i := range recorded.Volumes {
-		v := &recorded.Volumes[i]
-		if v.Files == nil {
-			continue
-		}
-		if g, ok := given.Volume(v.Name); ok && g.Files != nil {
-			v.Files = g.Files
-		}
-	}
-	return &recorded
 }
 
 // CheckPod fails, wrapping spec.ErrConfig, if this host cannot honour what the
@@ -178,9 +164,14 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	return e.records.SaveSandbox(pod.ID, sb)
 }
 
-// writeFiles writes the files of ConfigMaps and Secrets for all containers, also
-// those created later: records do not keep them.
+// writeFiles writes the contents of ConfigMaps and Secrets for all containers,
+// also those created later: records do not keep them.
 func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
+	if pod.UsesSecrets() {
+		if err := e.volumeSet(pod.ID).EnsureSecrets(pod.Secrets); err != nil {
+			return err
+		}
+	}
 	for i := range pod.Volumes {
 		v := &pod.Volumes[i]
 		if v.Files == nil {

@@ -159,7 +159,7 @@ func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurr
 		if next.Idle() {
 			return &st, next, nil
 		}
-		if err := a.do(ctx, withFiles(&st.Pod, want), next); err != nil {
+		if err := a.do(ctx, st.Pod.WithContents(want), next); err != nil {
 			return &st, next, err
 		}
 		a.tellRestarts(ctx, &st, next)
@@ -179,22 +179,6 @@ func (a *actor) tellRestarts(ctx context.Context, st *spec.PodStatus, next Next)
 			a.events.add(st.Pod.Key(), EventWarning, "Restarted", fmt.Sprintf("container %s ended with exit code %d", name, c.ExitCode))
 		}
 	}
-}
-
-// withFiles is the recorded pod with the contents of its files, which records
-// leave out, where the wanted pod has them.
-func withFiles(recorded, want *spec.Pod) *spec.Pod {
-	if want == nil {
-		return recorded
-	}
-	out := *recorded
-	out.Volumes = append([]spec.Volume(nil), recorded.Volumes...)
-	for i := range out.Volumes {
-		if v, ok := want.Volume(out.Volumes[i].Name); ok && v.Files != nil && out.Volumes[i].Files != nil {
-			out.Volumes[i].Files = v.Files
-		}
-	}
-	return &out
 }
 
 // remove takes a pod down and forgets it. Its lock is held.

@@ -94,7 +94,7 @@ func (r *applying) undoOne(ctx context.Context, j *job, former *spec.Pod) error 
 // record.
 func (r *applying) revive(ctx context.Context, old *spec.PodStatus, former *spec.Pod) error {
 	key, id := old.Pod.Key(), old.Pod.ID
-	pod := withFiles(&old.Pod, former)
+	pod := old.Pod.WithContents(former)
 	err := r.actor.locked(ctx, key, func() error {
 		now, err := r.Engine.ObservePod(ctx, id)
 		switch {

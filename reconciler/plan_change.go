@@ -33,7 +33,10 @@ func DescribeChange(old, new *spec.Pod) string {
 	differs("restart policy", old.RestartPolicy, new.RestartPolicy)
 	differs("termination grace period", old.TerminationGrace, new.TerminationGrace)
 	differs("logging", old.Log, new.Log)
-	if len(out) == 0 {
+	switch {
+	case len(out) == 0 && new.UsesSecrets(): // records have no secrets to compare with
+		return "a Secret in the environment changed"
+	case len(out) == 0:
 		return "its definition changed"
 	}
 	return join(out) + " changed"

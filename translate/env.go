@@ -88,7 +88,7 @@ func (b *builder) envFrom(env *environment, from corev1.EnvFromSource, field str
 			continue
 		}
 		b.refuseBinary(field, value)
-		env.set(name, value)
+		env.set(name, b.kept(key, k, value))
 	}
 	if len(skipped) > 0 {
 		b.warnf(field, "%s of %s cannot be names of environment variables and are skipped", strings.Join(skipped, ", "), key)
@@ -122,6 +122,7 @@ func (b *builder) keyRef(object kube.Key, key string, optional *bool, field stri
 	switch {
 	case ok:
 		b.refuseBinary(field+".key", value)
+		value = b.kept(object, key, value)
 	case isTrue(optional):
 	case content.binary[key] != nil:
 		b.errorf(field+".key", "key %q of %s is binaryData, which no environment variable can hold: mount it as a file", key, object)
@@ -129,6 +130,19 @@ func (b *builder) keyRef(object kube.Key, key string, optional *bool, field stri
 		b.errorf(field+".key", "%s", content.missingKey(object, key))
 	}
 	return value, ok
+}
+
+// kept is what stands for a value in the pod: a Late secret if it is one.
+func (b *builder) kept(object kube.Key, key, value string) string {
+	if object.Kind != "Secret" {
+		return value
+	}
+	name := object.Name + "/" + key
+	if b.pod.Secrets == nil {
+		b.pod.Secrets = map[string]string{}
+	}
+	b.pod.Secrets[name] = value
+	return spec.LateSecret(name)
 }
 
 // config finds a ConfigMap or Secret; unless it is optional its absence is an

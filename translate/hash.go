@@ -30,7 +30,10 @@ func Hash(p *spec.Pod) string {
 			v.Named = &spec.NamedVolume{Volume: v.Named.Volume, ReadOnly: v.Named.ReadOnly}
 		}
 	}
-	data, err := json.Marshal(n)
+	data, err := json.Marshal(struct { // a map is encoded in the order of its keys
+		spec.Pod
+		Secrets map[string]string `json:"secrets,omitempty"`
+	}{n, p.Secrets})
 	if err != nil {
 		panic("a pod cannot be encoded: " + err.Error())
 	}

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -175,5 +176,34 @@ func TestAssign(t *testing.T) {
 				t.Errorf("%s: pod %s has addresses %v", sentence, p.Name, p.Networks[0].IPs)
 			}
 		}
+	}
+}
+
+func TestHashFollowsSecretsOfTheEnvironment(t *testing.T) {
+	const yaml = `
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {token: "1"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+  - {name: app, image: "busybox:1", args: [$(keytoken)], envFrom: [{prefix: key, secretRef: {name: keys}}]}
+`
+	one := translateOne(t, "a.yaml", yaml, testHost, Options{})
+	two := translateOne(t, "a.yaml", strings.Replace(yaml, `"1"`, `"2"`, 1), testHost, Options{})
+	if one.Hash == two.Hash {
+		t.Error("another secret gives the same hash")
+	}
+	record, err := json.Marshal(two)
+	if err != nil || strings.Contains(string(record), `"2"`) {
+		t.Errorf("a record has the secret: %s, %v", record, err)
+	}
+	facts := spec.Facts{Secrets: two.Secrets}
+	if got := facts.Fill(two.Containers[0].Args[0]); got != "2" {
+		t.Errorf("argument %q", got)
 	}
 }

@@ -42,7 +42,7 @@ func shop() spec.PodStatus {
 			InitContainers: []spec.Container{{Name: "setup", Image: "docker.io/library/busybox:latest"}},
 			Containers: []spec.Container{{
 				Name: "web", Image: "docker.io/library/nginx:1.27", Args: []string{"-g", "daemon off;"}, WorkingDir: "/srv",
-				Env:  []spec.EnvVar{{Name: "MODE", Value: "live"}, {Name: "IP", Value: spec.LatePodIP}},
+				Env:  []spec.EnvVar{{Name: "MODE", Value: "live"}, {Name: "IP", Value: spec.LatePodIP}, {Name: "TOKEN", Value: spec.LateSecret("keys/token")}},
 				User: spec.User{UID: ptr(int64(101)), GID: ptr(int64(102))},
 				Mounts: []spec.Mount{
 					{Volume: "data", Path: "/data", SubPath: "www"}, {Volume: "tmp", Path: "/tmp"},

@@ -3,7 +3,6 @@
 package report
 
 import (
-	"strings"
 	"time"
 
 	"berth/engine/spec"
@@ -206,14 +205,18 @@ func config(p *spec.PodStatus, c spec.ContainerStatus, own spec.Container) Confi
 	if r.StopSignal == "" {
 		r.StopSignal = "SIGTERM"
 	}
+	fill := func(s string) string { return spec.Mask(facts.Fill(s)) }
 	for _, e := range own.Env {
-		r.Env = append(r.Env, e.Name+"="+facts.Fill(e.Value))
+		r.Env = append(r.Env, e.Name+"="+fill(e.Value))
 	}
-	for i := range r.Cmd {
-		if strings.Contains(r.Cmd[i], "\x00") {
-			r.Cmd = append([]string(nil), r.Cmd...)
-			r.Cmd[i] = facts.Fill(r.Cmd[i])
-		}
-	}
+	r.Cmd, r.Entrypoint, r.WorkingDir = each(r.Cmd, fill), each(r.Entrypoint, fill), fill(r.WorkingDir)
 	return r
+}
+
+func each(words []string, do func(string) string) []string {
+	var out []string
+	for _, w := range words {
+		out = append(out, do(w))
+	}
+	return out
 }

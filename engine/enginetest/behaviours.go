@@ -224,6 +224,22 @@ func (s *suite) updateFiles() {
 	s.same("the container", s.see(p, "a").ID, before)
 }
 
+func (s *suite) secrets() {
+	p := s.pod("secret", forever())
+	p.Containers[0].Env = []spec.EnvVar{{Name: "TOKEN", Value: spec.LateSecret("keys/token")}}
+	p.Secrets = map[string]string{"keys/token": "hunter2"}
+	s.up(p)
+	st := s.observe(p)
+	s.same("statuses hold no secrets", len(st.Pod.Secrets), 0)
+	s.locked(p, func() {
+		s.must(s.Engine.StopContainer(s.ctx, p.ID, "a", 0))
+		s.must(s.Engine.StartContainer(s.ctx, p.ID, "a")) // made anew
+		s.must(s.Engine.StopPod(s.ctx, p.ID, 0))
+		s.wants(s.Engine.EnsurePod(s.ctx, &st.Pod, []string{"a"}), spec.ErrConfig)
+		s.must(s.Engine.EnsurePod(s.ctx, st.Pod.WithContents(p), []string{"a"}))
+	})
+}
+
 func (s *suite) persistence() {
 	p := s.pod("kept", forever(), forever())
 	s.up(p)

@@ -40,6 +40,7 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"what is not there is said so":                         (*suite).notThere,
 		"a missing image makes no container":                   (*suite).missingImage,
 		"files of a pod can be swapped":                        (*suite).updateFiles,
+		"secrets of a pod live as long as its sandbox":         (*suite).secrets,
 		"owner, history and stops outlive the engine":          (*suite).persistence,
 		"a pod that was stopped comes up again":                (*suite).upAgain,
 		"ends are told":                                        (*suite).exits,

@@ -39,6 +39,9 @@ func (f *Fake) EnsurePod(_ context.Context, want *spec.Pod, create []string) err
 		p.down()
 	}
 	if p.sandbox == spec.SandboxNone {
+		if p.spec.UsesSecrets() && want.Secrets == nil {
+			return fmt.Errorf("the secrets of pod %s are gone: %w", want.Key(), spec.ErrConfig)
+		}
 		if err := f.ports(p); err != nil {
 			return err
 		}
@@ -64,6 +67,7 @@ func (f *Fake) record(want *spec.Pod) (*pod, error) {
 		spec: *want, sandbox: spec.SandboxNone, files: map[string][]spec.File{},
 		containers: map[string]*container{}, intents: map[string]bool{},
 	}
+	p.spec.Secrets = nil
 	p.spec.Volumes = slices.Clone(want.Volumes)
 	for i, v := range p.spec.Volumes {
 		if v.Files != nil {

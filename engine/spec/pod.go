@@ -54,6 +54,10 @@ type Pod struct {
 	// PlainNames names containers as they are, without the pod's name before.
 	PlainNames bool `json:"plainNames,omitempty"`
 
+	// Secrets are the values of the containers' Late secrets. They are part of
+	// the hash, and of no record and no status.
+	Secrets map[string]string `json:"-"`
+
 	// AllowUnenforcedLimits starts the pod although this host lacks a cgroup
 	// controller that one of its limits needs.
 	AllowUnenforcedLimits bool `json:"allowUnenforcedLimits,omitempty"`
@@ -109,6 +113,25 @@ func (p *Pod) Volume(name string) (*Volume, bool) {
 		}
 	}
 	return nil, false
+}
+
+// WithContents is the pod with what records leave out, secrets and the contents
+// of files, where from, the same pod as it was made, has them.
+func (p *Pod) WithContents(from *Pod) *Pod {
+	if from == nil {
+		return p
+	}
+	out := *p
+	if from.Secrets != nil {
+		out.Secrets = from.Secrets
+	}
+	out.Volumes = append([]Volume(nil), p.Volumes...)
+	for i := range out.Volumes {
+		if v, ok := from.Volume(out.Volumes[i].Name); ok && v.Files != nil && out.Volumes[i].Files != nil {
+			out.Volumes[i].Files = v.Files
+		}
+	}
+	return &out
 }
 
 // Owner says who may change or remove a pod: "folder:<path>", "play", "run" or

@@ -20,20 +20,27 @@ import (
 // A reader sees all files of one content, never a mixture.
 const dataLink = "..data"
 
-func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
+// filesRoot is where contents of Secrets may lie: never on a disk. Where Run is
+// no tmpfs, one is mounted.
+func (s Set) filesRoot() (string, error) {
 	root := filepath.Join(s.Run, "files")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return "", err
 	}
-	// Secrets never touch a disk: where Run is no tmpfs, one is mounted.
 	memory, err := onTmpfs(root)
+	if err != nil || memory {
+		return root, err
+	}
+	return root, ensureTmpfs(root, "mode=700")
+}
+
+// errGone ends a message about contents that are kept in memory only.
+var errGone = fmt.Errorf("are kept in memory only and are gone, apply the manifests again: %w", spec.ErrConfig)
+
+func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
+	root, err := s.filesRoot()
 	if err != nil {
 		return "", err
-	}
-	if !memory {
-		if err := ensureTmpfs(root, "mode=700"); err != nil {
-			return "", err
-		}
 	}
 	dir := filepath.Join(root, name)
 	if err := ensureDir(dir, 0o755); err != nil {
@@ -41,7 +48,7 @@ func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
 	}
 	if v.Omitted {
 		if s.Content(name) == "" {
-			return "", fmt.Errorf("its files are kept in memory only and are gone, apply the manifests again: %w", spec.ErrConfig)
+			return "", fmt.Errorf("its files %w", errGone)
 		}
 		return dir, nil
 	}
