@@ -1,0 +1,10 @@
+package tree_test
+
+import (
+	"os"
+	"testing"
+
+	"berth/internal/testhost"
+)
+
+func TestMain(m *testing.M) { os.Exit(testhost.Main(m, testhost.Options{})) }
