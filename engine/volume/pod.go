@@ -82,7 +82,13 @@ func (s Set) Release() error {
 // host checks a hostPath as its type asks and makes what "OrCreate" says.
 func host(v *spec.HostVolume) error {
 	switch v.Type {
-	case "":
+	case "": // anything may be there; where nothing is, containerd and CRI-O make a folder
+		if _, err := os.Stat(v.Path); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err := os.MkdirAll(v.Path, 0o755); err != nil {
+			return fmt.Errorf("hostPath: %w: %w", spec.ErrConfig, err)
+		}
 		return nil
 	case "DirectoryOrCreate":
 		if err := os.MkdirAll(v.Path, 0o755); err != nil {

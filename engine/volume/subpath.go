@@ -29,6 +29,9 @@ func (s Set) SubPath(volume, subPath, container string, index int) (string, erro
 		if err = mkdirInside(volume, subPath); err == nil {
 			part, err = openInside(volume, subPath)
 		}
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) {
+			err = fmt.Errorf("it leads through a symbolic link to what is not in the volume: %w", spec.ErrConfig)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("subPath %q: %w", subPath, err)
@@ -128,10 +131,7 @@ func mkdirInside(root, path string) error {
 		}
 		err = unix.Mkdirat(int(parent.Fd()), step, 0o750)
 		if err == nil {
-			// As the volume itself: who may write there may write here.
-			err = errors.Join(
-				unix.Fchownat(int(parent.Fd()), step, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW),
-				unix.Fchmodat(int(parent.Fd()), step, st.Mode&0o7777, 0))
+			err = likeVolume(parent, step, &st)
 		}
 		_ = parent.Close()
 		if err != nil && !errors.Is(err, unix.EEXIST) {
@@ -140,4 +140,16 @@ func mkdirInside(root, path string) error {
 		done = filepath.Join(done, step)
 	}
 	return nil
+}
+
+// likeVolume gives a new folder the volume's owner and mode: who may write there
+// may write here. A container may put a symlink in its place meanwhile, which
+// must not be followed.
+func likeVolume(parent *os.File, name string, volume *unix.Stat_t) error {
+	fd, err := unix.Openat(int(parent.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer unix.Close(fd)
+	return errors.Join(unix.Fchown(fd, int(volume.Uid), int(volume.Gid)), unix.Fchmod(fd, volume.Mode&0o7777))
 }

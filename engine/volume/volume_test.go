@@ -193,7 +193,7 @@ func TestHostPathTypes(t *testing.T) {
 		path, kind string
 		ok         bool
 	}{
-		{dir, "", true}, {filepath.Join(dir, "none"), "", true},
+		{dir, "", true}, {filepath.Join(dir, "unset"), "", true}, {filepath.Join(dir, "unset"), "Directory", true},
 		{dir, "Directory", true}, {file, "Directory", false}, {filepath.Join(dir, "none"), "Directory", false},
 		{filepath.Join(dir, "made"), "DirectoryOrCreate", true}, {file, "File", true}, {dir, "File", false},
 		{filepath.Join(dir, "made.txt"), "FileOrCreate", true}, {dir, "FileOrCreate", false},
