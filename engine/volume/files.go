@@ -82,14 +82,13 @@ func swap(dir string, v *spec.FilesVolume) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if old == content {
-		return nil
+	if old == content { // all but, perhaps, the visible names: who swapped may have been killed
+		return tidy(dir, content, topsOf(v.Files))
 	}
 	if err := os.RemoveAll(filepath.Join(dir, content)); err != nil { // left by a swap that was cut short
 		return err
 	}
-	tops, err := writeFiles(filepath.Join(dir, content), v.Files)
-	if err != nil {
+	if err := writeFiles(filepath.Join(dir, content), v.Files); err != nil {
 		return err
 	}
 	next := filepath.Join(dir, "..data_next")
@@ -100,39 +99,46 @@ func swap(dir string, v *spec.FilesVolume) error {
 	if err := os.Rename(next, filepath.Join(dir, dataLink)); err != nil {
 		return err
 	}
-	return tidy(dir, content, tops)
+	return tidy(dir, content, topsOf(v.Files))
 }
 
-// writeFiles writes files below dir and returns their first path elements.
-func writeFiles(dir string, files []spec.File) (map[string]bool, error) {
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return nil, err
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
+// topsOf are the first path elements of files, which are the visible names.
+func topsOf(files []spec.File) map[string]bool {
 	tops := map[string]bool{}
 	for _, f := range files {
-		if !filepath.IsLocal(f.Path) {
-			return nil, fmt.Errorf("file %q leaves the volume", f.Path)
-		}
-		if parent := filepath.Dir(f.Path); parent != "." {
-			if err := root.MkdirAll(parent, 0o755); err != nil {
-				return nil, err
-			}
-		}
-		if err := root.WriteFile(f.Path, f.Data, 0o600); err != nil {
-			return nil, err
-		}
-		if err := root.Chmod(f.Path, os.FileMode(f.Mode&0o777)); err != nil {
-			return nil, err
-		}
 		top, _, _ := strings.Cut(f.Path, "/")
 		tops[top] = true
 	}
-	return tops, nil
+	return tops
+}
+
+// writeFiles writes files below dir.
+func writeFiles(dir string, files []spec.File) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range files {
+		if !filepath.IsLocal(f.Path) {
+			return fmt.Errorf("file %q leaves the volume", f.Path)
+		}
+		if parent := filepath.Dir(f.Path); parent != "." {
+			if err := root.MkdirAll(parent, 0o755); err != nil {
+				return err
+			}
+		}
+		if err := root.WriteFile(f.Path, f.Data, 0o600); err != nil {
+			return err
+		}
+		if err := root.Chmod(f.Path, os.FileMode(f.Mode&0o777)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tidy makes the visible names agree with tops and drops older contents.

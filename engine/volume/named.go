@@ -21,6 +21,7 @@ import (
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
 	"berth/internal/hostexec"
+	"berth/internal/tree"
 )
 
 // Volume is a named volume.
@@ -86,7 +87,7 @@ func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
 		}
 		return Volume{}, fmt.Errorf("make volume %q: %w", v.Name, err)
 	}
-	return v, nil
+	return v, atomicfile.SyncDir(s.dir) // or a power cut takes the name from what is written there
 }
 
 func checkOptions(options map[string]string) error {
@@ -162,15 +163,29 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := unmount(v.Mountpoint); err != nil {
+	if err := Unmount(v.Mountpoint); err != nil {
 		return fmt.Errorf("volume %q: %w", name, err)
 	}
-	// Renamed first: a removal that is cut short leaves no volume with half its data.
-	gone := filepath.Join(s.dir, ".gone-"+name)
-	if err := os.Rename(filepath.Join(s.dir, name), gone); err != nil {
+	if inside, err := mountinfo.GetMounts(mountinfo.PrefixFilter(v.Mountpoint)); err != nil || len(inside) > 0 {
+		if err == nil {
+			err = fmt.Errorf("%s: %w", inside[0].Mountpoint, tree.ErrMounted)
+		}
 		return fmt.Errorf("remove volume %q: %w", name, err)
 	}
-	return os.RemoveAll(gone)
+	// Renamed first: a removal that is cut short leaves no volume with half its
+	// data. Under a new name, as an earlier one may have been cut short as well.
+	gone, err := os.MkdirTemp(s.dir, ".gone-*")
+	if err != nil {
+		return fmt.Errorf("remove volume %q: %w", name, err)
+	}
+	err = os.Rename(filepath.Join(s.dir, name), filepath.Join(gone, name))
+	if errors.Is(err, fs.ErrNotExist) { // somebody else was faster
+		err = spec.ErrNotFound
+	}
+	if err = errors.Join(err, tree.Remove(gone)); err != nil {
+		return fmt.Errorf("remove volume %q: %w", name, err)
+	}
+	return nil
 }
 
 // Ensure returns the volume's data folder, making the volume where it is
@@ -195,6 +210,12 @@ func (s *Store) Mount(ctx context.Context, v Volume) error {
 	if device == "" && kind == "" {
 		return nil
 	}
+	// Pods that start at the same time would mount it twice, or, with NFS, fail.
+	unlock, err := s.lock(ctx, v.Name)
+	if err != nil {
+		return fmt.Errorf("mount volume %q: %w", v.Name, err)
+	}
+	defer unlock()
 	if mounted, err := mountinfo.Mounted(v.Mountpoint); err != nil || mounted {
 		return err
 	}
@@ -218,21 +239,29 @@ func (s *Store) Mount(ctx context.Context, v Volume) error {
 	return nil
 }
 
-// Unmount takes the device of a volume off; data in plain volumes stays put.
-func (s *Store) Unmount(v Volume) error { return unmount(v.Mountpoint) }
-
-// unmount takes every mount off path; none is success.
-func unmount(path string) error {
-	for range 64 {
-		switch err := unix.Unmount(path, unix.UMOUNT_NOFOLLOW); {
-		case err == nil:
-		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOENT):
-			return nil
-		case errors.Is(err, unix.EBUSY):
-			return unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-		default:
-			return fmt.Errorf("unmount %s: %w", path, err)
+// lock makes the caller the only one who mounts that volume, until unlock.
+func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(err, f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-tick.C:
 		}
 	}
-	return fmt.Errorf("unmount %s: too many mounts on top of each other", path)
 }
+
+// Unmount takes the device of a volume off; data in plain volumes stays put.
+func (s *Store) Unmount(v Volume) error { return Unmount(v.Mountpoint) }

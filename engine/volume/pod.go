@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
+	"berth/internal/tree"
 )
 
 // Set is the volumes of one pod.
@@ -60,23 +61,37 @@ func (s Set) empty(name string, v *spec.EmptyVolume) (string, error) {
 }
 
 // Release unmounts what Prepare and SubPath mounted for the pod. What lies on
-// disk stays; what lies in memory is gone with the sandbox.
+// disk stays; what lies in memory is gone with the sandbox. It goes on through
+// errors, and what cannot be unmounted is not removed: it may be a person's data.
 func (s Set) Release() error {
 	var errs []error
 	for _, kind := range []string{"subpath", "empty", "files"} {
 		root := filepath.Join(s.Run, kind)
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			return unmount(path)
-		})
-		errs = append(errs, err, os.RemoveAll(root))
+		errs = append(errs, unmountBelow(root), tree.Remove(root))
 	}
 	return errors.Join(errs...)
+}
+
+// unmountBelow takes off what is mounted on root and below it. It looks only
+// below what is no mount any more.
+func unmountBelow(root string) error {
+	var errs []error
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			err = Unmount(path)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
 }
 
 // host checks a hostPath as its type asks and makes what "OrCreate" says.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
+	"berth/internal/tree"
 )
 
 // SubPath narrows a prepared volume to the part at subPath and returns a path
@@ -60,21 +61,21 @@ func (s Set) ReleaseContainer(container string) error {
 	}
 	errs := []error{err}
 	for _, e := range entries {
-		errs = append(errs, unmount(filepath.Join(dir, e.Name())))
+		errs = append(errs, Unmount(filepath.Join(dir, e.Name())))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err // never remove below something still mounted
+		return err
 	}
-	return os.RemoveAll(dir)
+	return tree.Remove(dir)
 }
 
 // mountPoint makes an empty folder or file to mount on; a mount left there by
 // an attempt that was cut short comes off first.
 func mountPoint(path string, dir bool) error {
-	if err := unmount(path); err != nil {
+	if err := Unmount(path); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(path); err != nil {
+	if err := tree.Remove(path); err != nil {
 		return err
 	}
 	if dir {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"berth/engine/spec"
+	"berth/internal/testhost"
 )
 
 func set(t *testing.T) Set {
@@ -126,9 +127,7 @@ func TestFilesChangeAllAtOnce(t *testing.T) {
 }
 
 func TestSubPathNeverLeavesTheVolume(t *testing.T) {
-	if os.Getenv("BERTH_TESTHOST") == "" {
-		t.Skip("mounts: run on a test host")
-	}
+	testhost.Need(t)
 	s := set(t)
 	outside := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(outside, []byte("outside"), 0o600); err != nil {

@@ -89,12 +89,13 @@ func write(path string, data []byte, perm os.FileMode, sync bool) (err error) {
 		return err
 	}
 	if sync {
-		return syncDir(dir)
+		return SyncDir(dir)
 	}
 	return nil
 }
 
-func syncDir(dir string) error {
+// SyncDir has what was made, renamed or removed in a folder survive a power cut.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
