@@ -1,13 +1,17 @@
 package state
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
+	"berth/internal/tree"
 )
 
 // Dirs says where the engine's files lie.
@@ -72,21 +76,66 @@ func Open(d Dirs) error {
 	if err != nil {
 		return err
 	}
-	marker := filepath.Join(d.Run, "boot")
-	switch seen, err := os.ReadFile(marker); {
-	case err == nil && strings.TrimSpace(string(seen)) == boot:
-		return nil // made before, in this boot
-	case err == nil:
-		if err := os.RemoveAll(d.Run); err != nil {
-			return fmt.Errorf("clear what an earlier boot left: %w", err)
+	if seen, err := d.lastBoot(); err != nil || seen == boot {
+		return err // made before, in this boot
+	}
+	if err := os.MkdirAll(d.State, 0o700); err != nil {
+		return fmt.Errorf("make the engine's folders: %w", err)
+	}
+	// Many commands may be the first of a boot: one makes the folders, and none
+	// clears away what another has made since.
+	lock, err := os.Open(d.State)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := waitFlock(lock); err != nil {
+		return fmt.Errorf("lock %s: %w", d.State, err)
+	}
+	seen, err := d.lastBoot()
+	if err != nil || seen == boot {
+		return err
+	}
+	if err := d.make(seen != ""); err != nil {
+		return err
+	}
+	return atomicfile.WriteVolatile(d.marker(), []byte(boot+"\n"), 0o600)
+}
+
+// make makes the folders; with stale, what Run holds goes before. The marker
+// stays until it is replaced: who is killed meanwhile has not begun.
+func (d Dirs) make(stale bool) error {
+	if stale {
+		entries, err := os.ReadDir(d.Run)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if path := filepath.Join(d.Run, e.Name()); path != d.marker() {
+				if err := tree.Remove(path); err != nil {
+					return fmt.Errorf("clear what an earlier boot left: %w", err)
+				}
+			}
 		}
 	}
-	for _, dir := range []string{d.State, d.Pods(), d.Volumes(), d.Run, filepath.Join(d.Run, "pods"), d.Exits(), d.locks(), d.OCI()} {
+	for _, dir := range []string{d.Pods(), d.Volumes(), d.Run, filepath.Join(d.Run, "pods"), d.Exits(), d.locks(), d.OCI()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the engine's folders: %w", err)
 		}
 	}
-	return atomicfile.WriteVolatile(marker, []byte(boot+"\n"), 0o600)
+	return nil
+}
+
+func (d Dirs) marker() string { return filepath.Join(d.Run, "boot") }
+
+// lastBoot is the boot that Run belongs to, "" if there is no Run. A marker that
+// a power cut tore is no boot's.
+func (d Dirs) lastBoot() (string, error) {
+	data, err := os.ReadFile(d.marker())
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return cmp.Or(strings.TrimSpace(string(data)), "torn"), err
 }
 
 func bootID() (string, error) {

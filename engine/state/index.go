@@ -22,7 +22,8 @@ type indexed struct {
 	key spec.PodKey
 }
 
-// Find returns the pod of that key; ok is false if there is none.
+// Find returns the pod of that key; ok is false if there is none. A pod whose
+// record is ErrTorn has no key any more, and is in nobody's way.
 func (s *Store) Find(key spec.PodKey) (id spec.PodID, ok bool, err error) {
 	entries, err := os.ReadDir(s.Pods())
 	if err != nil {
@@ -30,7 +31,7 @@ func (s *Store) Find(key spec.PodKey) (id spec.PodID, ok bool, err error) {
 	}
 	for _, e := range entries {
 		pod, err := s.indexed(e.Name())
-		if errors.Is(err, spec.ErrNotFound) {
+		if errors.Is(err, spec.ErrNotFound) || errors.Is(err, ErrTorn) {
 			continue
 		}
 		if err != nil {

@@ -68,3 +68,12 @@ func same(f *os.File, path string) bool {
 	named, err2 := os.Stat(path)
 	return err1 == nil && err2 == nil && os.SameFile(open, named)
 }
+
+// waitFlock waits for a lock that is only ever held for a moment.
+func waitFlock(f *os.File) error {
+	for {
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

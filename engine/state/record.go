@@ -13,6 +13,7 @@ import (
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
+	"berth/internal/tree"
 )
 
 // version of every file written here. A reader refuses a higher one.
@@ -20,6 +21,10 @@ const version = 1
 
 // ErrNewer is a file that a newer berth wrote.
 var ErrNewer = errors.New("written by a newer berth")
+
+// ErrTorn is a file of which a power cut, or a failing disk, left something else
+// than what was written.
+var ErrTorn = errors.New("damaged")
 
 // Container is the record of a container that was made.
 type Container struct {
@@ -89,6 +94,10 @@ func save[T any](write func(string, any, os.FileMode) error, path string, v T) e
 func load[T any](path string) (T, error) {
 	var e envelope[T]
 	if err := atomicfile.ReadJSON(path, &e); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			err = fmt.Errorf("%w: %w", ErrTorn, err)
+		}
 		return e.Value, err
 	}
 	if e.Version > version {
@@ -151,23 +160,19 @@ func (s *Store) ListPods() ([]spec.Pod, error) {
 	return pods, errors.Join(errs...)
 }
 
-// UIDs lists the pod folders there are, with a record or without.
-func (s *Store) UIDs() ([]string, error) {
-	seen := map[string]bool{}
-	for _, dir := range []string{s.Pods(), filepath.Join(s.Run, "pods")} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			seen[e.Name()] = true
+// Torn lists the pods, by UID, whose record is ErrTorn: nobody can say any more
+// what they were.
+func (s *Store) Torn() ([]string, error) {
+	entries, err := os.ReadDir(s.Pods())
+	if err != nil {
+		return nil, err
+	}
+	var uids []string
+	for _, e := range entries {
+		if _, err := s.readPod(e.Name()); errors.Is(err, ErrTorn) {
+			uids = append(uids, e.Name())
 		}
 	}
-	uids := make([]string, 0, len(seen))
-	for uid := range seen {
-		uids = append(uids, uid)
-	}
-	slices.Sort(uids)
 	return uids, nil
 }
 
@@ -176,8 +181,8 @@ func (s *Store) UIDs() ([]string, error) {
 func (s *Store) RemovePod(id spec.PodID) error {
 	return errors.Join(
 		atomicfile.Remove(filepath.Join(s.Pod(id), "pod.json")),
-		os.RemoveAll(s.Pod(id)),
-		os.RemoveAll(s.PodRun(id)))
+		tree.Remove(s.Pod(id)),
+		tree.Remove(s.PodRun(id)))
 }
 
 // SaveContainer records a container. It is not synced: after a power cut the
@@ -187,30 +192,36 @@ func (s *Store) SaveContainer(id spec.PodID, c Container) error {
 }
 
 // Containers reads the records of a pod's containers. One that a power cut
-// tore is left out: its container does not exist any more.
+// tore is left out: its container does not exist any more. Others that cannot be
+// read are joined into the error.
 func (s *Store) Containers(id spec.PodID) (map[string]Container, error) {
 	entries, err := os.ReadDir(filepath.Join(s.Pod(id), "c"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	out := make(map[string]Container, len(entries))
+	var errs []error
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".json")
 		if !ok || strings.HasPrefix(name, ".") {
 			continue
 		}
-		if c, err := load[Container](s.containerFile(id, name)); err == nil {
+		switch c, err := s.ReadContainer(id, name); {
+		case err == nil:
 			out[name] = c
+		case !errors.Is(err, spec.ErrNotFound):
+			errs = append(errs, err)
 		}
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
-// ReadContainer reads the record of one container; spec.ErrNotFound if there is none.
+// ReadContainer reads the record of one container; spec.ErrNotFound if there is
+// none, or none that can be made out.
 func (s *Store) ReadContainer(id spec.PodID, name string) (Container, error) {
 	c, err := load[Container](s.containerFile(id, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) {
+		return Container{}, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
 	}
 	return c, err
 }
@@ -218,7 +229,7 @@ func (s *Store) ReadContainer(id spec.PodID, name string) (Container, error) {
 // RemoveContainer forgets a container and what it left in this boot.
 func (s *Store) RemoveContainer(id spec.PodID, c Container) error {
 	return errors.Join(
-		os.RemoveAll(s.Bundle(id, c.Name)),
+		tree.Remove(s.Bundle(id, c.Name)),
 		atomicfile.Remove(s.Exit(c.ID)),
 		atomicfile.Remove(s.containerFile(id, c.Name)))
 }
@@ -258,10 +269,10 @@ func (s *Store) SaveIntent(id spec.PodID, i Intent) error {
 	return save(atomicfile.WriteJSON, path, i)
 }
 
-// ReadIntent reads what a person stopped by hand.
+// ReadIntent reads what a person stopped by hand; a torn file counts as none.
 func (s *Store) ReadIntent(id spec.PodID) (Intent, error) {
 	i, err := load[Intent](filepath.Join(s.Pod(id), "intent.json"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) {
 		return Intent{}, nil
 	}
 	return i, err

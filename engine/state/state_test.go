@@ -5,7 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +89,37 @@ func TestATornContainerRecordCountsAsNone(t *testing.T) {
 	if err != nil || len(got) != 1 || got["whole"].ID != "1" {
 		t.Errorf("containers %v, %v", got, err)
 	}
+	if c, err := s.ReadContainer(p.ID, "torn"); !errors.Is(err, spec.ErrNotFound) || c.ID != "" {
+		t.Errorf("the torn one reads %+v, %v: want that there is none", c, err)
+	}
+	if err := os.WriteFile(s.containerFile(p.ID, "newer"), []byte(`{"version":99}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Containers(p.ID); !errors.Is(err, ErrNewer) || len(got) != 1 {
+		t.Errorf("containers %v, %v: want the readable one and the error", got, err)
+	}
+}
+
+func TestATornPodRecordIsInNobodysWay(t *testing.T) {
+	s, lost, p := store(t), pod("web"), pod("web")
+	if err := s.CreatePod(lost); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Pod(lost.ID), "pod.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := s.Find(p.Key()); ok || err != nil {
+		t.Errorf("Find = %v, %v", ok, err)
+	}
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	if id, ok, err := s.Find(p.Key()); !ok || err != nil || id != p.ID {
+		t.Errorf("Find = %s, %v, %v", id.Short(), ok, err)
+	}
+	if torn, err := s.Torn(); err != nil || !slices.Equal(torn, []string{lost.ID.UID()}) {
+		t.Errorf("Torn = %v, %v", torn, err)
+	}
 }
 
 func TestIntentIsAFileOnlyWhileThereIsOne(t *testing.T) {
@@ -160,6 +194,52 @@ func TestWhatAnEarlierBootLeftInRunIsCleared(t *testing.T) {
 	}
 	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("another boot kept it: %v", err)
+	}
+}
+
+func TestTheFirstOfABootDoNotClearEachOthersFiles(t *testing.T) {
+	for range 20 {
+		s := store(t)
+		if err := os.WriteFile(filepath.Join(s.Run, "boot"), []byte("another\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var group sync.WaitGroup
+		for i := range 16 {
+			group.Go(func() {
+				if err := Open(s.Dirs); err != nil {
+					t.Error(err)
+				} else if err := os.WriteFile(filepath.Join(s.Exits(), strconv.Itoa(i)), nil, 0o600); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		if left, err := os.ReadDir(s.Exits()); err != nil || len(left) != 16 {
+			t.Fatalf("of 16 files %d are left, %v", len(left), err)
+		}
+	}
+}
+
+func TestClearingThatWasCutShortIsFinished(t *testing.T) {
+	s := store(t)
+	if err := os.WriteFile(filepath.Join(s.Run, "boot"), nil, 0o600); err != nil { // torn
+		t.Fatal(err)
+	}
+	stale := filepath.Join(s.Run, "pods", "x", "sandbox.json")
+	if err := os.MkdirAll(filepath.Dir(stale), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stale, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.make(true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(s.marker()); err != nil {
+		t.Errorf("the marker went before all was cleared: %v", err)
+	}
+	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a sandbox of another boot is still recorded: %v", err)
 	}
 }
 
