@@ -346,6 +346,7 @@ func TestExitCodes(t *testing.T) {
 		{removalError(errors.Join(notFound, inUse)), 2, "Error: volume \"x\": no such object\nError: volume \"y\": in use\n"},
 		{removalError(errors.Join(inUse, errors.New("odd"))), 125, "Error: volume \"y\": in use\nError: odd\n"},
 		{source.Diagnostics{{Pos: source.Pos{File: "a.yaml", Line: 1}, Message: "bad"}, {Message: "worse"}}, 125, "Error: a.yaml:1: bad\nError: worse\n"},
+		{fmt.Errorf("%w: %w", spec.ErrConfig, errors.New("no such user")), 125, "Error: configuration cannot be honoured: no such user\n"},
 		{fmt.Errorf("pod: %w", errors.Join(notFound, inUse)), 125, "Error: pod: volume \"x\": no such object\nvolume \"y\": in use\n"},
 	} {
 		var b strings.Builder

@@ -111,19 +111,36 @@ func exitCode(w io.Writer, err error) int {
 
 // printError writes one "Error: " line for each problem in err.
 func printError(w io.Writer, err error) {
-	switch list := err.(type) { // only what is joined at the top: a wrapped error is one sentence
-	case nil:
-	case interface{ Unwrap() []error }:
-		for _, e := range list.Unwrap() {
-			printError(w, e)
-		}
-	case source.Diagnostics:
+	if err == nil {
+		return
+	}
+	if list, ok := err.(source.Diagnostics); ok {
 		for _, d := range list {
 			printError(w, d)
 		}
-	default:
-		fmt.Fprintln(w, "Error: "+err.Error())
+		return
 	}
+	if list := joined(err); list != nil {
+		for _, e := range list {
+			printError(w, e)
+		}
+		return
+	}
+	fmt.Fprintln(w, "Error: "+err.Error())
+}
+
+// joined are the errors of errors.Join. A sentence that wraps several errors is
+// still one.
+func joined(err error) []error {
+	list, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	errs := list.Unwrap()
+	if all := errors.Join(errs...); all == nil || all.Error() != err.Error() {
+		return nil
+	}
+	return errs
 }
 
 // usageError is a command line that makes no sense; it points at the help.

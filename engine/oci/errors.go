@@ -43,6 +43,8 @@ func runtimeError(runtime, action, message string) error {
 	switch {
 	case text == "":
 		return fmt.Errorf("%s %s failed and did not say why", runtime, action)
+	case strings.Contains(lower, "chdir") && strings.Contains(lower, "no such file or directory"):
+		return &CommandError{Code: CodeNotFound, Message: "the working directory is not in the container: " + text}
 	case strings.Contains(lower, "not found in $path"), strings.Contains(lower, "executable file not found"),
 		isExec(lower) && strings.Contains(lower, "no such file or directory"):
 		if name := quoted(text); name != "" {

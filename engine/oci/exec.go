@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -164,9 +165,13 @@ func (e *execCall) run(ctx context.Context) (int, error) {
 	cmd := e.command()
 	var err error
 	if e.o.TTY {
-		err = pumps.terminal(&cmd, e.o)
+		o := e.o
+		o.Streams.Stdout = e.unlessSaid(o.Streams.Stdout)
+		err = pumps.terminal(&cmd, o)
 	} else {
-		err = pumps.pipes(&cmd, e.o.Streams)
+		s := e.o.Streams
+		s.Stderr = e.unlessSaid(s.Stderr)
+		err = pumps.pipes(&cmd, s)
 	}
 	if err != nil {
 		return 0, err
@@ -281,6 +286,24 @@ func (e *execCall) failure(err error) error {
 	}
 	return err
 }
+
+// unlessSaid drops what the runtime writes of its own failure, where a command's
+// words belong: it is in the log before, and returned as the error.
+func (e *execCall) unlessSaid(to io.Writer) io.Writer {
+	if to == nil {
+		return nil
+	}
+	return writerFunc(func(data []byte) (int, error) {
+		if e.said() != "" {
+			return len(data), nil
+		}
+		return to.Write(data)
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(data []byte) (int, error) { return f(data) }
 
 // said are the errors in the runtime's log.
 func (e *execCall) said() string {

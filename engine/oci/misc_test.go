@@ -98,12 +98,13 @@ func TestRuntimeErrors(t *testing.T) {
 		"executable file `nosuch` not found in $PATH: No such file or directory\n": {127, `executable "nosuch" not found in the image's $PATH`},
 		`time="2026-01-02T03:04:05Z" level=warning msg="unable to get oom kill count" error="x"
 time="2026-01-02T03:04:05Z" level=error msg="runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH"`: {127, `executable "nosuch" not found`},
-		`exec: "/no/such": stat /no/such: no such file or directory`:                     {127, `"/no/such"`},
-		`exec: "/etc/passwd": permission denied`:                                         {126, "permission denied"},
-		"2026-01-02T03:04:05.678901Z: open executable: Permission denied":                {126, "open executable: Permission denied"},
-		"exec /bin/bad: exec format error":                                               {126, "exec format error"},
-		"open `/var/lib/x`: No such file or directory":                                   {0, "crun create: open `/var/lib/x`"},
-		"mount `proc` to `proc`: Operation not permitted\nwriting file `x`: bad thing\n": {0, "permitted; writing"},
+		`exec: "/no/such": stat /no/such: no such file or directory`:      {127, `"/no/such"`},
+		`exec: "/etc/passwd": permission denied`:                          {126, "permission denied"},
+		"2026-01-02T03:04:05.678901Z: open executable: Permission denied": {126, "open executable: Permission denied"},
+		"exec /bin/bad: exec format error":                                {126, "exec format error"},
+		"open `/var/lib/x`: No such file or directory":                    {0, "crun create: open `/var/lib/x`"},
+		`exec failed: unable to start container process: chdir to cwd ("/x") set in config.json failed: no such file or directory`: {127, "working directory is not in the container"},
+		"mount `proc` to `proc`: Operation not permitted\nwriting file `x`: bad thing\n":                                           {0, "permitted; writing"},
 		"": {0, "did not say why"},
 	} {
 		err := runtimeError("crun", "create", message)

@@ -51,8 +51,15 @@ func TestRealExec(t *testing.T) {
 		t.Errorf("killed: %d %v", code, err)
 	}
 	var command *CommandError
-	if _, _, _, err = k.exec(ExecOptions{Args: []string{"no-such-program"}}); !errors.As(err, &command) || command.Code != CodeNotFound {
-		t.Errorf("missing command: %v", err)
+	if _, errs, _, err = k.exec(ExecOptions{Args: []string{"no-such-program"}}); !errors.As(err, &command) || command.Code != CodeNotFound || errs != "" {
+		t.Errorf("missing command: %v, and as if the command had written %q", err, errs)
+	}
+	if out, _, _, err = k.exec(ExecOptions{Args: []string{"no-such-program"}, TTY: true}); !errors.As(err, &command) || out != "" {
+		t.Errorf("missing command at a terminal: %v, and as if the command had written %q", err, out)
+	}
+	_, _, _, err = k.exec(ExecOptions{Args: []string{"true"}, WorkingDir: "/no-such"})
+	if !errors.As(err, &command) || command.Code != CodeNotFound || !strings.Contains(err.Error(), "working directory") {
+		t.Errorf("missing working directory: %v", err)
 	}
 	if _, _, _, err = k.exec(ExecOptions{Args: []string{"/etc/passwd"}}); !errors.As(err, &command) || command.Code != CodeNotExecutable {
 		t.Errorf("command that is no program: %v", err)
