@@ -74,7 +74,7 @@ func (e *Engine) SaveHistory(_ context.Context, id spec.PodID, h spec.History) e
 
 // VolumeUsers lists, by named volume, the pods that mount it.
 func (e *Engine) VolumeUsers(context.Context) (map[string][]spec.PodKey, error) {
-	pods, err := e.records.ListPods()
+	pods, _, err := e.records.ListPods()
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (e *Engine) removeByKey(ctx context.Context, key spec.PodKey, only spec.Pod
 		return err
 	}
 	defer unlock()
-	pods, err := e.records.ListPods()
+	pods, _, err := e.records.ListPods()
 	if err != nil {
 		return err
 	}

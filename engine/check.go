@@ -16,11 +16,13 @@ import (
 	"time"
 
 	"github.com/moby/sys/mountinfo"
-	"golang.org/x/sys/unix"
 
 	"berth/engine/network"
 	"berth/engine/oci"
 	"berth/engine/spec"
+	"berth/engine/volume"
+	"berth/internal/atomicfile"
+	"berth/internal/tree"
 )
 
 // Leak is something on the host that a pod left behind, or a pod that was left
@@ -46,12 +48,28 @@ type owned struct {
 	pods       map[string]spec.Pod              // by UID
 	containers map[spec.ContainerID]spec.PodKey // infra included
 	leases     []network.Lease
+	torn       []string // UIDs of pods whose record cannot be made out
 }
 
 // Check compares what is on the host with the records and names what nobody
 // owns, in an order in which it can be removed. Pods that somebody is changing
 // just now are left out.
+//
+// It looks twice. Everything is recorded before it is made, but the records were
+// read before the host was looked at: what is new looks like nobody's. What a
+// second look, with records read after the first, still finds is nobody's.
 func (e *Engine) Check(ctx context.Context) ([]Leak, error) {
+	first, err := e.look(ctx)
+	if err != nil || len(first) == 0 {
+		return first, err
+	}
+	second, err := e.look(ctx)
+	return slices.DeleteFunc(second, func(l Leak) bool {
+		return !slices.ContainsFunc(first, func(o Leak) bool { return o.Kind == l.Kind && o.Name == l.Name })
+	}), err
+}
+
+func (e *Engine) look(ctx context.Context) ([]Leak, error) {
 	own, err := e.owned()
 	if err != nil {
 		return nil, err
@@ -60,7 +78,7 @@ func (e *Engine) Check(ctx context.Context) ([]Leak, error) {
 	var errs []error
 	for _, check := range []func(context.Context, owned) ([]Leak, error){
 		e.checkSandboxes, e.checkProcesses, e.checkRuntime, e.checkNetwork, e.checkMounts,
-		e.checkFolders, e.checkExits, e.checkCgroups, e.checkLayers, e.checkVolumes,
+		e.checkFolders, e.checkFiles, e.checkExits, e.checkCgroups, e.checkLayers, e.checkVolumes,
 	} {
 		found, err := check(ctx, own)
 		leaks, errs = append(leaks, found...), append(errs, err)
@@ -70,10 +88,11 @@ func (e *Engine) Check(ctx context.Context) ([]Leak, error) {
 
 func (e *Engine) owned() (owned, error) {
 	own := owned{pods: map[string]spec.Pod{}, containers: map[spec.ContainerID]spec.PodKey{}}
-	pods, err := e.records.ListPods()
+	pods, torn, err := e.records.ListPods()
 	if err != nil {
 		return own, err
 	}
+	own.torn = torn
 	for _, p := range pods {
 		own.pods[p.ID.UID()] = p
 		containers, err := e.records.Containers(p.ID)
@@ -208,12 +227,16 @@ func (e *Engine) checkNetwork(ctx context.Context, own owned) ([]Leak, error) {
 	found, err := e.networks.Check(ctx, own.leases)
 	leaks := make([]Leak, 0, len(found))
 	for _, l := range found {
+		if p, known := own.pods[l.Pod.UID()]; l.Pod != "" && known && e.busy(p.Key()) {
+			continue // an address is taken before the sandbox that has it is recorded
+		}
 		leaks = append(leaks, Leak{Kind: l.Kind, Name: l.Name, remove: l.Remove})
 	}
 	return leaks, err
 }
 
-// checkMounts finds mounts below the folders of pods that no record knows.
+// checkMounts finds mounts below the folders of pods that no record knows. One
+// that lies below another goes with that.
 func (e *Engine) checkMounts(_ context.Context, own owned) ([]Leak, error) {
 	root := filepath.Join(e.records.Run, "pods")
 	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(root))
@@ -221,38 +244,70 @@ func (e *Engine) checkMounts(_ context.Context, own owned) ([]Leak, error) {
 		return nil, err
 	}
 	var leaks []Leak
-	for _, m := range slices.Backward(mounts) { // what is on top first
+	var last string
+	slices.SortFunc(mounts, func(a, b *mountinfo.Info) int { return strings.Compare(a.Mountpoint+"/", b.Mountpoint+"/") })
+	for _, m := range mounts {
 		below, ok := strings.CutPrefix(m.Mountpoint, root+"/")
-		if !ok {
+		if !ok || last != "" && strings.HasPrefix(m.Mountpoint+"/", last+"/") {
 			continue
 		}
 		uid, _, _ := strings.Cut(below, "/")
 		if _, known := own.pods[uid]; known {
 			continue
 		}
-		leaks = append(leaks, Leak{"mount", m.Mountpoint, m.FSType, func(context.Context) error {
-			err := unix.Unmount(m.Mountpoint, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
-			if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
-				return nil
-			}
-			return err
-		}})
+		last = m.Mountpoint
+		leaks = append(leaks, Leak{"mount", m.Mountpoint, m.FSType, func(context.Context) error { return volume.Unmount(m.Mountpoint) }})
 	}
 	return leaks, nil
 }
 
 // checkFolders finds folders of pods without a record.
 func (e *Engine) checkFolders(_ context.Context, own owned) ([]Leak, error) {
+	half, err := e.records.HalfMade()
+	if err != nil {
+		return nil, err
+	}
 	var leaks []Leak
+	for _, path := range half {
+		leaks = append(leaks, Leak{"folder", path, "a pod whose making was cut short", func(context.Context) error { return tree.Remove(path) }})
+	}
 	for _, dir := range []string{e.records.Pods(), filepath.Join(e.records.Run, "pods")} {
 		found, err := e.unowned("folder", dir, func(name string) bool {
 			_, known := own.pods[name]
-			return known
-		}, func(_ context.Context, name string) error { return os.RemoveAll(filepath.Join(dir, name)) })
+			return known || strings.HasPrefix(name, ".")
+		}, func(_ context.Context, name string) error { return tree.Remove(filepath.Join(dir, name)) })
 		if err != nil {
 			return leaks, err
 		}
+		for i := range found {
+			if slices.Contains(own.torn, filepath.Base(found[i].Name)) {
+				found[i].Detail = "the pod's record is damaged"
+			}
+		}
 		leaks = append(leaks, found...)
+	}
+	return leaks, nil
+}
+
+// temporaryAge is how old a temporary file must be to be nobody's: writing one
+// takes a moment.
+const temporaryAge = time.Minute
+
+// checkFiles finds temporary files of writes that were cut short. They may hold
+// Secrets.
+func (e *Engine) checkFiles(context.Context, owned) ([]Leak, error) {
+	var leaks []Leak
+	for _, dir := range []string{"", "*", "*/*", "*/*/c"} {
+		paths, err := filepath.Glob(filepath.Join(e.records.State, dir, ".tmp-*"))
+		if err != nil {
+			return leaks, err
+		}
+		for _, path := range paths {
+			if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < temporaryAge {
+				continue
+			}
+			leaks = append(leaks, Leak{"file", path, "", func(context.Context) error { return atomicfile.Remove(path) }})
+		}
 	}
 	return leaks, nil
 }
@@ -262,7 +317,7 @@ func (e *Engine) checkExits(_ context.Context, own owned) ([]Leak, error) {
 		_, known := own.containers[spec.ContainerID(name)]
 		return known
 	}, func(_ context.Context, name string) error {
-		return os.RemoveAll(filepath.Join(e.records.Exits(), name))
+		return tree.Remove(filepath.Join(e.records.Exits(), name))
 	})
 }
 
@@ -303,7 +358,7 @@ func (e *Engine) checkVolumes(_ context.Context, _ owned) ([]Leak, error) {
 	return e.unowned("volume", e.records.Volumes(), func(name string) bool {
 		return !strings.HasPrefix(name, ".")
 	}, func(_ context.Context, name string) error {
-		return os.RemoveAll(filepath.Join(e.records.Volumes(), name))
+		return tree.Remove(filepath.Join(e.records.Volumes(), name))
 	})
 }
 

@@ -51,7 +51,8 @@ type Engine struct {
 	mu   sync.Mutex
 	held map[spec.PodKey]*os.File // the locks this process holds
 
-	serial keyedMutex
+	serial   keyedMutex
+	toldTorn sync.Map // UIDs of pods whose record is damaged, once logged
 }
 
 // Paths says where the engine's own files lie.

@@ -46,8 +46,13 @@ func (e *Engine) Exits(ctx context.Context) (<-chan spec.PodID, error) {
 						return
 					}
 				}
-			case err := <-w.Errors:
+			case err := <-w.Errors: // events were lost: look at all
 				e.log.Warn("watch for container exits", "error", err)
+				select {
+				case out <- "":
+				case <-ctx.Done():
+					return
+				}
 			}
 		}
 	}()
@@ -81,7 +86,7 @@ func (e *Engine) concerned(event fsnotify.Event, containers map[spec.ContainerID
 // learn fills in whose the containers there are now are, anew.
 func (e *Engine) learn(containers map[spec.ContainerID]spec.PodID) {
 	clear(containers)
-	pods, err := e.records.ListPods()
+	pods, _, err := e.records.ListPods()
 	if err != nil {
 		e.log.Warn("read pod records", "error", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,21 +24,34 @@ type Info struct {
 
 // HostInfo is the host's side of Info.
 type HostInfo struct {
-	Arch           string   `json:"arch"`
-	OS             string   `json:"os"`
-	Kernel         string   `json:"kernel"`
-	Hostname       string   `json:"hostname"`
-	CPUs           int      `json:"cpus"`
-	MemTotal       int64    `json:"memTotal"` // bytes
-	MemFree        int64    `json:"memFree"`  // bytes
-	CgroupManager  string   `json:"cgroupManager"`
-	CgroupVersion  string   `json:"cgroupVersion"`
-	Controllers    []string `json:"cgroupControllers"`
-	Systemd        bool     `json:"systemd"`
-	OCIRuntime     Helper   `json:"ociRuntime"`
-	Conmon         Helper   `json:"conmon"`
-	NetworkBackend Helper   `json:"networkBackend"`
-	Pods           PodCount `json:"pods"`
+	Arch               string         `json:"arch"`
+	OS                 string         `json:"os"`
+	Kernel             string         `json:"kernel"`
+	Distribution       Distribution   `json:"distribution"`
+	Hostname           string         `json:"hostname"`
+	CPUs               int            `json:"cpus"`
+	MemTotal           int64          `json:"memTotal"`  // bytes
+	MemFree            int64          `json:"memFree"`   // bytes
+	SwapTotal          int64          `json:"swapTotal"` // bytes
+	SwapFree           int64          `json:"swapFree"`  // bytes
+	Uptime             string         `json:"uptime"`
+	CgroupManager      string         `json:"cgroupManager"`
+	CgroupsVersion     string         `json:"cgroupVersion"` // "v1" or "v2"
+	CgroupControllers  []string       `json:"cgroupControllers"`
+	Systemd            bool           `json:"systemd"`
+	LogDriver          string         `json:"logDriver"`
+	OCIRuntime         Runtime        `json:"ociRuntime"`
+	Conmon             Helper         `json:"conmon"`
+	NetworkBackend     string         `json:"networkBackend"`
+	NetworkBackendInfo NetworkBackend `json:"networkBackendInfo"`
+	Security           Security       `json:"security"`
+	Pods               PodCount       `json:"pods"`
+}
+
+// Distribution is what os-release(5) says.
+type Distribution struct {
+	Distribution string `json:"distribution"`
+	Version      string `json:"version"`
 }
 
 // Helper is a program the engine uses.
@@ -45,27 +60,71 @@ type Helper struct {
 	Version string `json:"version"`
 }
 
+// Runtime is the OCI runtime.
+type Runtime struct {
+	Name string `json:"name"`
+	Helper
+}
+
+// NetworkBackend is what makes pod networks.
+type NetworkBackend struct {
+	Backend string `json:"backend"`
+	Helper
+}
+
+// Security is what protects the host.
+type Security struct {
+	Rootless bool `json:"rootless"`
+}
+
 // PodCount counts pods by whether their sandbox is up.
 type PodCount struct {
 	Total   int `json:"total"`
 	Running int `json:"running"`
 }
 
-// StoreInfo says where things lie.
+// StoreInfo says where things lie, and how many there are.
 type StoreInfo struct {
-	GraphRoot   string `json:"graphRoot"`
-	GraphDriver string `json:"graphDriverName"`
-	Images      int    `json:"images"`
-	StateDir    string `json:"stateDir"`
-	RunDir      string `json:"runDir"`
-	VolumePath  string `json:"volumePath"`
+	GraphRoot       string         `json:"graphRoot"`
+	GraphDriverName string         `json:"graphDriverName"`
+	RunRoot         string         `json:"runRoot"` // of images
+	ImageStore      Count          `json:"imageStore"`
+	ContainerStore  ContainerCount `json:"containerStore"`
+	VolumePath      string         `json:"volumePath"`
+	StateDir        string         `json:"stateDir"`
+	RunDir          string         `json:"runDir"`
+}
+
+// Count is a number of things.
+type Count struct {
+	Number int `json:"number"`
+}
+
+// ContainerCount counts containers, those of sandboxes included.
+type ContainerCount struct {
+	Number  int `json:"number"`
+	Running int `json:"running"`
+	Paused  int `json:"paused"`
+	Stopped int `json:"stopped"`
+}
+
+func (n *ContainerCount) add(c *spec.ContainerStatus) {
+	n.Number++
+	switch c.State {
+	case spec.StatePaused:
+		n.Paused++
+	case spec.StateRunning:
+		n.Running++
+	default:
+		n.Stopped++
+	}
 }
 
 // VersionInfo is berth's own version.
 type VersionInfo struct {
-	Version   string `json:"version"`
-	GoVersion string `json:"goVersion"`
-	OSArch    string `json:"osArch"`
+	Version   string `json:"Version"`
+	GoVersion string `json:"GoVersion"`
+	OsArch    string `json:"OsArch"`
 }
 
 // Info describes this host and the helpers in use.
@@ -78,69 +137,95 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	root, err := e.images.Root()
-	if err != nil {
-		return Info{}, err
-	}
-	driver, err := e.images.Driver()
-	if err != nil {
-		return Info{}, err
-	}
-	images, err := e.images.List(ctx, false)
+	store, err := e.storeInfo(ctx)
 	if err != nil {
 		return Info{}, err
 	}
 	runtimeVersion, conmonVersion, versionErr := oci.Versions(ctx)
 	netavark, netavarkVersion, netErr := e.networks.Backend(ctx)
-	host := oci.Host()
-	info := Info{
-		Host: HostInfo{
-			Arch: runtime.GOARCH, OS: runtime.GOOS, Kernel: kernel(), CPUs: runtime.NumCPU(),
-			CgroupManager: oci.CgroupManager(), CgroupVersion: cgroupVersion(host.Cgroups.Unified), Controllers: host.Cgroups.Names,
-			OCIRuntime:     Helper{oci.Path(), runtimeVersion},
-			Conmon:         Helper{oci.ConmonPath(), conmonVersion},
-			NetworkBackend: Helper{netavark, netavarkVersion},
-			Pods:           PodCount{Total: len(pods)},
-		},
-		Store: StoreInfo{
-			GraphRoot: root, GraphDriver: driver, Images: len(images),
-			StateDir: e.records.State, RunDir: e.records.Run, VolumePath: e.records.Volumes(),
-		},
-		Version: VersionInfo{e.opts.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
+	cgroups := oci.Host().Cgroups
+	host := hostInfo()
+	host.CgroupManager, host.CgroupsVersion, host.CgroupControllers = oci.CgroupManager(), "v1", cgroups.Names
+	if cgroups.Unified {
+		host.CgroupsVersion = "v2"
 	}
-	info.Host.Hostname, _ = os.Hostname() // empty says enough
-	info.Host.MemTotal, info.Host.MemFree = memory()
-	_, err = os.Stat("/run/systemd/system")
-	info.Host.Systemd = err == nil
-	for _, p := range pods {
+	host.LogDriver = "k8s-file"
+	host.OCIRuntime = Runtime{filepath.Base(oci.Path()), Helper{oci.Path(), runtimeVersion}}
+	host.Conmon = Helper{oci.ConmonPath(), conmonVersion}
+	host.NetworkBackend = "netavark"
+	host.NetworkBackendInfo = NetworkBackend{host.NetworkBackend, Helper{netavark, netavarkVersion}}
+	host.Pods.Total = len(pods)
+	for i := range pods {
+		p := &pods[i]
 		if p.Sandbox == spec.SandboxReady {
-			info.Host.Pods.Running++
+			host.Pods.Running++
+		}
+		if p.Infra.ID != "" {
+			store.ContainerStore.add(&p.Infra)
+		}
+		for j := range p.Containers {
+			if p.Containers[j].ID != "" {
+				store.ContainerStore.add(&p.Containers[j])
+			}
 		}
 	}
-	return info, errors.Join(versionErr, netErr)
+	return Info{
+		Host: host, Store: store,
+		Version: VersionInfo{e.opts.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
+	}, errors.Join(versionErr, netErr)
 }
 
-func cgroupVersion(unified bool) string {
-	if unified {
-		return "v2"
+// storeInfo is what images and state take place in.
+func (e *Engine) storeInfo(ctx context.Context) (StoreInfo, error) {
+	s := StoreInfo{StateDir: e.records.State, RunDir: e.records.Run, VolumePath: e.records.Volumes()}
+	var err error
+	if s.GraphRoot, s.RunRoot, err = e.images.Roots(); err != nil {
+		return s, err
 	}
-	return "v1"
+	if s.GraphDriverName, err = e.images.Driver(); err != nil {
+		return s, err
+	}
+	images, err := e.images.List(ctx, false)
+	s.ImageStore.Number = len(images)
+	return s, err
 }
 
-func kernel() string {
+// hostInfo is what the kernel and os-release say. What they do not say stays empty.
+func hostInfo() HostInfo {
+	h := HostInfo{Arch: runtime.GOARCH, OS: runtime.GOOS, CPUs: runtime.NumCPU(), Security: Security{Rootless: os.Geteuid() != 0}}
+	h.Hostname, _ = os.Hostname()
 	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return ""
+	if err := unix.Uname(&u); err == nil {
+		h.Kernel = unix.ByteSliceToString(u.Release[:])
 	}
-	return unix.ByteSliceToString(u.Release[:])
+	var s unix.Sysinfo_t
+	if err := unix.Sysinfo(&s); err == nil {
+		unit := int64(s.Unit)
+		h.MemTotal, h.MemFree = int64(s.Totalram)*unit, int64(s.Freeram)*unit
+		h.SwapTotal, h.SwapFree = int64(s.Totalswap)*unit, int64(s.Freeswap)*unit
+		h.Uptime = (time.Duration(s.Uptime) * time.Second).String()
+	}
+	_, err := os.Stat("/run/systemd/system")
+	h.Systemd = err == nil
+	if release, err := os.ReadFile("/etc/os-release"); err == nil {
+		h.Distribution = readRelease(string(release))
+	}
+	return h
 }
 
-func memory() (total, free int64) {
-	var s unix.Sysinfo_t
-	if err := unix.Sysinfo(&s); err != nil {
-		return 0, 0
+// readRelease reads os-release(5).
+func readRelease(text string) Distribution {
+	var d Distribution
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch value = strings.Trim(value, `"'`); key {
+		case "ID":
+			d.Distribution = value
+		case "VERSION_ID":
+			d.Version = value
+		}
 	}
-	return int64(s.Totalram) * int64(s.Unit), int64(s.Freeram) * int64(s.Unit)
+	return d
 }
 
 // Usage is what images, containers and volumes take on disk.
@@ -235,7 +320,7 @@ func folderSize(dir string) (int64, error) {
 // Reset removes every pod, network and volume, everything Check finds, and
 // every image of the store.
 func (e *Engine) Reset(ctx context.Context) error {
-	pods, err := e.records.ListPods()
+	pods, _, err := e.records.ListPods()
 	if err != nil {
 		return err
 	}

@@ -18,9 +18,11 @@ import (
 
 // Observe looks at every pod there is. It changes nothing, asks no helper and
 // takes no lock. Pods whose records cannot be read are joined into the error;
-// the others are returned all the same.
+// the others are returned all the same. One whose record a power cut tore is no
+// pod any more but a leftover, which Check finds.
 func (e *Engine) Observe(context.Context) ([]spec.PodStatus, error) {
-	pods, listErr := e.records.ListPods()
+	pods, torn, listErr := e.records.ListPods()
+	e.tellTorn(torn)
 	out := make([]spec.PodStatus, len(pods))
 	errs := make([]error, len(pods))
 	var group errgroup.Group
@@ -42,6 +44,15 @@ func (e *Engine) Observe(context.Context) ([]spec.PodStatus, error) {
 		return cmp.Or(a.Pod.CreatedAt.Compare(b.Pod.CreatedAt), cmp.Compare(a.Pod.ID, b.Pod.ID))
 	})
 	return seen, errors.Join(append(errs, listErr)...)
+}
+
+// tellTorn logs, once for each, that what was a pod cannot be made out.
+func (e *Engine) tellTorn(uids []string) {
+	for _, uid := range uids {
+		if _, told := e.toldTorn.LoadOrStore(uid, true); !told {
+			e.log.Warn("the record of a pod is damaged, see what system check finds", "uid", uid)
+		}
+	}
 }
 
 // ObservePod looks at one pod; spec.ErrNotFound if there is none of that ID.

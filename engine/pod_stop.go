@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
+	"berth/internal/tree"
 )
 
 // StopPod stops a pod's containers, all at the same time, then its sandbox:
@@ -107,7 +107,7 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 	if c.Ended != nil {
 		return nil
 	}
-	if c.Ended, err = ended(runtime, target, *c); err != nil {
+	if c.Ended, err = ended(runtime, target, *c); err != nil || c.Ended == nil {
 		return err
 	}
 	return e.records.SaveContainer(pod.ID, *c)
@@ -129,7 +129,7 @@ func (e *Engine) removeContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	if err := e.images.RemoveRootfs(ctx, c.ID); err != nil {
 		return fmt.Errorf("remove the layer of container %q: %w", c.Name, err)
 	}
-	if err := os.RemoveAll(e.imageVolumes(pod.ID, c.ID)); err != nil {
+	if err := tree.Remove(e.imageVolumes(pod.ID, c.ID)); err != nil {
 		return err
 	}
 	return e.records.RemoveContainer(pod.ID, c)

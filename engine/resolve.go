@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,10 +16,20 @@ import (
 // pods is an error that names them.
 func (e *Engine) FindPod(ctx context.Context, namespace, name string) (spec.PodStatus, error) {
 	pods, err := e.Observe(ctx)
-	if err != nil {
+	if ctx.Err() != nil {
 		return spec.PodStatus{}, err
 	}
-	return findPod(pods, namespace, name)
+	pod, missed := findPod(pods, namespace, name)
+	return pod, unseen(err, missed)
+}
+
+// unseen is why nothing was found: that some pods cannot be observed, where it
+// may be among those, is no reason not to find others.
+func unseen(observing, missed error) error {
+	if errors.Is(missed, spec.ErrNotFound) && observing != nil {
+		return observing
+	}
+	return missed
 }
 
 func findPod(pods []spec.PodStatus, namespace, name string) (spec.PodStatus, error) {
@@ -57,11 +68,11 @@ func findPod(pods []spec.PodStatus, namespace, name string) (spec.PodStatus, err
 // it. Infra containers are found too, under their own names.
 func (e *Engine) FindContainer(ctx context.Context, namespace, name string) (spec.PodStatus, spec.ContainerStatus, error) {
 	pods, err := e.Observe(ctx)
-	if err != nil {
+	if ctx.Err() != nil {
 		return spec.PodStatus{}, spec.ContainerStatus{}, err
 	}
-	hit, err := findContainer(pods, namespace, name)
-	return hit.pod, hit.container, err
+	hit, missed := findContainer(pods, namespace, name)
+	return hit.pod, hit.container, unseen(err, missed)
 }
 
 type containerHit struct {

@@ -8,7 +8,7 @@
 // file is small versioned JSON with one owner, replaced whole. Nothing here is
 // needed to stop a pod: whatever is lost is found again by looking at the host.
 //
-//	State/pods/<uid>/pod.json           the spec, written once, synced
+//	State/pods/<uid>/pod.json           the spec, synced; the folder appears with it
 //	State/pods/<uid>/c/<name>.json      the container made for that name
 //	State/pods/<uid>/intent.json        what a person stopped by hand
 //	State/pods/<uid>/history.json       restart counts and back-off

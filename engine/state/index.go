@@ -25,12 +25,12 @@ type indexed struct {
 // Find returns the pod of that key; ok is false if there is none. A pod whose
 // record is ErrTorn has no key any more, and is in nobody's way.
 func (s *Store) Find(key spec.PodKey) (id spec.PodID, ok bool, err error) {
-	entries, err := os.ReadDir(s.Pods())
+	uids, err := s.uids()
 	if err != nil {
 		return "", false, err
 	}
-	for _, e := range entries {
-		pod, err := s.indexed(e.Name())
+	for _, uid := range uids {
+		pod, err := s.indexed(uid)
 		if errors.Is(err, spec.ErrNotFound) || errors.Is(err, ErrTorn) {
 			continue
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
 	"berth/internal/tree"
@@ -107,18 +109,68 @@ func load[T any](path string) (T, error) {
 }
 
 // CreatePod records a pod, synced to disk, and makes its folders. Contents of
-// ConfigMaps and Secrets are left out.
-func (s *Store) CreatePod(pod *spec.Pod) error {
-	for _, dir := range []string{filepath.Join(s.Pod(pod.ID), "c"), filepath.Join(s.PodRun(pod.ID), "c")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
+// ConfigMaps and Secrets are left out. The folder appears with the record in it:
+// one without is a leftover.
+func (s *Store) CreatePod(pod *spec.Pod) (err error) {
+	half := filepath.Join(s.Pods(), newPrefix+pod.ID.UID())
+	if err := os.MkdirAll(filepath.Join(half, "c"), 0o700); err != nil {
+		return err
 	}
-	return s.SavePod(pod)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, tree.Remove(half))
+		}
+	}()
+	f, err := os.Open(half)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := waitFlock(f); err != nil { // says that somebody is at it (HalfMade)
+		return err
+	}
+	if err := savePod(filepath.Join(half, "pod.json"), pod); err != nil {
+		return err
+	}
+	if err := os.Rename(half, s.Pod(pod.ID)); err != nil {
+		return err
+	}
+	return os.MkdirAll(filepath.Join(s.PodRun(pod.ID), "c"), 0o700)
+}
+
+// newPrefix begins the name of the folder of a pod that is being recorded.
+const newPrefix = ".new-"
+
+// HalfMade lists the folders of pods whose recording was cut short.
+func (s *Store) HalfMade() ([]string, error) {
+	entries, err := os.ReadDir(s.Pods())
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), newPrefix) {
+			continue
+		}
+		path := filepath.Join(s.Pods(), e.Name())
+		f, err := os.Open(path)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			left = append(left, path)
+		}
+		_ = f.Close()
+	}
+	return left, nil
 }
 
 // SavePod replaces a pod's record.
 func (s *Store) SavePod(pod *spec.Pod) error {
+	return savePod(filepath.Join(s.Pod(pod.ID), "pod.json"), pod)
+}
+
+func savePod(path string, pod *spec.Pod) error {
 	stored := *pod
 	stored.Volumes = slices.Clone(pod.Volumes)
 	for i, v := range stored.Volumes {
@@ -126,7 +178,7 @@ func (s *Store) SavePod(pod *spec.Pod) error {
 			stored.Volumes[i].Files = &spec.FilesVolume{Content: v.Files.Content, Omitted: true}
 		}
 	}
-	return save(atomicfile.WriteJSON, filepath.Join(s.Pod(pod.ID), "pod.json"), stored)
+	return save(atomicfile.WriteJSON, path, stored)
 }
 
 // ReadPod reads a pod's record; one that is not there is spec.ErrNotFound.
@@ -140,40 +192,41 @@ func (s *Store) readPod(uid string) (spec.Pod, error) {
 	return pod, err
 }
 
-// ListPods reads every pod's record. Records that cannot be read are joined
-// into the error; the others are returned all the same.
-func (s *Store) ListPods() ([]spec.Pod, error) {
+// uids are the folders of recorded pods.
+func (s *Store) uids() ([]string, error) {
 	entries, err := os.ReadDir(s.Pods())
 	if err != nil {
 		return nil, err
 	}
-	var pods []spec.Pod
-	var errs []error
+	uids := make([]string, 0, len(entries))
 	for _, e := range entries {
-		switch pod, err := s.readPod(e.Name()); {
-		case err == nil:
-			pods = append(pods, pod)
-		case !errors.Is(err, spec.ErrNotFound): // a pod on its way in or out has no record
-			errs = append(errs, err)
-		}
-	}
-	return pods, errors.Join(errs...)
-}
-
-// Torn lists the pods, by UID, whose record is ErrTorn: nobody can say any more
-// what they were.
-func (s *Store) Torn() ([]string, error) {
-	entries, err := os.ReadDir(s.Pods())
-	if err != nil {
-		return nil, err
-	}
-	var uids []string
-	for _, e := range entries {
-		if _, err := s.readPod(e.Name()); errors.Is(err, ErrTorn) {
+		if !strings.HasPrefix(e.Name(), ".") {
 			uids = append(uids, e.Name())
 		}
 	}
 	return uids, nil
+}
+
+// ListPods reads every pod's record. Records that cannot be read are joined
+// into the error; the others are returned all the same. Apart come the pods, by
+// UID, whose record is ErrTorn: nobody can say any more what they were.
+func (s *Store) ListPods() (pods []spec.Pod, torn []string, err error) {
+	uids, err := s.uids()
+	if err != nil {
+		return nil, nil, err
+	}
+	var errs []error
+	for _, uid := range uids {
+		switch pod, err := s.readPod(uid); {
+		case err == nil:
+			pods = append(pods, pod)
+		case errors.Is(err, ErrTorn):
+			torn = append(torn, uid)
+		case !errors.Is(err, spec.ErrNotFound): // a pod on its way out has no record
+			errs = append(errs, err)
+		}
+	}
+	return pods, torn, errors.Join(errs...)
 }
 
 // RemovePod forgets a pod. The record goes first: a pod without one is a

@@ -69,7 +69,7 @@ func TestARecordOfANewerBerthIsRefusedNotGuessed(t *testing.T) {
 	if err := s.CreatePod(other); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := s.ListPods(); !errors.Is(err, ErrNewer) || len(list) != 1 {
+	if list, _, err := s.ListPods(); !errors.Is(err, ErrNewer) || len(list) != 1 {
 		t.Errorf("listed %d pods, %v: want the readable one and the error", len(list), err)
 	}
 }
@@ -117,8 +117,8 @@ func TestATornPodRecordIsInNobodysWay(t *testing.T) {
 	if id, ok, err := s.Find(p.Key()); !ok || err != nil || id != p.ID {
 		t.Errorf("Find = %s, %v, %v", id.Short(), ok, err)
 	}
-	if torn, err := s.Torn(); err != nil || !slices.Equal(torn, []string{lost.ID.UID()}) {
-		t.Errorf("Torn = %v, %v", torn, err)
+	if pods, torn, err := s.ListPods(); err != nil || len(pods) != 1 || !slices.Equal(torn, []string{lost.ID.UID()}) {
+		t.Errorf("ListPods = %d pods, torn %v, %v", len(pods), torn, err)
 	}
 }
 
@@ -194,6 +194,45 @@ func TestWhatAnEarlierBootLeftInRunIsCleared(t *testing.T) {
 	}
 	if _, err := os.Stat(stale); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("another boot kept it: %v", err)
+	}
+}
+
+func TestAPodAppearsWithItsRecord(t *testing.T) {
+	s, p := store(t), pod("web")
+	half := filepath.Join(s.Pods(), newPrefix+p.ID.UID())
+	if err := os.MkdirAll(filepath.Join(half, "c"), 0o700); err != nil { // left by a killed one
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(half, "pod.json"), []byte(`{"version":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list, _, err := s.ListPods(); err != nil || len(list) > 0 {
+		t.Errorf("a pod that was being recorded is listed: %v, %v", list, err)
+	}
+	if left, err := s.HalfMade(); err != nil || !slices.Equal(left, []string{half}) {
+		t.Errorf("HalfMade = %v, %v", left, err)
+	}
+	f, err := os.Open(half)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := waitFlock(f); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := s.HalfMade(); err != nil || len(left) > 0 {
+		t.Errorf("one that somebody is at: %v, %v", left, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreatePod(p); err != nil {
+		t.Fatal(err)
+	}
+	if list, _, err := s.ListPods(); err != nil || len(list) != 1 {
+		t.Errorf("listed %v, %v", list, err)
+	}
+	if left, err := s.HalfMade(); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }
 
