@@ -56,7 +56,9 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 		return s.describe(img)
 	case err != nil && !errors.Is(err, spec.ErrImageMissing):
 		return spec.Image{}, err
-	case err != nil && (req.Policy == spec.PullNever || localOnly(transport, rest)):
+	case err != nil && req.Policy == spec.PullNever:
+		return spec.Image{}, fmt.Errorf("%w, and pull policy Never fetches none: pull or load it first", err)
+	case err != nil && localOnly(transport, rest):
 		return spec.Image{}, err
 	}
 	id, err := s.pulls.do(ctx, newRequest(req), func(ctx context.Context) (string, error) {
@@ -69,6 +71,9 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 		if req.Policy == spec.PullNewer && img != nil {
 			s.log.Warn("image not refreshed, using the one that is here", "image", req.Ref, "error", err)
 			return s.describe(img)
+		}
+		if strings.HasPrefix(rest, "localhost/") && transport != transportStorage {
+			return spec.Image{}, fmt.Errorf("%w: names below localhost/ are given to images of this host, so build or load it first", err)
 		}
 		return spec.Image{}, err
 	}
@@ -104,8 +109,6 @@ func localOnly(transport, rest string) bool {
 func (s *Store) present(ctx context.Context, sys *types.SystemContext, req spec.ImageRequest, transport, rest string) (*storage.Image, error) {
 	switch {
 	case transport == "" || transport == transportDocker || localOnly(transport, rest):
-	case req.Policy == spec.PullNever:
-		return nil, fmt.Errorf("%s: %w: pull policy Never reads no files", req.Ref, spec.ErrImageMissing)
 	default:
 		return nil, missing(req.Ref)
 	}
