@@ -68,7 +68,7 @@ func (a *app) listImages(ctx context.Context, e *engine.Engine, f *imagesFlags) 
 	if err != nil {
 		return err
 	}
-	rows := report.ImageRows(now, list, f.noTrunc)
+	rows := namedSo(report.ImageRows(now, list, f.noTrunc), set["reference"])
 	report.SortImages(rows, f.sort)
 	if f.quiet {
 		var seen []string
@@ -81,6 +81,19 @@ func (a *app) listImages(ctx context.Context, e *engine.Engine, f *imagesFlags) 
 		return nil
 	}
 	return output.Print(a.out, f.list(f.table(), report.ImageHeadings()), list, rows)
+}
+
+// namedSo leaves of the rows those whose names were asked for.
+func namedSo(rows []report.ImageRow, patterns []string) []report.ImageRow {
+	if len(patterns) == 0 {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(r report.ImageRow) bool {
+		return !slices.ContainsFunc(patterns, func(pattern string) bool {
+			ok, err := filter.Reference(r.Name(), pattern)
+			return ok && err == nil
+		})
+	})
 }
 
 func (f *imagesFlags) table() string {

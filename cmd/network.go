@@ -30,7 +30,7 @@ func (a *app) networkInspect() *cobra.Command {
 
 // networkRow is a network as templates of `network ls` see it.
 type networkRow struct {
-	network.Network
+	report.Network
 	full bool
 }
 
@@ -67,7 +67,7 @@ func (a *app) networkLs() *cobra.Command {
 				}
 				rows := make([]networkRow, len(list))
 				for i, n := range list {
-					rows[i] = networkRow{n, l.noTrunc}
+					rows[i] = networkRow{report.Network{Network: n}, l.noTrunc}
 				}
 				return output.Print(a.out, l.list("{{.ID}}\t{{.Name}}\t{{.Driver}}", map[string]string{"ID": "NETWORK ID"}), list, rows)
 			})

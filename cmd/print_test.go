@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"berth/cmd/report"
+	"berth/engine/image"
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/internal/source"
@@ -217,5 +219,24 @@ func TestSmallFlags(t *testing.T) {
 	}
 	if r, err := parseAddressRange("fd00::1-fd00::9"); err != nil || r.End.String() != "fd00::9" {
 		t.Errorf("range %v, %v", r, err)
+	}
+}
+
+func TestImagesOfOneName(t *testing.T) {
+	list := report.Images([]image.Entry{
+		{Image: spec.Image{ID: "a1", Names: []string{"localhost/web:1", "quay.io/x/copy:2"}}},
+		{Image: spec.Image{ID: "b2"}},
+	})
+	for pattern, want := range map[string]string{"copy": "quay.io/x/copy:2", "web": "localhost/web:1", "x/*": "quay.io/x/copy:2", "none": ""} {
+		var got []string
+		for _, r := range namedSo(report.ImageRows(time.Time{}, list, false), []string{pattern}) {
+			got = append(got, r.Name())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v", pattern, got)
+		}
+	}
+	if rows := namedSo(report.ImageRows(time.Time{}, list, false), nil); len(rows) != 3 {
+		t.Errorf("all: %v", rows)
 	}
 }

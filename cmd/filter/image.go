@@ -55,22 +55,30 @@ func isTrue[T any](is func(T) bool) func(T, string) (bool, error) {
 	}
 }
 
-// reference matches a name, whole or from any of its slashes on, with or
-// without its tag; * stands for anything but a slash.
+// reference reports whether one of an image's names matches.
 func reference(i report.Image, want string) (bool, error) {
-	for _, full := range i.RepoTags {
-		repository, _ := report.SplitTag(full)
-		for _, name := range []string{full, repository} {
-			for {
-				if ok, err := path.Match(want, name); ok || err != nil {
-					return ok, err
-				}
-				_, rest, more := strings.Cut(name, "/")
-				if !more {
-					break
-				}
-				name = rest
+	for _, name := range i.RepoTags {
+		if ok, err := Reference(name, want); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// Reference matches a name, whole or from any of its slashes on, with or
+// without its tag; * stands for anything but a slash.
+func Reference(full, want string) (bool, error) {
+	repository, _ := report.SplitTag(full)
+	for _, name := range []string{full, repository} {
+		for {
+			if ok, err := path.Match(want, name); ok || err != nil {
+				return ok, err
 			}
+			_, rest, more := strings.Cut(name, "/")
+			if !more {
+				break
+			}
+			name = rest
 		}
 	}
 	return false, nil

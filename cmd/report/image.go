@@ -103,6 +103,17 @@ func (r ImageRow) ID() string {
 // Id is the whole ID.
 func (r ImageRow) Id() string { return r.Image.ID }
 
+// ParentId is the image it was built on; images carry none today.
+func (r ImageRow) ParentId() string { return r.ParentID }
+
+// Name is the row's name, "repository:tag", "" if the image has none.
+func (r ImageRow) Name() string {
+	if len(r.RepoTags) == 0 {
+		return ""
+	}
+	return r.Repository + ":" + r.Tag
+}
+
 // Created is how long ago the image was made.
 func (r ImageRow) Created() string { return output.Ago(r.now, r.entry.Created) }
 

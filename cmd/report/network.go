@@ -5,10 +5,13 @@ import (
 	"berth/engine/spec"
 )
 
-// NetworkInspect is a network as `network inspect` prints it. Its methods are
-// the names that podman's templates have for the same.
+// Network is a network as templates see it. Its methods are the names that
+// podman's templates have for the same.
+type Network struct{ network.Network }
+
+// NetworkInspect is a network as `network inspect` prints it.
 type NetworkInspect struct {
-	network.Network
+	Network
 	Containers map[string]NetworkContainer `json:"containers"` // by ID of the infra container
 }
 
@@ -21,7 +24,7 @@ type NetworkContainer struct {
 
 // InspectNetwork is everything known of a network.
 func InspectNetwork(n network.Network, pods []spec.PodStatus) NetworkInspect {
-	r := NetworkInspect{Network: n, Containers: map[string]NetworkContainer{}}
+	r := NetworkInspect{Network: Network{n}, Containers: map[string]NetworkContainer{}}
 	for i := range pods {
 		p := &pods[i]
 		if p.Infra.ID == "" {
@@ -37,16 +40,16 @@ func InspectNetwork(n network.Network, pods []spec.PodStatus) NetworkInspect {
 }
 
 // NetworkInterface is the name of the bridge or parent.
-func (n NetworkInspect) NetworkInterface() string { return n.Interface }
+func (n Network) NetworkInterface() string { return n.Interface }
 
 // IPv6Enabled reports whether IPv6 addresses are given.
-func (n NetworkInspect) IPv6Enabled() bool { return n.IPv6 }
+func (n Network) IPv6Enabled() bool { return n.IPv6 }
 
 // DNSEnabled reports whether pods have names on the network.
-func (n NetworkInspect) DNSEnabled() bool { return n.DNS }
+func (n Network) DNSEnabled() bool { return n.DNS }
 
 // NetworkDNSServers are the name servers for what is no pod's name.
-func (n NetworkInspect) NetworkDNSServers() []string { return n.DNSServers }
+func (n Network) NetworkDNSServers() []string { return n.DNSServers }
 
 // IPAMOptions say how addresses are given.
-func (n NetworkInspect) IPAMOptions() map[string]string { return n.IPAM }
+func (n Network) IPAMOptions() map[string]string { return n.IPAM }

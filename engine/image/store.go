@@ -132,10 +132,11 @@ func ofDriver(options []string, driver string) []string {
 	return keep
 }
 
-// Root returns the folder the storage lies in, without opening it.
-func (s *Store) Root() (string, error) {
+// Roots are the folders the storage lies in, the one kept over a reboot and the
+// other, without opening it.
+func (s *Store) Roots() (root, runRoot string, err error) {
 	options, err := s.opts.storage()
-	return options.GraphRoot, err
+	return options.GraphRoot, options.RunRoot, err
 }
 
 // Driver returns the name of the storage driver in use.
