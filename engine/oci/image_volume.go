@@ -34,7 +34,7 @@ func PrepareImageVolumes(in Input) error {
 // copyFromRoot copies a folder of an untrusted root file system; one that it
 // lacks is empty. Devices, FIFOs and sockets are left out.
 func copyFromRoot(rootfs, path, dir string) error {
-	from, err := openInRoot(rootfs, path)
+	from, err := openInRoot(rootfs, path, unix.S_IFDIR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

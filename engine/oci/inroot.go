@@ -10,18 +10,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openInRoot opens a file of a root file system we do not trust for reading.
-// Symlinks, absolute ones too, are followed as its own processes would see
-// them and never lead out of it; a FIFO does not block.
-func openInRoot(rootfs, path string) (*os.File, error) {
+// errKind is a path at which another kind of file lies than is wanted.
+var errKind = errors.New("another kind of file")
+
+// openInRoot opens a file or folder (kind is S_IFREG or S_IFDIR) of a root file
+// system we do not trust for reading. Symlinks, absolute ones too, are followed
+// as its own processes would see them and never lead out of it. Anything else is
+// errKind and was not opened: merely opening a device node may rewind a tape or
+// arm the watchdog that resets the host.
+func openInRoot(rootfs, path string, kind uint32) (*os.File, error) {
+	failed := func(err error) error { return &os.PathError{Op: "open", Path: path, Err: err} }
 	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: rootfs, Err: err}
 	}
 	defer unix.Close(root)
-	fd, err := openat2(root, path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	seen, err := openat2(root, path, unix.O_PATH)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		return nil, failed(err)
+	}
+	defer unix.Close(seen)
+	var st unix.Stat_t
+	if err := unix.Fstat(seen, &st); err != nil {
+		return nil, failed(err)
+	}
+	if st.Mode&unix.S_IFMT != kind {
+		return nil, failed(errKind)
+	}
+	fd, err := unix.Open("/proc/self/fd/"+itoa(seen), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, failed(err)
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }

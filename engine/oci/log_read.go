@@ -82,7 +82,7 @@ func (f *logFollower) backlog() error {
 	if err != nil {
 		return err
 	}
-	defer closeAll(files)
+	defer f.closeRotated(files)
 	start := 0
 	var offset int64
 	if f.options.Tail > 0 {
@@ -116,7 +116,7 @@ func (f *logFollower) sources() ([]*os.File, error) {
 			continue
 		}
 		if err != nil {
-			closeAll(files)
+			f.closeRotated(files)
 			return nil, err
 		}
 		// Rotated since the current one was opened: it is the same file.
@@ -139,10 +139,12 @@ func statOf(f *os.File) (os.FileInfo, error) {
 	return f.Stat()
 }
 
-// closeAll closes the rotated files; the current one belongs to the follower.
-func closeAll(files []*os.File) {
-	for _, file := range files[:max(0, len(files)-1)] {
-		_ = file.Close()
+// closeRotated closes the rotated files; the current one stays open to be followed.
+func (f *logFollower) closeRotated(files []*os.File) {
+	for _, file := range files {
+		if file != f.current {
+			_ = file.Close()
+		}
 	}
 }
 
@@ -272,6 +274,8 @@ func (b *backwards) line() ([]byte, int64, error) {
 			if end > maxRawLine {
 				return nil, 0, io.EOF
 			}
+		} else {
+			b.buf = nil // of the tail that is no line, nothing is needed
 		}
 		if b.at == 0 {
 			return nil, 0, io.EOF

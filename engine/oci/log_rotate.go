@@ -18,11 +18,13 @@ const (
 	DefaultLogFiles = 5
 )
 
-// LogNeedsRotation reports whether a log has reached maxSize bytes.
+// LogNeedsRotation reports whether a log has reached maxSize bytes, or whether a
+// rotation was cut short: then conmon writes to the rotated file, where nobody
+// who follows looks.
 func LogNeedsRotation(path string, maxSize int64) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return exists(rotatedPath(path, 1)), nil
 	}
 	if err != nil {
 		return false, err
@@ -35,6 +37,9 @@ func LogNeedsRotation(path string, maxSize int64) (bool, error) {
 // one. Whoever follows the log misses no line. Where conmon cannot be reached
 // the name is given back: what it goes on writing must be found.
 func (r *Runtime) RotateLog(c Container, path string, files int) error {
+	if !exists(path) { // renamed by a rotation that was cut short
+		return r.ReopenLog(c)
+	}
 	files = max(files, 2)
 	highest := highestRotated(path)
 	for n := highest; n >= files-1; n-- {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -123,6 +124,44 @@ func TestLongLinesAreBounded(t *testing.T) {
 		return nil
 	}); err != nil || total != 25*len(part)+3 || pieces < 3 {
 		t.Errorf("%d bytes in %d pieces, %v", total, pieces, err)
+	}
+}
+
+func TestATailThatIsNoLineIsNotHeld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.log")
+	write(t, path, logLines(1, 3), 0o600)
+	if err := os.Truncate(path, 128<<20); err != nil { // a hole
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if got := readAll(t, path, LogOptions{Tail: 2}); got != "line 2|line 3" {
+		t.Errorf("%q", got)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 512<<20 {
+		t.Errorf("%d MiB were needed", used>>20)
+	}
+}
+
+func TestReadingALogLeavesNoFileOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.log")
+	write(t, path+".1", logLines(1, 3), 0o600) // a rotation was cut short: there is no current one
+	write(t, path+".2", logLines(1, 3), 0o600)
+	if got := readList(t, path, LogOptions{}); len(got) != 6 {
+		t.Errorf("%q", got)
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range open {
+		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(to, path) {
+			t.Errorf("%s is still open", to)
+		}
+	}
+	if need, err := LogNeedsRotation(path, 1); err != nil || !need {
+		t.Errorf("a rotation that was cut short is not finished: %v, %v", need, err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -281,8 +282,10 @@ func TestUserTablesStayInTheImage(t *testing.T) {
 	if _, err := lookupUser(spec.User{Name: "a"}, "", root); !errors.Is(err, spec.ErrConfig) {
 		t.Errorf("too large: %v", err)
 	}
-	// A table that is a folder, or that nobody writes to.
-	for _, make := range []func(string) error{func(p string) error { return os.Mkdir(p, 0o755) }, mkfifo} {
+	// A table that is a folder, that nobody writes to, or a device: one no driver
+	// has, so that an attempt to open it would show.
+	device := func(p string) error { return unix.Mknod(p, unix.S_IFCHR|0o666, int(unix.Mkdev(240, 7))) }
+	for _, make := range []func(string) error{func(p string) error { return os.Mkdir(p, 0o755) }, mkfifo, device} {
 		root = t.TempDir()
 		if err := os.MkdirAll(filepath.Join(root, "etc"), 0o755); err != nil {
 			t.Fatal(err)
@@ -290,7 +293,7 @@ func TestUserTablesStayInTheImage(t *testing.T) {
 		if err := make(filepath.Join(root, "etc/passwd")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lookupUser(spec.User{}, "", root); !errors.Is(err, spec.ErrConfig) {
+		if _, err := lookupUser(spec.User{}, "", root); !errors.Is(err, spec.ErrConfig) || !strings.Contains(err.Error(), "is not a file") {
 			t.Errorf("not a file: %v", err)
 		}
 	}

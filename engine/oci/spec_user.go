@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/sys/user"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // maxUserTable bounds what is read of an image's /etc/passwd or /etc/group.
@@ -116,21 +117,17 @@ func supplementary(primary uint32, ofImage []int, asked []int64) ([]uint32, erro
 
 // userTable reads a table of the image; one that is missing is empty.
 func userTable(rootfs, path string) ([]byte, error) {
-	f, err := openInRoot(rootfs, path)
+	f, err := openInRoot(rootfs, path, unix.S_IFREG)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if errors.Is(err, errKind) {
+		return nil, fmt.Errorf("%w: the image's %s is not a file", spec.ErrConfig, path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: read the image's %s: %w", spec.ErrConfig, path, err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: the image's %s is not a file", spec.ErrConfig, path)
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxUserTable+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the image's %s: %w", path, err)
