@@ -3,7 +3,9 @@ package manifests
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"berth/kube"
 )
@@ -33,17 +35,19 @@ func (m *Merged) Owners() []string {
 	return out
 }
 
+// moveTime is how long what is gone from one folder, or is in two, may be on
+// its way from one to the other: each folder is read by itself.
+const moveTime = 200 * time.Millisecond
+
 // Run hands over the sets of all sources as one, from when each has given its
 // first, until ctx ends or a source fails.
 func (m *Merged) Run(ctx context.Context, emit func(kube.Set)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var mu sync.Mutex
-	sets := make([]*kube.Set, len(m.sources))
-	missing := len(m.sources)
-	if missing == 0 {
-		emit(kube.Set{})
+	type update struct {
+		source int
+		set    kube.Set
 	}
+	updates := make(chan update)
 	failed := make(chan error, len(m.sources))
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -51,14 +55,9 @@ func (m *Merged) Run(ctx context.Context, emit func(kube.Set)) error {
 	for i, s := range m.sources {
 		running.Go(func() {
 			err := s.Run(ctx, func(set kube.Set) {
-				mu.Lock()
-				defer mu.Unlock()
-				if sets[i] == nil {
-					missing--
-				}
-				sets[i] = &set
-				if missing == 0 {
-					emit(union(sets))
+				select {
+				case updates <- update{i, set}:
+				case <-ctx.Done():
 				}
 			})
 			if err != nil {
@@ -66,28 +65,78 @@ func (m *Merged) Run(ctx context.Context, emit func(kube.Set)) error {
 			}
 		})
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-failed:
-		return err
+	if len(m.sources) == 0 {
+		emit(kube.Set{})
+	}
+	sets := make([]*kube.Set, len(m.sources))
+	var shown merged
+	wait, waiting := time.NewTimer(moveTime), false
+	wait.Stop()
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case u := <-updates:
+			sets[u.source] = &u.set
+			if slices.Contains(sets, nil) {
+				continue
+			}
+			if next := union(sets); shown.keys != nil && moving(&shown, &next) {
+				if !waiting {
+					wait.Reset(moveTime)
+					waiting = true
+				}
+				continue
+			}
+			wait.Stop()
+		case <-wait.C:
+		}
+		waiting = false
+		shown = union(sets)
+		emit(shown.set)
 	}
 }
 
+// merged is all sets as one.
+type merged struct {
+	set   kube.Set
+	keys  map[kube.Key]*kube.Object
+	twice map[kube.Key]bool // what two sources define
+}
+
+// moving reports whether an object may be on its way from one source to
+// another. What was played is not: kube down takes it away at once.
+func moving(shown, next *merged) bool {
+	for key, o := range shown.keys {
+		if next.keys[key] == nil && o.Owner != StoreOwner {
+			return true
+		}
+	}
+	for key := range next.twice {
+		if !shown.twice[key] {
+			return true
+		}
+	}
+	return false
+}
+
 // union is all sets as one, the first coming first.
-func union(sets []*kube.Set) kube.Set {
-	var out kube.Set
-	first := map[kube.Key]*kube.Object{}
+func union(sets []*kube.Set) merged {
+	out := merged{keys: map[kube.Key]*kube.Object{}, twice: map[kube.Key]bool{}}
 	for _, set := range sets {
-		out.Unknown = append(out.Unknown, set.Unknown...)
-		out.Diagnostics = append(out.Diagnostics, set.Diagnostics...)
+		out.set.Unknown = append(out.set.Unknown, set.Unknown...)
+		out.set.Diagnostics = append(out.set.Diagnostics, set.Diagnostics...)
 		for _, o := range set.Objects {
-			if other, taken := first[o.Key()]; taken && other.Owner != o.Owner {
-				out.Diagnostics = append(out.Diagnostics, twice(o, other))
+			if other, taken := out.keys[o.Key()]; taken && other.Owner != o.Owner {
+				out.set.Diagnostics = append(out.set.Diagnostics, twice(o, other))
+				out.twice[o.Key()] = true
 				continue
 			}
-			first[o.Key()] = o
-			out.Objects = append(out.Objects, o)
+			out.keys[o.Key()] = o
+			out.set.Objects = append(out.set.Objects, o)
 		}
 	}
 	return out

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -172,6 +174,83 @@ func TestMerge(t *testing.T) {
 	}
 	cancel()
 	must(t, <-done)
+}
+
+// hand is a source that says what the test has it say.
+type hand struct {
+	owner string
+	sets  chan kube.Set
+}
+
+func (h hand) Owners() []string { return []string{h.owner} }
+
+func (h hand) Run(ctx context.Context, emit func(kube.Set)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case set := <-h.sets:
+			emit(set)
+		}
+	}
+}
+
+// say hands over ConfigMaps of these names.
+func (h hand) say(t *testing.T, names ...string) {
+	t.Helper()
+	var set kube.Set
+	for _, name := range names {
+		objects := given(t, conf(name))
+		objects[0].Owner = h.owner
+		set.Objects = append(set.Objects, objects...)
+	}
+	h.sets <- set
+}
+
+func TestWhatMovesBetweenFoldersIsNeverGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := hand{"folder:/a", make(chan kube.Set)}, hand{"folder:/b", make(chan kube.Set)}
+		play := hand{StoreOwner, make(chan kube.Set)}
+		var got []string
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- Merge(a, b, play).Run(ctx, func(set kube.Set) { got = append(got, strings.Join(describe(set), " ")) })
+		}()
+		expect := func(what string, want ...string) {
+			t.Helper()
+			synctest.Wait()
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: got %q, want %q", what, got, want)
+			}
+			got = nil
+		}
+		a.say(t, "x", "q")
+		b.say(t)
+		expect("not all have spoken")
+		play.say(t, "p")
+		expect("all have", "p q x")
+		a.say(t, "q") // the old place is read first
+		expect("x may be on its way")
+		b.say(t, "x")
+		expect("x has come", "p q x")
+		a.say(t, "x", "q") // the new place is read first
+		expect("x is in both")
+		b.say(t)
+		expect("x has come back", "p q x")
+		a.say(t, "x")
+		time.Sleep(2 * moveTime)
+		expect("q does not come again", "p x")
+		play.say(t)
+		expect("what was played goes at once", "x")
+		b.say(t, "x", "z")
+		time.Sleep(2 * moveTime)
+		expect("x stays in both", "x z error in <stdin>")
+		b.say(t, "x", "z", "w")
+		expect("that is known", "w x z error in <stdin>")
+		cancel()
+		must(t, <-done)
+	})
 }
 
 func TestLoadReadsAllAndSaysAllThatIsWrong(t *testing.T) {
