@@ -218,9 +218,24 @@ func (c *checker) rulesOf(n Network, driver string, all []rule) {
 	}
 	if common > 0 {
 		c.add("rule", fmt.Sprintf("%d rules and chains of network %s (%s)", common, n.Name, driver), "", func(ctx context.Context) error {
-			return c.m.removeRules(ctx, driver, o.has)
+			return c.m.whileUnused(ctx, n, func() error { return c.m.removeRules(ctx, driver, o.has) })
 		})
 	}
+}
+
+// whileUnused does what may only be done to a network that no pod is on, and
+// nothing if one has joined it since it was looked at.
+func (m *Manager) whileUnused(ctx context.Context, n Network, do func() error) error {
+	t, err := m.lockNetavark(ctx, exclusive)
+	if err != nil {
+		return err
+	}
+	defer t.file.Close()
+	pods, err := m.marked(n.Name)
+	if err != nil || len(pods) > 0 {
+		return err
+	}
+	return do()
 }
 
 func (l Lease) firewall() string {
@@ -288,7 +303,9 @@ func (c *checker) links() error {
 			}
 		}
 		if exists && !c.used(n.Name) {
-			c.add("bridge", n.Interface, "", func(context.Context) error { return removeEmptyBridge(n.Interface) })
+			c.add("bridge", n.Interface, "", func(ctx context.Context) error {
+				return c.m.whileUnused(ctx, n, func() error { return removeEmptyBridge(n.Interface) })
+			})
 		}
 	}
 	return nil

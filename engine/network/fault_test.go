@@ -306,6 +306,27 @@ func TestCheckFindsAndRemovesWhatIsPlanted(t *testing.T) {
 	_ = lost // its tear-down, at the end, finds everything gone
 }
 
+func TestWhatAPodTookIntoUseSinceTheCheckStays(t *testing.T) {
+	h := newHost(t)
+	live := h.start(1, withPort(testPod(1, ""), "", 18080, 80))
+	leaks, err := h.Check(t.Context(), nil) // as if the pod had come after the records were read
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := 0
+	for _, l := range leaks {
+		if l.Kind == "bridge" || l.Kind == "rule" && strings.Contains(l.Name, "rules and chains") {
+			common++
+			if err := l.Remove(t.Context()); err != nil {
+				t.Errorf("remove %s %s: %v", l.Kind, l.Name, err)
+			}
+		}
+	}
+	if present, err := h.RulesPresent(t.Context(), live.lease); err != nil || !present || common < 2 {
+		t.Errorf("of %d common leaks the pod lost its rules: %v, %v", common, present, err)
+	}
+}
+
 func TestCheckLeavesOthersAlone(t *testing.T) {
 	h := newHost(t)
 	// podman's network and ours of another engine root, as netavark leaves them.
