@@ -18,15 +18,15 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 	if err != nil {
 		return err
 	}
-	runtime, err := e.runtime()
-	if err != nil {
-		return err
-	}
 	sb, ok, err := e.records.ReadSandbox(id)
 	if err != nil {
 		return err
 	}
-	if !ok || e.sandboxState(id, sb, runtime) != spec.SandboxReady {
+	runtime, err := e.runtimeFor(sb)
+	if err != nil {
+		return err
+	}
+	if !ok || e.sandboxState(id, sb) != spec.SandboxReady {
 		return fmt.Errorf("start container %q: the pod's sandbox is not up", name)
 	}
 	if err := e.ensureContainer(ctx, &pod, sb, name, nil); err != nil {
@@ -50,7 +50,11 @@ func (e *Engine) ensureContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	if !ok {
 		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
 	}
-	status, _ := e.observeContainer(pod, name)
+	run, err := e.runtimeFor(sb)
+	if err != nil {
+		return err
+	}
+	status, _ := e.observeContainer(run, pod, name)
 	attempt := 0
 	switch {
 	case status.State == spec.StateCreated || status.State == spec.StateRunning:
@@ -111,7 +115,7 @@ func imageOf(c *spec.Container) string {
 
 // createContainer makes the OCI container on its layer: bundle, conmon, runtime.
 func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, attempt int, infraUp <-chan struct{}) error {
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeFor(sb)
 	if err != nil {
 		return err
 	}

@@ -129,6 +129,23 @@ func (e *Engine) Close() error {
 	return errors.Join(append(errs, e.images.Close())...)
 }
 
+// runtimeOf is the runtime of a pod: that of its sandbox, or else ours.
+func (e *Engine) runtimeOf(id spec.PodID) (*oci.Runtime, error) {
+	sb, _, err := e.records.ReadSandbox(id)
+	if err != nil {
+		return nil, err
+	}
+	return e.runtimeFor(sb)
+}
+
+func (e *Engine) runtimeFor(sb state.Sandbox) (*oci.Runtime, error) {
+	ours, err := e.runtime()
+	if err != nil || sb.Runtime == "" {
+		return ours, err
+	}
+	return ours.As(sb.Runtime, sb.CgroupManager), nil
+}
+
 // Paths says where the engine's own files lie.
 func (e *Engine) Paths() Paths { return e.records.Dirs }
 

@@ -69,22 +69,24 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 	fail := func(err error) (spec.PodStatus, error) {
 		return st, fmt.Errorf("look at pod %s: %w", pod.Key(), err)
 	}
-	run, err := e.runtime()
-	if err != nil {
-		return fail(err)
-	}
 	sb, ok, err := e.records.ReadSandbox(pod.ID)
 	if err != nil {
 		return fail(err)
 	}
+	run, err := e.runtimeFor(sb)
+	if err != nil {
+		return fail(err)
+	}
 	if ok {
-		infra, err := run.State(e.target(run, pod.ID, infraName, sb.Infra))
+		target := e.target(run, pod.ID, infraName, sb.Infra)
+		infra, err := run.State(target)
 		if err != nil {
 			return fail(err)
 		}
 		st.Sandbox = e.judgeSandbox(pod.ID, sb, infra)
 		st.IPs, st.Ports, st.StartedAt = sb.IPs, sb.Ports, sb.StartedAt
 		st.Infra = describe(infra)
+		st.Infra.CgroupPath = target.CgroupFolder()
 		st.Infra.ID, st.Infra.Name = sb.Infra, infraName
 	}
 	if pod.HostNet && st.Sandbox == spec.SandboxReady {
@@ -99,7 +101,7 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 	}
 	st.Stopped = intent.Pod
 	for _, c := range pod.All() {
-		status, err := e.observeContainer(&pod, c.Name)
+		status, err := e.observeContainer(run, &pod, c.Name)
 		if err != nil {
 			return fail(err)
 		}
@@ -110,7 +112,11 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 }
 
 // sandboxState looks at a recorded sandbox.
-func (e *Engine) sandboxState(id spec.PodID, sb state.Sandbox, run *oci.Runtime) spec.SandboxState {
+func (e *Engine) sandboxState(id spec.PodID, sb state.Sandbox) spec.SandboxState {
+	run, err := e.runtimeFor(sb)
+	if err != nil {
+		return spec.SandboxLost
+	}
 	infra, err := run.State(e.target(run, id, infraName, sb.Infra))
 	if err != nil {
 		return spec.SandboxLost
@@ -130,17 +136,13 @@ func (e *Engine) judgeSandbox(id spec.PodID, sb state.Sandbox, infra oci.State) 
 }
 
 // observeContainer looks at the container made under a name of the pod's spec.
-func (e *Engine) observeContainer(pod *spec.Pod, name string) (spec.ContainerStatus, error) {
+func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) (spec.ContainerStatus, error) {
 	wanted, _ := pod.Container(name)
 	none := spec.ContainerStatus{Name: name, State: spec.StateNone, Init: pod.IsInit(name), Image: wanted.Image}
 	c, err := e.records.ReadContainer(pod.ID, name)
 	if errors.Is(err, spec.ErrNotFound) {
 		return none, nil
 	}
-	if err != nil {
-		return none, err
-	}
-	run, err := e.runtime()
 	if err != nil {
 		return none, err
 	}
@@ -154,11 +156,13 @@ func (e *Engine) observeContainer(pod *spec.Pod, name string) (spec.ContainerSta
 			status.State = spec.StateUnknown
 		}
 	} else {
-		s, err := run.State(e.target(run, pod.ID, name, c.ID))
+		target := e.target(run, pod.ID, name, c.ID)
+		s, err := run.State(target)
 		if err != nil {
 			return none, err
 		}
 		status = describe(s)
+		status.CgroupPath = target.CgroupFolder()
 	}
 	if status.State == spec.StateNone && c.Boot != e.records.Boot() {
 		// It ran before the machine went down, and nobody saw its end.
@@ -229,16 +233,16 @@ func (e *Engine) WaitContainer(ctx context.Context, id spec.PodID, name string) 
 	if err != nil {
 		return spec.ContainerStatus{}, err
 	}
-	status, err := e.observeContainer(&pod, name)
-	if err != nil || status.State != spec.StateRunning && status.State != spec.StatePaused && status.State != spec.StateCreated {
-		return status, err
-	}
-	run, err := e.runtime()
+	run, err := e.runtimeOf(id)
 	if err != nil {
+		return spec.ContainerStatus{}, err
+	}
+	status, err := e.observeContainer(run, &pod, name)
+	if err != nil || status.State != spec.StateRunning && status.State != spec.StatePaused && status.State != spec.StateCreated {
 		return status, err
 	}
 	if _, err := run.Wait(ctx, e.target(run, id, name, status.ID)); err != nil {
 		return status, fmt.Errorf("wait for container %q: %w", name, err)
 	}
-	return e.observeContainer(&pod, name)
+	return e.observeContainer(run, &pod, name)
 }

@@ -60,7 +60,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	if err != nil {
 		return err
 	}
-	if ok && e.sandboxState(pod.ID, sb, runtime) == spec.SandboxReady {
+	if ok && e.sandboxState(pod.ID, sb) == spec.SandboxReady {
 		return e.createContainers(ctx, pod, sb, create, nil)
 	}
 	if ok {
@@ -110,13 +110,17 @@ func checkLimits(runtime *oci.Runtime, pod *spec.Pod) error {
 
 // startSandbox makes the sandbox and the first containers.
 func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []string) error {
+	runtime, err := e.runtime()
+	if err != nil {
+		return err
+	}
 	held, ports, err := network.BindPorts(pod.Ports)
 	if err != nil {
 		return err
 	}
 	defer closeAll(held) // the infra container's conmon keeps them
 
-	sb := state.Sandbox{Infra: spec.NewContainerID(), Ports: ports}
+	sb := state.Sandbox{Infra: spec.NewContainerID(), Ports: ports, Runtime: runtime.Path(), CgroupManager: runtime.CgroupManager()}
 	netPod := e.networkPod(pod, ports)
 	var lease network.Lease
 	if !pod.HostNet {
@@ -195,7 +199,7 @@ func (e *Engine) networkPod(pod *spec.Pod, ports []spec.PortMapping) network.Pod
 // startInfra starts the container that holds the pod's namespaces and, through
 // its conmon, the published ports.
 func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox, held []*os.File) error {
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeFor(sb)
 	if err != nil {
 		return err
 	}

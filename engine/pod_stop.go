@@ -96,7 +96,7 @@ func together(do ...func() error) error {
 
 // endContainer ends a container's process and records how it ended.
 func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Container, grace time.Duration) error {
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeOf(pod.ID)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (e *Engine) removeContainer(ctx context.Context, pod *spec.Pod, c state.Con
 }
 
 func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeOf(pod.ID)
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func (e *Engine) leaveNetworks(ctx context.Context, pod *spec.Pod, sb state.Sand
 }
 
 func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox) error {
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeFor(sb)
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 
 // clearSandbox undoes the rest of startSandbox, when nothing runs any more.
 func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeOf(pod.ID)
 	if err != nil {
 		return err
 	}
@@ -294,7 +294,7 @@ func (e *Engine) KillContainer(ctx context.Context, id spec.PodID, name, signal 
 	if err != nil {
 		return err
 	}
-	runtime, err := e.runtime()
+	runtime, err := e.runtimeOf(id)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (e *Engine) running(id spec.PodID, name string) (*oci.Runtime, oci.Containe
 	if err != nil {
 		return nil, oci.Container{}, err
 	}
-	run, err := e.runtime()
+	run, err := e.runtimeOf(id)
 	if err != nil {
 		return nil, oci.Container{}, err
 	}
@@ -113,7 +113,7 @@ func (e *Engine) RotateLogs(ctx context.Context) error {
 }
 
 func (e *Engine) rotate(p spec.PodStatus) []error {
-	run, err := e.runtime()
+	run, err := e.runtimeOf(p.Pod.ID)
 	if err != nil {
 		return []error{err}
 	}

@@ -56,6 +56,7 @@ func shop() spec.PodStatus {
 		Ports: []spec.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp", Container: "web"}},
 		Infra: spec.ContainerStatus{
 			ID: containerID("1f"), Name: "_infra", State: spec.StateRunning, CreatedAt: start, StartedAt: start, Pid: 100,
+			CgroupPath: "/berth.slice/berth-pod1.slice/berth-1f.scope",
 		},
 		Containers: []spec.ContainerStatus{
 			{
@@ -68,6 +69,7 @@ func shop() spec.PodStatus {
 				ImageID: strings.Repeat("a1", 32), ImageDigest: "sha256:" + strings.Repeat("d", 64),
 				Command:   []string{"/docker-entrypoint.sh", "nginx", "-g", "daemon off;"},
 				CreatedAt: start, StartedAt: now().Add(-70 * time.Second), Pid: 123, ConmonPid: 120, LogPath: "/var/lib/berth/web.log",
+				CgroupPath: "/berth.slice/berth-pod1.slice/berth-3d.scope",
 			},
 		},
 		History: spec.History{"web": {Restarts: 2, Last: &spec.Termination{

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"path"
 	"strconv"
 	"time"
 
@@ -72,11 +73,11 @@ type HostPort struct {
 
 // InspectPod is everything known of a pod.
 func InspectPod(p *spec.PodStatus) PodInspect {
-	cgroup := "/berth/pod" + p.Pod.ID.UID()
+	cgroup := podCgroup(p)
 	r := PodInspect{
 		ID: string(p.Pod.ID), Name: p.Pod.Name, Namespace: p.Pod.Namespace, Created: p.Pod.CreatedAt,
 		State: PodState(p), Hostname: p.Pod.Hostname, Labels: p.Pod.Labels, Annotations: p.Pod.Annotations,
-		CreateCgroup: true, CgroupParent: "/berth", CgroupPath: cgroup, CreateInfra: true,
+		CreateCgroup: true, CgroupParent: parentOf(cgroup), CgroupPath: cgroup, CreateInfra: true,
 		InfraContainerID: string(p.Infra.ID),
 		InfraConfig:      infraConfig(p),
 		SharedNamespaces: sharedNamespaces(&p.Pod),
@@ -89,6 +90,16 @@ func InspectPod(p *spec.PodStatus) PodInspect {
 	}
 	r.NumContainers = len(r.Containers)
 	return r
+}
+
+// podCgroup is where the cgroups of a pod's containers lie, "" if it has none.
+func podCgroup(p *spec.PodStatus) string { return parentOf(p.Infra.CgroupPath) }
+
+func parentOf(cgroup string) string {
+	if cgroup == "" {
+		return ""
+	}
+	return path.Dir(cgroup)
 }
 
 func infraConfig(p *spec.PodStatus) InfraConfig {

@@ -93,7 +93,7 @@ func Pods(list []spec.PodStatus) []Pod {
 
 func pod(p *spec.PodStatus) Pod {
 	r := Pod{
-		Cgroup:    "/berth/pod" + p.Pod.ID.UID(),
+		Cgroup:    podCgroup(p),
 		Created:   p.Pod.CreatedAt,
 		ID:        string(p.Pod.ID),
 		InfraID:   string(p.Infra.ID),

@@ -182,6 +182,9 @@ func (r *Runtime) PodCgroup(pod spec.PodID) string {
 	return ourCgroup + "/pod" + pod.UID()
 }
 
+// CgroupFolder is where a container's cgroup lies below each hierarchy.
+func (c Container) CgroupFolder() string { return cgroupFolder(c.CgroupPath) }
+
 // cgroupFolder turns a CgroupPath into the folder below each hierarchy.
 func cgroupFolder(path string) string {
 	slice, rest, ok := strings.Cut(path, ":")

@@ -93,6 +93,20 @@ func New(o Options) (*Runtime, error) {
 	return r, nil
 }
 
+// As is the runtime with the program and the cgroup manager that something was
+// made with: another program would not know it, another manager look for it
+// elsewhere. A program that is gone, as after an upgrade, is replaced by ours.
+func (r *Runtime) As(program, manager string) *Runtime {
+	as := *r
+	if program != r.runtime && exists(program) {
+		as.runtime = program
+	}
+	if manager != "" {
+		as.manager = manager
+	}
+	return &as
+}
+
 // Host is what was observed of this host; the base of an Input.
 func (r *Runtime) Host() Host { return r.host }
 

@@ -84,6 +84,7 @@ type ContainerStatus struct {
 	Message     string         `json:"message,omitempty"`
 	Stopped     bool           `json:"stopped,omitempty"` // stopped by hand: not to be restarted
 	LogPath     string         `json:"logPath,omitempty"`
+	CgroupPath  string         `json:"cgroupPath,omitempty"` // below each hierarchy
 }
 
 // Running reports whether the container has a live process.

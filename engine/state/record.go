@@ -57,6 +57,11 @@ type Intent struct {
 type Sandbox struct {
 	Infra     spec.ContainerID   `json:"infra"`
 	Ready     bool               `json:"ready"`
+	// Runtime and CgroupManager are those that the pod's containers are made
+	// with, whatever later commands are told.
+	Runtime       string `json:"runtime,omitempty"`
+	CgroupManager string `json:"cgroupManager,omitempty"`
+
 	Lease     json.RawMessage    `json:"lease,omitempty"`
 	IPs       []string           `json:"ips,omitempty"`
 	Servers   []string           `json:"nameServers,omitempty"`
