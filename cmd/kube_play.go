@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 
-	"berth/engine"
 	"berth/engine/spec"
 	"berth/kube"
 	"berth/manifests"
@@ -89,10 +88,6 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	before, err := volumeNames(ctx, e)
-	if err != nil {
-		return err
-	}
 	awake := supervised(ctx, e)
 	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
 		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake,
@@ -102,12 +97,7 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 		return err
 	}
 	a.wake(ctx, e)
-	volumes, err := a.ensureVolumes(ctx, e, &set)
-	if err != nil {
-		return err
-	}
-	fresh := slices.DeleteFunc(volumes, func(name string) bool { return slices.Contains(before, name) })
-	a.printPlay(fresh, result, f.verbose)
+	a.printPlay(result, f.verbose)
 	if !awake && f.start && !f.wait && made(result) && restarting(set) {
 		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")
 	}
@@ -147,27 +137,10 @@ func (a *app) tellWarnings(set kube.Set, result reconciler.ApplyResult, verbose 
 	}
 }
 
-// ensureVolumes makes the volumes of the claims that were given, used by a pod
-// or not, and names them.
-func (a *app) ensureVolumes(ctx context.Context, e *engine.Engine, set *kube.Set) ([]string, error) {
-	volumes, diags := translate.Volumes(set)
-	if err := diags.Err(); err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, v := range volumes {
-		if _, err := e.Volumes().Ensure(ctx, &v); err != nil {
-			return names, err
-		}
-		names = append(names, v.Volume)
-	}
-	return names, nil
-}
-
 // printPlay prints what podman prints, and unchanged below the ID of a pod
 // that was left alone.
-func (a *app) printPlay(volumes []string, result reconciler.ApplyResult, verbose bool) {
-	for i, name := range volumes {
+func (a *app) printPlay(result reconciler.ApplyResult, verbose bool) {
+	for i, name := range result.Volumes {
 		if i == 0 {
 			fmt.Fprintln(a.out, "Volumes:")
 		}

@@ -33,7 +33,7 @@ func TestPlayPrintsAsPodman(t *testing.T) {
 		}
 		return list
 	}
-	a.printPlay([]string{"data"}, reconciler.ApplyResult{Pods: []reconciler.PodResult{
+	a.printPlay(reconciler.ApplyResult{Volumes: []string{"data"}, Pods: []reconciler.PodResult{
 		{ID: "p1", Action: reconciler.ActionCreate, Reason: "it is not there", Containers: c("c1", "c2")},
 		{ID: "p2", Action: reconciler.ActionKeep, Containers: c("c3")},
 		{ID: "p3", Action: reconciler.ActionReplace, Containers: c("")}, // not made yet: an init container is at work

@@ -89,6 +89,12 @@ func (e *Engine) VolumeUsers(context.Context) (map[string][]spec.PodKey, error) 
 	return users, nil
 }
 
+// EnsureVolume makes a named volume, unless it is there; made says whether it did.
+func (e *Engine) EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error) {
+	_, made, err = e.volumes.Obtain(ctx, v)
+	return made, err
+}
+
 // RemoveVolume deletes a named volume and its data. One that pods use is
 // spec.ErrInUse unless force, which removes those pods first.
 func (e *Engine) RemoveVolume(ctx context.Context, name string, force bool) error {

@@ -15,6 +15,7 @@ import (
 	"berth/engine/spec"
 	"berth/internal/source"
 	"berth/kube"
+	"berth/translate"
 )
 
 // undoLimit bounds taking back what a failed Apply did.
@@ -63,6 +64,7 @@ type ContainerResult struct {
 // removed ones at the end.
 type ApplyResult struct {
 	Pods     []PodResult
+	Volumes  []string // that this call made
 	Warnings source.Diagnostics
 }
 
@@ -79,12 +81,7 @@ func (a *Applier) Apply(ctx context.Context, set kube.Set, o ApplyOptions) (Appl
 	if err := run.prepareAll(ctx); err != nil {
 		return run.result(nil), err
 	}
-	if a.Store != nil {
-		if err := a.Store.Put(ctx, set.Objects); err != nil {
-			return run.result(nil), fmt.Errorf("store what was given: %w", err)
-		}
-	}
-	if err := run.carryOut(ctx); err != nil {
+	if err := run.change(ctx); err != nil {
 		return run.result(nil), errors.Join(err, run.undo(ctx))
 	}
 	return run.finish(ctx)
@@ -97,8 +94,9 @@ type applying struct {
 	opts  ApplyOptions
 	given kube.Set
 
-	before kube.Set // what the store held
-	jobs   []*job
+	before  kube.Set // what the store held
+	jobs    []*job
+	volumes []string // that were made
 
 	mu       sync.Mutex
 	warnings source.Diagnostics
@@ -225,6 +223,48 @@ func (r *applying) prepareAll(ctx context.Context) error {
 	_ = group.Wait() // the errors are in errs
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
+}
+
+// change is all that undo takes back.
+func (r *applying) change(ctx context.Context) error {
+	if err := r.ensureVolumes(ctx); err != nil {
+		return err
+	}
+	if r.Store != nil {
+		if err := r.Store.Put(ctx, r.given.Objects); err != nil {
+			return fmt.Errorf("store what was given: %w", err)
+		}
+	}
+	return r.carryOut(ctx)
+}
+
+// ensureVolumes makes the volumes of the claims that were given, used by a pod
+// or not, and those that the pods to be made use.
+func (r *applying) ensureVolumes(ctx context.Context) error {
+	wanted, diags := translate.Volumes(&r.given)
+	if err := diags.Err(); err != nil {
+		return err
+	}
+	for _, j := range r.jobs {
+		if j.prepared == nil {
+			continue
+		}
+		for _, v := range j.prepared.Volumes {
+			if v.Named != nil {
+				wanted = append(wanted, *v.Named)
+			}
+		}
+	}
+	for i := range wanted {
+		made, err := r.Engine.EnsureVolume(ctx, &wanted[i])
+		if made {
+			r.volumes = append(r.volumes, wanted[i].Volume)
+		}
+		if err != nil {
+			return fmt.Errorf("make volume %s: %w", wanted[i].Volume, err)
+		}
+	}
+	return nil
 }
 
 // carryOut does all jobs in parallel. A pod that needs what another still holds,

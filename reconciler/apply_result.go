@@ -12,6 +12,7 @@ func (r *applying) result(see func(spec.PodID) *spec.PodStatus) ApplyResult {
 	if see == nil {
 		return out
 	}
+	out.Volumes = r.volumes
 	for _, j := range r.jobs {
 		p := PodResult{Key: j.plan.Key, ID: j.id, Action: j.plan.Action, Reason: j.plan.Reason}
 		if j.plan.Desired != nil {

@@ -20,7 +20,7 @@ import (
 
 // verbs are those of the engine that can fail in an Apply.
 var verbs = []string{
-	"EnsureImage", "CheckPod", "EnsurePod", "StartContainer", "RemovePod", "ObservePod", "WaitContainer", "UpdateFiles", "Observe",
+	"EnsureImage", "CheckPod", "EnsurePod", "StartContainer", "RemovePod", "ObservePod", "WaitContainer", "UpdateFiles", "Observe", "EnsureVolume",
 }
 
 // playground is an engine with the pods of testdata/apply/before.yaml, played.
@@ -75,6 +75,9 @@ func (p *playground) picture() string {
 		out = append(out, line)
 	}
 	slices.Sort(out)
+	for _, name := range p.engine.Volumes() {
+		out = append(out, "volume "+name)
+	}
 	for _, o := range p.store.Read(p.Context()).Objects {
 		out = append(out, o.Key().String()+" "+o.Pos.File)
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // undo takes back what was done: the store first, so that a supervisor does not
-// bring about again what is taken away, then the pods, in parallel. It goes on
+// bring about again what is taken away, then the pods, in parallel, then the
+// volumes. It goes on
 // through errors, and after the caller's context has ended.
 func (r *applying) undo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
@@ -34,7 +35,20 @@ func (r *applying) undo(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait() // the errors are in results
-	return errors.Join(append(errs, results...)...)
+	return errors.Join(append(append(errs, results...), r.removeVolumes(ctx))...)
+}
+
+// removeVolumes removes the volumes that were made, but not one that somebody
+// else has come to use.
+func (r *applying) removeVolumes(ctx context.Context) error {
+	var errs []error
+	for _, name := range r.volumes {
+		err := r.Engine.RemoveVolume(ctx, name, false)
+		if err != nil && !errors.Is(err, spec.ErrInUse) && !gone(err) {
+			errs = append(errs, fmt.Errorf("remove volume %s again: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // restoreStore makes the store what it was.

@@ -14,6 +14,7 @@ type Engine interface {
 	ImageEngine
 	PodEngine
 	ContainerEngine
+	VolumeEngine
 
 	// Lock makes the caller the only one who changes pods of that key, in this
 	// process and any other. It waits until the lock is free or ctx ends.
@@ -58,6 +59,15 @@ type PodEngine interface {
 	// SetStopped records a person's wish; the container "" is the whole pod.
 	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
 	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
+}
+
+// VolumeEngine makes and removes named volumes.
+type VolumeEngine interface {
+	// EnsureVolume makes a volume, unless it is there; made says whether it did.
+	EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error)
+	// RemoveVolume removes a volume and its data. One that pods use is
+	// spec.ErrInUse, unless force, which removes them first.
+	RemoveVolume(ctx context.Context, name string, force bool) error
 }
 
 // ContainerEngine starts and stops single containers.

@@ -202,6 +202,34 @@ func (s *suite) missingImage() {
 	s.locked(p, func() { s.wants(s.Engine.EnsurePod(s.ctx, p, []string{"a"}), spec.ErrImageMissing) })
 }
 
+func (s *suite) volumes() {
+	v := &spec.NamedVolume{Volume: "data"}
+	ensure := func(made bool) {
+		s.Helper()
+		got, err := s.Engine.EnsureVolume(s.ctx, v)
+		s.must(err)
+		s.same("the volume was made", got, made)
+	}
+	ensure(true)
+	ensure(false)
+	p := s.pod("user", forever())
+	p.Volumes = append(p.Volumes, spec.Volume{Name: "d", Named: v})
+	s.up(p)
+	ensure(false)
+	s.wants(s.Engine.RemoveVolume(s.ctx, "data", false), spec.ErrInUse)
+	s.locked(p, func() { s.must(s.Engine.RemovePod(s.ctx, p.ID, time.Second)) })
+	ensure(false) // it outlives its pods
+	s.must(s.Engine.RemoveVolume(s.ctx, "data", false))
+	s.wants(s.Engine.RemoveVolume(s.ctx, "data", false), spec.ErrNotFound)
+	p = s.pod("maker", forever())
+	p.Volumes = append(p.Volumes, spec.Volume{Name: "d", Named: v})
+	p.Containers[0].Mounts = append(p.Containers[0].Mounts, spec.Mount{Volume: "d", Path: "/d"})
+	s.up(p)
+	s.must(s.Engine.RemoveVolume(s.ctx, "data", true))
+	_, err := s.Engine.ObservePod(s.ctx, p.ID)
+	s.wants(err, spec.ErrNotFound)
+}
+
 func (s *suite) updateFiles() {
 	p := s.pod("files", forever())
 	p.Volumes = append(p.Volumes, spec.Volume{Name: "conf", Files: &spec.FilesVolume{

@@ -39,6 +39,7 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"two pods of one name cannot be":                       (*suite).oneName,
 		"what is not there is said so":                         (*suite).notThere,
 		"a missing image makes no container":                   (*suite).missingImage,
+		"volumes are made once and go when nobody uses them":   (*suite).volumes,
 		"files of a pod can be swapped":                        (*suite).updateFiles,
 		"secrets of a pod live as long as its sandbox":         (*suite).secrets,
 		"owner, history and stops outlive the engine":          (*suite).persistence,

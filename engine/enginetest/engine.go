@@ -25,6 +25,9 @@ type Engine interface {
 	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
 	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
 
+	EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error)
+	RemoveVolume(ctx context.Context, name string, force bool) error
+
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
 	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error

@@ -21,16 +21,17 @@ type Fake struct {
 	held map[spec.PodKey]bool // the locks this engine holds
 }
 
-// Host is what outlives an engine: pods, images, faults to come.
+// Host is what outlives an engine: pods, volumes, images, faults to come.
 type Host struct {
-	mu     sync.Mutex
-	pods   map[spec.PodID]*pod
-	images map[string]spec.Image
-	locks  map[spec.PodKey]chan struct{}
-	subs   map[*subscriber]bool
-	faults []*fault
-	calls  []string
-	writes int
+	mu      sync.Mutex
+	pods    map[spec.PodID]*pod
+	volumes map[string]bool
+	images  map[string]spec.Image
+	locks   map[spec.PodKey]chan struct{}
+	subs    map[*subscriber]bool
+	faults  []*fault
+	calls   []string
+	writes  int
 }
 
 type pod struct {
@@ -55,7 +56,7 @@ type container struct {
 // NewFake returns an engine on a host without pods that has the images named.
 func NewFake(images ...string) *Fake {
 	h := &Host{
-		pods: map[spec.PodID]*pod{}, images: map[string]spec.Image{},
+		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{},
 		locks: map[spec.PodKey]chan struct{}{}, subs: map[*subscriber]bool{},
 	}
 	for _, name := range images {

@@ -34,6 +34,9 @@ func (f *Fake) EnsurePod(_ context.Context, want *spec.Pod, create []string) err
 		if v.Files != nil && v.Files.Files != nil {
 			p.files[v.Name] = v.Files.Files
 		}
+		if v.Named != nil {
+			f.volumes[v.Named.Volume] = true
+		}
 	}
 	if p.sandbox == spec.SandboxLost {
 		p.down()

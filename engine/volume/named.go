@@ -191,17 +191,26 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 // Ensure returns the volume's data folder, making the volume where it is
 // missing and mounting its device where it has one.
 func (s *Store) Ensure(ctx context.Context, n *spec.NamedVolume) (string, error) {
-	v, err := s.Inspect(ctx, n.Volume)
-	if errors.Is(err, spec.ErrNotFound) {
-		v, err = s.Create(ctx, Volume{Name: n.Volume, Labels: n.Labels, Options: n.Options})
-		if errors.Is(err, spec.ErrExists) { // somebody else made it meanwhile
-			v, err = s.Inspect(ctx, n.Volume)
-		}
-	}
+	v, _, err := s.Obtain(ctx, n)
 	if err != nil {
 		return "", err
 	}
 	return v.Mountpoint, s.Mount(ctx, v)
+}
+
+// Obtain returns the volume, making it where it is missing; made says whether
+// it did. Nothing is mounted.
+func (s *Store) Obtain(ctx context.Context, n *spec.NamedVolume) (v Volume, made bool, err error) {
+	v, err = s.Inspect(ctx, n.Volume)
+	if !errors.Is(err, spec.ErrNotFound) {
+		return v, false, err
+	}
+	v, err = s.Create(ctx, Volume{Name: n.Volume, Labels: n.Labels, Options: n.Options})
+	if errors.Is(err, spec.ErrExists) { // somebody else made it meanwhile
+		v, err = s.Inspect(ctx, n.Volume)
+		return v, false, err
+	}
+	return v, err == nil, err
 }
 
 // Mount mounts the device of a volume that has one; mounted already is success.
