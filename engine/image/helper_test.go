@@ -21,13 +21,15 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"berth/internal/testhost"
 )
 
 func TestMain(m *testing.M) {
 	if reexec.Init() {
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(testhost.Main(m, testhost.Options{}))
 }
 
 // realDisk is a folder on a file system that overlay can be mounted on, or "".

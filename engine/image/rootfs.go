@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/containers/storage"
-	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
 )
@@ -45,7 +43,7 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 		return err
 	}
 	create := func(names ...string) error {
-		return untilSettled(func() error {
+		return untilSettled(store, func() error {
 			_, err := store.CreateContainer(string(id), names, imageID, string(id), string(metadata), &storage.ContainerOptions{
 				IDMappingOptions: storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
 				LabelOpts:        []string{"disable"}, // processes are not labelled either
@@ -84,22 +82,6 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 	return nil
 }
 
-// settleTries is how often a storage that is clearing up after a killed process
-// is asked again.
-const settleTries = 5
-
-// untilSettled does something again as long as the storage stumbles over what a
-// killed process left: it removes that first, and fails when the kernel has not
-// let go of all of it yet.
-func untilSettled(do func() error) error {
-	err := do()
-	for try := 1; try < settleTries && errors.Is(err, unix.ENOTEMPTY); try++ {
-		time.Sleep(time.Duration(try) * 20 * time.Millisecond)
-		err = do()
-	}
-	return err
-}
-
 // MountRootfs mounts a root file system and returns where. Mounted already is
 // success. The mount belongs to the mount namespace of the caller.
 func (s *Store) MountRootfs(ctx context.Context, id spec.ContainerID) (string, error) {
@@ -110,7 +92,11 @@ func (s *Store) MountRootfs(ctx context.Context, id spec.ContainerID) (string, e
 	if err != nil {
 		return "", err
 	}
-	path, err := store.Mount(string(id), "")
+	var path string
+	err = untilSettled(store, func() (err error) {
+		path, err = store.Mount(string(id), "")
+		return err
+	})
 	if errors.Is(err, storage.ErrLayerUnknown) {
 		return "", fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
 	}
@@ -127,7 +113,10 @@ func (s *Store) UnmountRootfs(ctx context.Context, id spec.ContainerID) error {
 	if err != nil {
 		return err
 	}
-	_, err = store.Unmount(string(id), true)
+	err = untilSettled(store, func() error {
+		_, err := store.Unmount(string(id), true)
+		return err
+	})
 	if err == nil || errors.Is(err, storage.ErrLayerUnknown) || errors.Is(err, storage.ErrLayerNotMounted) {
 		return nil
 	}
@@ -140,7 +129,10 @@ func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
 	if err != nil {
 		return err
 	}
-	err = untilSettled(func() error { return store.DeleteContainer(string(id)) }) // unmounts first
+	if err := releaseUnnoted(store, id); err != nil {
+		return fmt.Errorf("remove root file system %s: %w", id.Short(), err)
+	}
+	err = untilSettled(store, func() error { return store.DeleteContainer(string(id)) }) // unmounts first
 	if errors.Is(err, storage.ErrNotAContainer) || errors.Is(err, storage.ErrContainerUnknown) {
 		err = store.DeleteLayer(string(id))
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/containers/storage"
+	graphdriver "github.com/containers/storage/drivers"
 
 	"berth/engine/spec"
 )
@@ -145,6 +146,59 @@ func TestRootfsAfterAKillBetweenLayerAndContainer(t *testing.T) {
 		t.Error(err)
 	}
 	nothingLeft(t, s)
+}
+
+func TestRootfsAfterAKillBetweenMountAndNote(t *testing.T) {
+	if realDisk() == "" {
+		t.Skip("overlay mounts: run on a test host")
+	}
+	ctx := context.Background()
+	s := testStore(t)
+	load(t, s, simple("x"))
+	img, err := s.Lookup(ctx, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := s.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unnoted := func() (spec.ContainerID, string) {
+		id := spec.NewContainerID()
+		if err := s.CreateRootfs(ctx, id, "", img.ID); err != nil {
+			t.Fatal(err)
+		}
+		driver, err := store.GraphDriver()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path, err := driver.Get(string(id), graphdriver.MountOpts{}) // the mount, without the storage's note
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id, path
+	}
+	id, path := unnoted()
+	if err := s.RemoveRootfs(ctx, id); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if mounted(t, path) {
+		t.Error("still mounted")
+	}
+
+	// A remover that was killed left a layer, mounted as it is, among the things
+	// to delete: whoever opens the storage next is to delete them.
+	_, path = unnoted()
+	doomed := filepath.Join(store.GraphRoot(), "overlay", "tempdirs", "temp-dir-1")
+	if err := os.MkdirAll(doomed, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Dir(path), filepath.Join(doomed, "1-layer")); err != nil {
+		t.Fatal(err)
+	}
+	if err := untilSettled(store, func() error { return os.RemoveAll(doomed) }); err != nil {
+		t.Errorf("delete what is doomed: %v", err)
+	}
 }
 
 func BenchmarkRootfs(b *testing.B) {
