@@ -14,6 +14,7 @@ import (
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
+	"berth/engine/volume"
 )
 
 // infraName is the infra container's name among a pod's containers; no
@@ -85,14 +86,22 @@ func (e *Engine) refuseSecond(pod *spec.Pod) error {
 	return err
 }
 
-// CheckPod fails, wrapping spec.ErrConfig, if this host cannot honour what the
-// pod asks for.
-func (e *Engine) CheckPod(_ context.Context, pod *spec.Pod) error {
+// CheckPod fails, mostly wrapping spec.ErrConfig, if this host cannot honour what
+// the pod asks for, as far as that can be seen without making anything: limits,
+// host paths, networks, the helpers.
+func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	runtime, err := e.runtime()
 	if err != nil {
 		return err
 	}
-	return checkLimits(runtime, pod)
+	errs := []error{checkLimits(runtime, pod)}
+	for i := range pod.Volumes {
+		errs = append(errs, volume.Check(&pod.Volumes[i]))
+	}
+	if !pod.HostNet {
+		errs = append(errs, e.networks.CheckPod(ctx, e.networkPod(pod, pod.Ports)))
+	}
+	return errors.Join(errs...)
 }
 
 func checkLimits(runtime *oci.Runtime, pod *spec.Pod) error {

@@ -27,7 +27,7 @@ func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error)
 		return lease, nil
 	}
 	if err := checkPod(pod); err != nil {
-		return Lease{}, fmt.Errorf("network of pod %s: %w", pod.Key, err)
+		return Lease{}, err
 	}
 	nv, err := m.netavark(ctx)
 	if err != nil {
@@ -47,13 +47,48 @@ func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error)
 		}
 		lease.Networks = append(lease.Networks, n) // what there is of it, for Release
 		if err != nil {
-			return lease, fmt.Errorf("network of pod %s: %w", pod.Key, err)
+			return lease, err
 		}
 	}
-	if err := checkPublished(lease); err != nil {
-		return lease, fmt.Errorf("network of pod %s: %w", pod.Key, err)
+	return lease, checkPublished(lease)
+}
+
+// CheckPod says whether a pod's networks can be had, as far as that can be seen
+// without reserving anything. Ports without a host port are not looked at.
+func (m *Manager) CheckPod(ctx context.Context, pod Pod) error {
+	if len(pod.Attachments) == 0 {
+		return nil
 	}
-	return lease, nil
+	pod.Ports = slices.DeleteFunc(slices.Clone(pod.Ports), func(p spec.PortMapping) bool { return p.HostPort == 0 })
+	if err := checkPod(pod); err != nil {
+		return err
+	}
+	nv, err := m.netavark(ctx)
+	if err != nil {
+		return err
+	}
+	lease := Lease{Ports: pod.Ports}
+	for i, a := range pod.Attachments {
+		n, err := m.Inspect(ctx, attachedName(a))
+		if errors.Is(err, spec.ErrNotFound) && attachedName(a) == DefaultNetwork {
+			return nil // it is made when it is first joined
+		}
+		if err != nil {
+			return err
+		}
+		l, _, err := begin(n, a, i)
+		if err != nil {
+			return err
+		}
+		if err := nv.supports(n); err != nil {
+			return err
+		}
+		for _, s := range n.Subnets {
+			l.IPs = append(l.IPs, s.Subnet.Addr()) // stands for any of its family
+		}
+		lease.Networks = append(lease.Networks, l)
+	}
+	return checkPublished(lease)
 }
 
 // checkPublished refuses ports that no network of the pod can publish: netavark
@@ -150,17 +185,7 @@ func (m *Manager) reserveOn(ctx context.Context, pod Pod, a spec.NetworkAttachme
 	if err != nil {
 		return NetworkLease{}, err
 	}
-	lease := NetworkLease{Network: n, Interface: interfaceName(a, i), Names: lower(a.Aliases)}
-	switch {
-	case n.Driver != DriverIPvlan:
-		lease.MAC, err = macFor(a.MAC)
-	case a.MAC != "": // ipvlan shares its parent's
-		err = fmt.Errorf("%w: network %q is an ipvlan: its interfaces have no MAC of their own", spec.ErrConfig, name)
-	}
-	if err != nil {
-		return lease, err
-	}
-	asked, err := askedFor(n, a.IPs)
+	lease, asked, err := begin(n, a, i)
 	if err != nil {
 		return lease, err
 	}
@@ -186,6 +211,22 @@ func (m *Manager) reserveOn(ctx context.Context, pod Pod, a spec.NetworkAttachme
 		return lease, err
 	}
 	return lease, nil
+}
+
+// begin is an attachment's lease without its addresses, and those asked for.
+func begin(n Network, a spec.NetworkAttachment, i int) (lease NetworkLease, asked map[netip.Prefix]netip.Addr, err error) {
+	lease = NetworkLease{Network: n, Interface: interfaceName(a, i), Names: lower(a.Aliases)}
+	switch {
+	case n.Driver != DriverIPvlan:
+		lease.MAC, err = macFor(a.MAC)
+	case a.MAC != "": // ipvlan shares its parent's
+		err = fmt.Errorf("%w: network %q is an ipvlan: its interfaces have no MAC of their own", spec.ErrConfig, n.Name)
+	}
+	if err != nil {
+		return lease, nil, err
+	}
+	asked, err = askedFor(n, a.IPs)
+	return lease, asked, err
 }
 
 func lower(names []string) []string {

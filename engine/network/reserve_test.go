@@ -129,6 +129,26 @@ func TestRangeLimitsWhatIsHandedOut(t *testing.T) {
 	}
 }
 
+// unseen is what only reserving finds out.
+func unseen(what string) bool { return what == "a taken one" || what == "an unbound port" }
+
+func TestCheckingAPodReservesNothing(t *testing.T) {
+	m := testManager(t, map[string]string{"netavark": version})
+	if err := m.CheckPod(t.Context(), testPod(0, DefaultNetwork)); err != nil {
+		t.Errorf("before the default network is there: %v", err)
+	}
+	if list, err := m.List(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("made %v, %v", list, err)
+	}
+	createNetwork(t, m, Network{Name: "n", Subnets: subnets("10.231.0.0/24")})
+	if err := m.CheckPod(t.Context(), testPod(0, "n")); err != nil {
+		t.Error(err)
+	}
+	if taken, _ := m.taken("n"); len(taken) != 0 {
+		t.Errorf("reserved %v", taken)
+	}
+}
+
 func TestWhatIsAskedForIsGivenOrRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		attachment spec.NetworkAttachment
@@ -164,6 +184,9 @@ func TestWhatIsAskedForIsGivenOrRefused(t *testing.T) {
 				c.attachment.Network = "n"
 			}
 			pod.Attachments, pod.Ports = []spec.NetworkAttachment{c.attachment}, c.ports
+			if err := m.CheckPod(t.Context(), pod); c.class == nil && err != nil || c.class != nil && !unseen(name) && !errors.Is(err, c.class) {
+				t.Errorf("checked before: %v", err)
+			}
 			lease, err := m.Reserve(t.Context(), pod)
 			if c.class == nil {
 				if err != nil || lease.IPs()[0] != c.attachment.IPs[0] || lease.Networks[0].MAC != c.attachment.MAC {

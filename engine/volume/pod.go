@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -116,6 +117,27 @@ func host(v *spec.HostVolume) error {
 		}
 		_ = f.Close()
 	}
+	return checkHost(v)
+}
+
+// Check says whether a volume can be had, as far as that can be seen without
+// making anything.
+func Check(v *spec.Volume) error {
+	if v.Host == nil || v.Host.Type == "" {
+		return nil
+	}
+	err := checkHost(v.Host)
+	if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(v.Host.Type, "OrCreate") {
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("volume %q: %w", v.Name, err)
+	}
+	return nil
+}
+
+// checkHost sees whether a hostPath is of its type.
+func checkHost(v *spec.HostVolume) error {
 	info, err := os.Stat(v.Path)
 	if err != nil {
 		return fmt.Errorf("hostPath type %s: %w: %w", v.Type, spec.ErrConfig, err)

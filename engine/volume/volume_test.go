@@ -198,7 +198,15 @@ func TestHostPathTypes(t *testing.T) {
 		{filepath.Join(dir, "made.txt"), "FileOrCreate", true}, {dir, "FileOrCreate", false},
 		{"/dev/null", "CharDevice", true}, {"/dev/null", "BlockDevice", false}, {file, "Socket", false},
 	} {
-		_, err := s.Prepare(context.Background(), &spec.Volume{Name: "h", Host: &spec.HostVolume{Path: c.path, Type: c.kind}})
+		v := &spec.Volume{Name: "h", Host: &spec.HostVolume{Path: c.path, Type: c.kind}}
+		_, before := os.Lstat(c.path)
+		if err := Check(v); (err == nil) != c.ok || (err != nil && !errors.Is(err, spec.ErrConfig)) {
+			t.Errorf("%s as %q, checked before: %v", c.path, c.kind, err)
+		}
+		if _, after := os.Lstat(c.path); (before == nil) != (after == nil) {
+			t.Errorf("%s as %q was made by the check", c.path, c.kind)
+		}
+		_, err := s.Prepare(context.Background(), v)
 		if (err == nil) != c.ok || (err != nil && !errors.Is(err, spec.ErrConfig)) {
 			t.Errorf("%s as %q: %v", c.path, c.kind, err)
 		}
