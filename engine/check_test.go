@@ -160,3 +160,20 @@ func TestARepairTouchesNoDataOfTheHost(t *testing.T) {
 	}
 	untouched("after the repair")
 }
+
+func TestAnotherEngineRootKnowsItsOwn(t *testing.T) {
+	e := realEngine(t)
+	start(t, e, busyboxPod("web", "sleep", "1000"))
+	other, err := engine.Open(engine.Options{Root: "/var/lib/containers/other", RunRoot: "/run/other", Runtime: testRuntime()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	leaks, err := other.Check(context.Background())
+	if err != nil {
+		t.Error(err)
+	}
+	for _, l := range leaks {
+		t.Errorf("it takes for a leak what another engine root has: %s %s", l.Kind, l.Name)
+	}
+}

@@ -103,7 +103,7 @@ func Open(opts Options) (*Engine, error) {
 		}
 		return oci.New(oci.Options{
 			Runtime: conf.runtime(opts.Runtime), Conmon: conf.conmon(), HelperDirs: conf.Engine.HelperBinariesDir,
-			StateRoot: dirs.OCI(), ExitDir: dirs.Exits(), CgroupManager: manager,
+			StateRoot: dirs.OCI(), ExitDir: dirs.Exits(), CgroupManager: manager, Cgroup: e.networks.Prefix(),
 			SeccompProfile: conf.Containers.SeccompProfile, Log: opts.Log,
 		})
 	})

@@ -69,6 +69,9 @@ func New(o Options) *Manager {
 	}
 }
 
+// Prefix begins the names of all that is ours on this host.
+func (m *Manager) Prefix() string { return m.prefix }
+
 // prefixOf is "berth", or for another run folder something that differs for
 // each: several engine roots may work on one host at once.
 func prefixOf(runDir string) string {

@@ -24,8 +24,8 @@ const (
 
 const (
 	cgroupRoot = "/sys/fs/cgroup"
-	// ourCgroup is the folder of all that is ours under the cgroupfs manager.
-	ourCgroup = "/berth"
+	// defaultCgroup names the folder, or slice, of all that is ours.
+	defaultCgroup = "berth"
 )
 
 // Controllers says what cgroups this host has.
@@ -169,17 +169,17 @@ func unitName(id spec.PodID) string { return strings.ReplaceAll(id.UID(), "-", "
 // path, or "slice:prefix:name" under systemd.
 func (r *Runtime) CgroupPath(pod spec.PodID, id spec.ContainerID) string {
 	if r.manager == ManagerSystemd {
-		return "berth-pod" + unitName(pod) + ".slice:berth:" + string(id)
+		return r.cgroup + "-pod" + unitName(pod) + ".slice:berth:" + string(id)
 	}
-	return ourCgroup + "/pod" + pod.UID() + "/" + string(id)
+	return "/" + r.cgroup + "/pod" + pod.UID() + "/" + string(id)
 }
 
 // PodCgroup is the folder of a pod's cgroups below each hierarchy.
 func (r *Runtime) PodCgroup(pod spec.PodID) string {
 	if r.manager == ManagerSystemd {
-		return "/berth.slice/berth-pod" + unitName(pod) + ".slice"
+		return "/" + r.cgroup + ".slice/" + r.cgroup + "-pod" + unitName(pod) + ".slice"
 	}
-	return ourCgroup + "/pod" + pod.UID()
+	return "/" + r.cgroup + "/pod" + pod.UID()
 }
 
 // CgroupFolder is where a container's cgroup lies below each hierarchy.

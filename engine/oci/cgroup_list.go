@@ -26,7 +26,7 @@ func (c Cgroup) Remove(ctx context.Context) error { return c.remove(ctx, c.Path)
 func (r *Runtime) Cgroups() ([]Cgroup, error) {
 	seen := map[string]Cgroup{}
 	for _, root := range r.hierarchies() {
-		for _, parent := range []string{ourCgroup, ourCgroup + "/conmon", "/berth.slice"} {
+		for _, parent := range []string{"/" + r.cgroup, "/" + r.cgroup + "/conmon", "/" + r.cgroup + ".slice"} {
 			entries, err := os.ReadDir(root + parent)
 			if os.IsNotExist(err) {
 				continue
@@ -35,7 +35,7 @@ func (r *Runtime) Cgroups() ([]Cgroup, error) {
 				return nil, err
 			}
 			for _, e := range entries {
-				if c := cgroupOf(parent, e.Name()); e.IsDir() && (c.PodUID != "" || c.Conmon != "") {
+				if c := cgroupOf(parent, e.Name(), r.cgroup); e.IsDir() && (c.PodUID != "" || c.Conmon != "") {
 					c.remove = r.removeCgroup
 					seen[c.Path] = c
 				}
@@ -63,9 +63,9 @@ func (r *Runtime) hierarchies() []string {
 }
 
 // cgroupOf reads whose cgroup a folder is by its name.
-func cgroupOf(parent, name string) Cgroup {
+func cgroupOf(parent, name, ours string) Cgroup {
 	c := Cgroup{Path: filepath.Join(parent, name)}
-	if parent == ourCgroup+"/conmon" {
+	if parent == "/"+ours+"/conmon" {
 		c.Conmon = spec.ContainerID(name)
 		return c
 	}
@@ -73,7 +73,7 @@ func cgroupOf(parent, name string) Cgroup {
 		c.Conmon = spec.ContainerID(strings.TrimSuffix(id, ".scope"))
 		return c
 	}
-	name = strings.TrimSuffix(strings.TrimPrefix(name, "berth-"), ".slice")
+	name = strings.TrimSuffix(strings.TrimPrefix(name, ours+"-"), ".slice")
 	if uid, ok := strings.CutPrefix(name, "pod"); ok {
 		c.PodUID = strings.ReplaceAll(uid, "_", "-")
 	}

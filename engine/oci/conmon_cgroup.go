@@ -11,7 +11,9 @@ import (
 )
 
 // conmonFolder is the cgroup of a container's conmon under the cgroupfs manager.
-func conmonFolder(id spec.ContainerID) string { return ourCgroup + "/conmon/" + string(id) }
+func (r *Runtime) conmonFolder(id spec.ContainerID) string {
+	return "/" + r.cgroup + "/conmon/" + string(id)
+}
 
 func conmonScope(id spec.ContainerID) string { return "berth-conmon-" + string(id) + ".scope" }
 
@@ -21,7 +23,7 @@ func (r *Runtime) conmonCgroup(id spec.ContainerID) (*os.File, error) {
 	if r.manager == ManagerSystemd || !r.host.Cgroups.Unified {
 		return nil, nil
 	}
-	dir := filepath.Join(cgroupRoot, conmonFolder(id))
+	dir := filepath.Join(cgroupRoot, r.conmonFolder(id))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make conmon's cgroup: %w", err)
 	}
@@ -31,7 +33,7 @@ func (r *Runtime) conmonCgroup(id spec.ContainerID) (*os.File, error) {
 // adoptConmon moves a conmon that waits on its start pipe out of our cgroup.
 func (r *Runtime) adoptConmon(ctx context.Context, id spec.ContainerID, pid int) error {
 	if r.manager == ManagerSystemd {
-		return startScope(ctx, conmonScope(id), "berth.slice", "berth container monitor "+id.Short(), pid)
+		return startScope(ctx, conmonScope(id), r.cgroup+".slice", "berth container monitor "+id.Short(), pid)
 	}
 	if r.host.Cgroups.Unified {
 		return nil
@@ -53,7 +55,7 @@ func (r *Runtime) conmonFolders(id spec.ContainerID) []string {
 	var dirs []string
 	for _, name := range []string{"systemd", "unified", "memory", "pids", "cpu", "freezer"} {
 		if mount, ok := r.host.Cgroups.Mounts[name]; ok {
-			dirs = append(dirs, filepath.Join(mount, conmonFolder(id)))
+			dirs = append(dirs, filepath.Join(mount, r.conmonFolder(id)))
 		}
 	}
 	return dirs
@@ -63,7 +65,7 @@ func (r *Runtime) conmonFolders(id spec.ContainerID) []string {
 // scope goes by itself.
 func (r *Runtime) removeConmonCgroup(ctx context.Context, id spec.ContainerID) error {
 	if r.manager == ManagerSystemd {
-		return r.removeCgroup(ctx, "/berth.slice/"+conmonScope(id))
+		return r.removeCgroup(ctx, "/"+r.cgroup+".slice/"+conmonScope(id))
 	}
-	return r.removeCgroup(ctx, conmonFolder(id))
+	return r.removeCgroup(ctx, r.conmonFolder(id))
 }

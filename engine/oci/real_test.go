@@ -221,7 +221,7 @@ func (k *ctr) checkGone() {
 			k.g.t.Errorf("%s is left", path)
 		}
 	}
-	for _, folder := range []string{cgroupFolder(k.CgroupPath), conmonFolder(k.ID)} {
+	for _, folder := range []string{cgroupFolder(k.CgroupPath), k.g.conmonFolder(k.ID)} {
 		for _, dir := range k.g.host.Cgroups.folders(folder) {
 			if exists(dir) {
 				k.g.t.Errorf("cgroup %s is left", dir)

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,10 @@ type Options struct {
 	StateRoot     string   // the runtime's --root
 	ExitDir       string   // where conmon leaves exit files
 	CgroupManager string   // ManagerCgroupfs, ManagerSystemd; empty: systemd where it runs
-	Timeout       time.Duration
+	// Cgroup names the folder, or slice, of all cgroups made: of several that use
+	// one host each knows its own by it. Without a dash; empty: berth.
+	Cgroup  string
+	Timeout time.Duration
 	// SeccompProfile replaces the built-in default profile.
 	SeccompProfile string
 	Log            *slog.Logger
@@ -38,7 +42,7 @@ type Runtime struct {
 	runtime, conmon    string
 	helperDirs         []string
 	stateRoot, exitDir string
-	manager            string
+	manager, cgroup    string
 	timeout            time.Duration
 	host               Host
 	log                *slog.Logger
@@ -61,7 +65,7 @@ func (c Container) path(name string) string { return filepath.Join(c.Bundle, nam
 // New finds the helpers and observes the host. It starts nothing and makes
 // only the two folders.
 func New(o Options) (*Runtime, error) {
-	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, log: o.Log}
+	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, cgroup: cmp.Or(o.Cgroup, defaultCgroup), log: o.Log}
 	if r.log == nil {
 		r.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -135,7 +135,7 @@ func processLeaks(context.Context) ([]Leak, error) {
 }
 
 // podCgroup matches the cgroups that berth makes: cgroupfs's folders, systemd's units.
-var podCgroup = regexp.MustCompile(`/berth/(pod|conmon/)[0-9a-f]|berth-(pod|conmon-)?[0-9a-f][0-9a-f_]{7,}[^/]*\.(slice|scope)`)
+var podCgroup = regexp.MustCompile(`/berth[0-9a-f]*/(pod|conmon/)[0-9a-f]|berth[0-9a-f]*-(pod|conmon-)?[0-9a-f][0-9a-f_]{7,}[^/]*\.(slice|scope)`)
 
 func cgroupLeaks(context.Context) ([]Leak, error) {
 	seen := map[string]bool{}
