@@ -170,9 +170,15 @@ func TestCgroupFolders(t *testing.T) {
 	}
 	pod := spec.PodID(strings.Repeat("ab", 32))
 	for _, manager := range []string{ManagerCgroupfs, ManagerSystemd} {
-		r := &Runtime{manager: manager}
-		if got := cgroupFolder(r.CgroupPath(pod, "c")); filepath.Dir(got) != r.PodCgroup(pod) {
-			t.Errorf("%s: container in %s, pod is %s", manager, got, r.PodCgroup(pod))
+		for _, name := range []string{defaultCgroup, "berth1a2b3c"} {
+			r := &Runtime{manager: manager, cgroup: name}
+			if got := cgroupFolder(r.CgroupPath(pod, "c")); filepath.Dir(got) != r.PodCgroup(pod) {
+				t.Errorf("%s: container in %s, pod is %s", manager, got, r.PodCgroup(pod))
+			}
+			c := cgroupOf(filepath.Dir(r.PodCgroup(pod)), filepath.Base(r.PodCgroup(pod)), name)
+			if c.PodUID != pod.UID() || c.Path != r.PodCgroup(pod) {
+				t.Errorf("%s: %s is read as pod %q's", manager, r.PodCgroup(pod), c.PodUID)
+			}
 		}
 	}
 }
