@@ -167,7 +167,7 @@ func (a *app) printPlay(result reconciler.ApplyResult, verbose bool) {
 
 func (a *app) printPlayed(p reconciler.PodResult) {
 	fmt.Fprintf(a.out, "Pod:\n%s\n", p.ID)
-	if p.Action == reconciler.ActionKeep {
+	if p.Action == reconciler.ActionKeep || p.Action == reconciler.ActionAdopt {
 		fmt.Fprintln(a.out, "unchanged")
 	}
 	var ids []spec.ContainerID

@@ -67,7 +67,7 @@ func TestStatusPrints(t *testing.T) {
 				Namespace: "shop", Name: "db", Phase: "Pending", Owner: "play", Reason: "CrashLoopBackOff",
 				Message: "container db", NextTry: now.Add(40 * time.Second),
 			},
-			{Namespace: "shop", Name: "old", Phase: "Running", Owner: "play", Stopped: true},
+			{Namespace: "shop", Name: "old", Phase: "Running", Owner: "play", Stopped: true, Reason: "Stopped", Message: "by hand"},
 		},
 		Events: []reconciler.Event{{
 			Pod: spec.PodKey{Namespace: "shop", Name: "db"}, Type: "Warning", Reason: "Restarted", Message: "m", Count: 3, Last: now.Add(-time.Minute),
@@ -89,7 +89,7 @@ warning: web.yaml:4: without effect
 NAMESPACE  POD  PHASE    RESTARTS  OWNER  REASON
 default    web  Running  2         play
 shop       db   Pending  0         play   CrashLoopBackOff: container db (next try in 40 seconds)
-shop       old  Running  0         play   Stopped
+shop       old  Running  0         play   Stopped: by hand
 
 LAST                TYPE     POD      REASON     COUNT  MESSAGE
 About a minute ago  Warning  shop/db  Restarted  3      m

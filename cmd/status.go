@@ -91,9 +91,6 @@ func (a *app) printStatus(s reconciler.Status, events bool) error {
 // reason says why a pod is not as it should be, in one line.
 func (a *app) reason(p reconciler.PodReport) string {
 	text := p.Reason
-	if p.Stopped && text == "" {
-		text = "Stopped"
-	}
 	if p.Message != "" {
 		text += ": " + p.Message
 	}

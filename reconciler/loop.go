@@ -236,7 +236,7 @@ func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scop
 	}
 	w.aim(p, scope)
 	if p.Action == ActionKeep && p.Observed != nil {
-		if next := NextOf(p.Observed, time.Now(), Hurry{}); next.Idle() && next.At.IsZero() {
+		if next := NextOf(p.Observed, time.Now(), Hurry{}); next.Idle() && next.At.IsZero() && w.reported(p.Observed) {
 			return
 		}
 	}

@@ -149,6 +149,10 @@ func (s *script) act(verb string, args []string) error {
 			return s.applier().Start(ctx, st.Pod.ID, nil)
 		}
 		return s.applier().Stop(ctx, st.Pod.ID, -1)
+	case "wake":
+		s.loop.Wake()
+	case "stopone":
+		return s.stopContainer(ctx, args[0], args[1])
 	case "exit":
 		code, err := strconv.Atoi(args[2])
 		if err != nil {
@@ -177,6 +181,21 @@ func (s *script) act(verb string, args []string) error {
 		return errors.New("unknown command")
 	}
 	return nil
+}
+
+// stopContainer is what a person does with one container.
+func (s *script) stopContainer(ctx context.Context, pod, name string) error {
+	st, ok := s.engine.Pod(pod)
+	if !ok {
+		return errors.New("no such pod")
+	}
+	e := s.engine.Open()
+	unlock, err := e.Lock(ctx, st.Pod.Key())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return errors.Join(e.SetStopped(ctx, st.Pod.ID, name, true), e.StopContainer(ctx, st.Pod.ID, name, time.Second))
 }
 
 func (s *script) serve() {

@@ -114,7 +114,27 @@ func (w *worker) tellReport() (r PodReport, ok bool) {
 			r.Reason, r.Message, r.NextTry = wait.Reason, wait.Message, wait.Until
 		}
 	}
+	if r.Reason == "" && state.seen != nil {
+		r.Reason, r.Message = stoppedByHand(state.seen)
+	}
 	return r, true
+}
+
+// stoppedByHand names what a person has stopped, if anything.
+func stoppedByHand(st *spec.PodStatus) (reason, message string) {
+	if st.Stopped {
+		return "Stopped", "by hand"
+	}
+	var names []string
+	for i := range st.Containers {
+		if c := &st.Containers[i]; c.Stopped && !c.Running() {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "", ""
+	}
+	return "Stopped", "by hand: container " + join(names)
 }
 
 func reportOf(p *spec.Pod) PodReport {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,6 +72,19 @@ func sameAim(a, b PodPlan) bool {
 	}
 	return a.Desired.Hash == b.Desired.Hash && a.Desired.Key() == b.Desired.Key() &&
 		a.Desired.Owner == b.Desired.Owner && len(changedFiles(a.Desired, b.Desired)) == 0
+}
+
+// reported reports whether status tells of the pod as it is seen here.
+func (w *worker) reported(st *spec.PodStatus) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := w.report.seen
+	if last == nil || last.Sandbox != st.Sandbox || last.Stopped != st.Stopped {
+		return false
+	}
+	return slices.EqualFunc(last.Containers, st.Containers, func(a, b spec.ContainerStatus) bool {
+		return a.ID == b.ID && a.State == b.State && a.Stopped == b.Stopped
+	})
 }
 
 // knows tells the worker that a pod in its place was seen.
