@@ -101,8 +101,8 @@ func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, c *spec.Contai
 }
 
 // conmonLimit is the size at which conmon itself, knowing no rotation, throws a
-// log away: what rotation would have kept in all. Where a supervisor rotates, it
-// is never reached.
+// log away: what rotation would have kept in all. Where a supervisor rotates,
+// nothing is lost by it (oci.Runtime.TendLog).
 func (e *Engine) conmonLimit(pod *spec.Pod) int64 { return oci.DefaultLogFiles * e.logLimit(pod) }
 
 // imageOf names a container's image as exactly as is known.

@@ -126,11 +126,7 @@ func (e *Engine) rotate(p spec.PodStatus) []error {
 		if !c.Running() || c.LogPath == "" {
 			continue
 		}
-		full, err := oci.LogNeedsRotation(c.LogPath, limit)
-		if err == nil && full {
-			err = run.RotateLog(e.target(run, p.Pod.ID, c.Name, c.ID), c.LogPath, oci.DefaultLogFiles)
-		}
-		if err != nil {
+		if err := run.TendLog(e.target(run, p.Pod.ID, c.Name, c.ID), c.LogPath, limit, oci.DefaultLogFiles); err != nil {
 			errs = append(errs, fmt.Errorf("rotate the log of container %q of pod %s: %w", c.Name, p.Pod.Key(), err))
 		}
 	}

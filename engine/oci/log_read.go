@@ -102,15 +102,17 @@ func (f *logFollower) backlog() error {
 	return nil
 }
 
-// sources opens the rotated files, oldest first. Following goes on in the
-// current one, which stays open; it comes last.
+// sources opens the rotated files, oldest first, and path.0 if that is not the
+// current one any more (TendLog). Following goes on in the current one, which
+// stays open; it comes last.
 func (f *logFollower) sources() ([]*os.File, error) {
 	var files []*os.File
 	current, err := statOf(f.current)
 	if err != nil {
 		return nil, err
 	}
-	for n := highestRotated(f.path); n >= 1; n-- {
+	var last os.FileInfo
+	for n := highestRotated(f.path); n >= 0; n-- {
 		file, err := os.Open(rotatedPath(f.path, n))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -119,11 +121,13 @@ func (f *logFollower) sources() ([]*os.File, error) {
 			f.closeRotated(files)
 			return nil, err
 		}
-		// Rotated since the current one was opened: it is the same file.
-		if info, err := file.Stat(); err == nil && current != nil && os.SameFile(info, current) {
+		// Rotated since the current one was opened, it is the same file.
+		info, err := file.Stat()
+		if err == nil && (current != nil && os.SameFile(info, current) || last != nil && os.SameFile(info, last)) {
 			_ = file.Close()
 			continue
 		}
+		last = info
 		files = append(files, file)
 	}
 	if f.current != nil {

@@ -319,3 +319,59 @@ func FuzzTail(f *testing.F) {
 		}
 	})
 }
+
+// conmon's own limit counts through rotations, and then replaces the current file.
+func TestTendLogKeepsWhatConmonGivesUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "0.log")
+	write := func(path string, from, to int) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(logLines(from, to)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tend := func() {
+		t.Helper()
+		if err := (&Runtime{}).TendLog(Container{}, path, 1<<20, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	giveUp := func(from, to int) {
+		t.Helper()
+		write(path+".tmp", from, to)
+		if err := os.Rename(path+".tmp", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(from, to int) {
+		t.Helper()
+		var lines []string
+		for n := from; n <= to; n++ {
+			lines = append(lines, fmt.Sprintf("line %d", n))
+		}
+		if got := readAll(t, path, LogOptions{}); got != strings.Join(lines, "|") {
+			t.Errorf("got %s, want lines %d to %d", got, from, to)
+		}
+	}
+	write(path, 0, 1)
+	tend()
+	if exists(path + ".0") {
+		t.Error("a log that was never rotated has a second name")
+	}
+	write(path+".1", 0, 1)
+	write(path, 2, 3)
+	tend()
+	giveUp(4, 5)
+	want(0, 5)
+	tend()
+	want(0, 5)
+	giveUp(6, 7)
+	tend()
+	tend()
+	want(2, 7) // at most three files
+	if err := RemoveLog(path); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}

@@ -55,8 +55,8 @@ type Intent struct {
 // Sandbox is a pod's infra container and addresses. It is written before any
 // of them is made, so that whatever is half made can be found.
 type Sandbox struct {
-	Infra     spec.ContainerID   `json:"infra"`
-	Ready     bool               `json:"ready"`
+	Infra spec.ContainerID `json:"infra"`
+	Ready bool             `json:"ready"`
 	// Runtime and CgroupManager are those that the pod's containers are made
 	// with, whatever later commands are told.
 	Runtime       string `json:"runtime,omitempty"`
