@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -52,6 +53,7 @@ Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, lo
 			if err != nil {
 				return err
 			}
+			debug.SetGCPercent(100) // it stays: what it keeps counts more than what it spends
 			return a.runServe(cmd.Context(), s)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/containers/storage/pkg/reexec"
 
@@ -16,5 +17,7 @@ func main() {
 	if reexec.Init() {
 		return // a helper of layer unpacking
 	}
+	// A command is over before it has made much garbage; serve sets this back.
+	debug.SetGCPercent(400)
 	os.Exit(cmd.Main(cmd.Build{Version: version}, os.Args[1:]))
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
+	"berth/internal/atomicfile"
 )
 
 // Cgroup managers.
@@ -148,7 +149,7 @@ func enable(dir, controller string) error {
 }
 
 func readWords(path string) ([]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := atomicfile.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

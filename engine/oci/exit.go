@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/engine/spec"
+	"berth/internal/atomicfile"
 )
 
 // ReadExit reads the file conmon leaves in the exit folder dir when a container
@@ -18,7 +19,7 @@ import (
 // process killed by signal n.
 func ReadExit(dir string, id spec.ContainerID) (code int, finished time.Time, ok bool, err error) {
 	path := filepath.Join(dir, string(id))
-	data, err := os.ReadFile(path)
+	data, err := atomicfile.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, time.Time{}, false, nil
 	}

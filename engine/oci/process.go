@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"berth/internal/atomicfile"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -116,7 +118,7 @@ func procStat(pid int) (start uint64, state byte, err error) {
 	if pid <= 0 {
 		return 0, 0, os.ErrProcessDone
 	}
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	data, err := atomicfile.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return 0, 0, os.ErrProcessDone
 	}

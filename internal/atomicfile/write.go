@@ -39,18 +39,6 @@ func WriteVolatileJSON(path string, v any, perm os.FileMode) error {
 	return WriteVolatile(path, append(data, '\n'), perm)
 }
 
-// ReadJSON decodes the JSON file at path into v.
-func ReadJSON(path string, v any) error {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	return nil
-}
-
 // Remove deletes the file at path; one that is gone already is no error.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

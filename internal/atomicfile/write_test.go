@@ -1,6 +1,8 @@
 package atomicfile
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,5 +40,27 @@ func TestFailedWriteKeepsTheOldFile(t *testing.T) {
 	var got map[string]int
 	if err := ReadJSON(path, &got); err != nil || got["a"] != 1 {
 		t.Errorf("read %v, %v", got, err)
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	for _, size := range []int{0, 1, 4095, 4096, 4097, 100000} {
+		want := bytes.Repeat([]byte("x"), size)
+		if err := os.WriteFile(path, want, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes: read %d, %v", size, len(got), err)
+		}
+	}
+	if _, err := ReadFile(path + "-none"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if _, err := ReadFile(filepath.Dir(path)); err == nil {
+		t.Error("a folder was read")
+	}
+	if stat, err := ReadFile("/proc/self/stat"); err != nil || len(stat) == 0 {
+		t.Errorf("/proc/self/stat: %q, %v", stat, err)
 	}
 }
