@@ -108,6 +108,7 @@ type job struct {
 	prepared *spec.Pod  // create and replace: with its images
 	id       spec.PodID // what runs in the end
 	touched  bool       // something was changed that undo must look at
+	found    bool       // another process made the pod meanwhile
 }
 
 // decide makes the plan. All that is wrong is one error.
@@ -231,6 +232,7 @@ func (r *applying) change(ctx context.Context) error {
 		return err
 	}
 	if r.Store != nil {
+		r.before = r.Store.Read(ctx) // fetching images may have taken minutes
 		if err := r.Store.Put(ctx, r.given.Objects); err != nil {
 			return fmt.Errorf("store what was given: %w", err)
 		}
@@ -391,7 +393,7 @@ func (r *applying) createHere(ctx context.Context, j *job) error {
 	if errors.Is(err, spec.ErrExists) {
 		other, found := r.lookup(ctx, j.prepared)
 		if found && other.Pod.Hash == j.prepared.Hash && other.Pod.Owner == j.prepared.Owner {
-			j.id = other.Pod.ID
+			j.id, j.found = other.Pod.ID, true
 			return r.keepDown(ctx, j)
 		}
 		j.id = ""

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -247,6 +248,43 @@ func TestPodsMaySwapTheirPorts(t *testing.T) {
 		st, _ := p.engine.Pod("default/one")
 		if st.Pod.Ports[0].HostPort != 8082 {
 			t.Errorf("ports %+v", st.Pod.Ports)
+		}
+	})
+}
+
+// meddled is an engine on which, while the first image is fetched, something
+// else happens.
+type meddled struct {
+	*enginetest.Fake
+	once   sync.Once
+	meddle func()
+}
+
+func (m *meddled) EnsureImage(ctx context.Context, r spec.ImageRequest) (spec.Image, error) {
+	m.once.Do(m.meddle)
+	return m.Fake.EnsureImage(ctx, r)
+}
+
+func TestAFailedPlayLeavesWhatAnotherMadeMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayground(t)
+		set := p.load("ports.yaml")
+		boom := errors.New("boom")
+		var want string
+		engine := &meddled{Fake: p.engine, meddle: func() {
+			other := kube.Set{Objects: set.Objects[:1]}
+			a := &reconciler.Applier{Engine: p.engine, Translate: toPods, Store: p.store}
+			if _, err := a.Apply(t.Context(), other, reconciler.ApplyOptions{}); err != nil {
+				t.Error(err)
+			}
+			want = p.picture()
+			p.engine.Fail("StartContainer", 1, boom)
+		}}
+		if err := p.play(engine, p.store, "ports.yaml"); !errors.Is(err, boom) {
+			t.Fatalf("error %v", err)
+		}
+		if got := p.picture(); got != want {
+			t.Errorf("left\n%s\nwant\n%s", got, want)
 		}
 	})
 }

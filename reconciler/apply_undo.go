@@ -23,8 +23,12 @@ func (r *applying) undo(ctx context.Context) error {
 	former := r.Translate(&r.before).Pods
 	results := make([]error, len(r.jobs))
 	var group errgroup.Group
+	stored := keysOf(r.before.Objects)
 	for i, j := range r.jobs {
-		if !j.touched {
+		// What another play stored and made while this one fetched images is that
+		// one's. What a supervisor made of objects we stored is not.
+		theirs := j.found && stored[objectKey(j.plan.Desired.Origin)]
+		if !j.touched || theirs {
 			continue
 		}
 		group.Go(func() error {
