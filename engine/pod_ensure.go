@@ -141,8 +141,8 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 		}
 		sb.IPs, sb.Servers, sb.Gateways = lease.IPs(), lease.NameServers(), lease.Gateways()
 	}
-	if err := e.records.SaveSandbox(pod.ID, sb); err != nil {
-		return err
+	if err := e.records.SaveSandbox(pod.ID, sb); err != nil { // then nobody would know of the addresses
+		return errors.Join(err, e.networks.Release(context.WithoutCancel(ctx), lease))
 	}
 	if !pod.HostNet {
 		if err := e.networks.EnsureNamespace(netPod.Namespace); err != nil {
