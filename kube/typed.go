@@ -244,11 +244,15 @@ func (w *walk) dict(p place, at *path, n *node, v reflect.Value) {
 }
 
 func (w *walk) object(p place, at *path, n *node, v reflect.Value) {
+	s := w.structOf(v.Type())
 	if n.kind != kindMap {
-		w.wrong(p, at, n, "a mapping")
+		want := "a mapping"
+		if n.kind != kindList && len(s.names) <= fewFields {
+			want += " of " + strings.Join(s.names, ", ")
+		}
+		w.wrong(p, at, n, want)
 		return
 	}
-	s := w.structOf(v.Type())
 	w.frames = append(w.frames, frame{s, at})
 	for _, e := range n.entries {
 		here, spot := at.field(e.key), place{e.line, e.col}
@@ -381,7 +385,7 @@ func (w *walk) wrong(p place, at *path, n *node, want string) {
 	case want == "a list" && n.kind == kindMap:
 		hint = ": begin each item with a dash (-)"
 	case want == "a list" && n.kind == kindText:
-		hint = ": write it as an item, [\"…\"]"
+		hint = ": write it as a list, " + w.asList(n.text)
 	case want == "a mapping" && n.kind == kindList:
 		hint = ": remove the dash (-)"
 	case n.kind == kindText && (want == "true or false" && isBool(n.text) || want == "a whole number" && isDigits(n.text)):
@@ -390,6 +394,15 @@ func (w *walk) wrong(p place, at *path, n *node, want string) {
 	// A number where text is wanted may be a password.
 	secret := w.secret || want == "a string" && n.kind != kindBool
 	w.fail(p, at, "want %s, found %s%s", want, describe(n, secret), hint)
+}
+
+// asList is how a text that was given for a list may have been meant.
+func (w *walk) asList(text string) string {
+	words := strings.Fields(text)
+	if w.secret || len(words) == 0 || len(text) > 60 || strings.ContainsAny(text, `"'$|&;\`) {
+		return `["…"]`
+	}
+	return `["` + strings.Join(words, `", "`) + `"]`
 }
 
 func isBool(s string) bool {
@@ -425,6 +438,9 @@ func describe(n *node, secret bool) string {
 	return "nothing"
 }
 
+// fewFields is how many fields of an object may be named in a message.
+const fewFields = 8
+
 const wantQuantity = "a quantity such as 500m, 2 or 128Mi"
 
 func (w *walk) quantity(p place, at *path, n *node, v reflect.Value) {
@@ -434,7 +450,11 @@ func (w *walk) quantity(p place, at *path, n *node, v reflect.Value) {
 	}
 	q, err := parseQuantity(n.text)
 	if err != nil {
-		w.fail(p, at, "want %s, found %s", wantQuantity, describe(n, w.secret))
+		hint := ""
+		if strings.HasSuffix(strings.ToUpper(n.text), "B") {
+			hint = ": units have no B"
+		}
+		w.fail(p, at, "want %s, found %s%s", wantQuantity, describe(n, w.secret), hint)
 		return
 	}
 	v.Set(reflect.ValueOf(q))

@@ -165,13 +165,14 @@ func (p podCheck) takePort(at *path, port *corev1.ContainerPort, taken hostPorts
 const resourceRule = "berth can limit only cpu and memory of a container: remove it, or run the pod where it is honoured"
 
 func (p podCheck) resources(at *path, r *corev1.ResourceRequirements) {
+	limitAt := func(name corev1.ResourceName) *path { return at.field("limits").key(string(name)) }
 	for _, part := range []struct {
 		name string
 		list corev1.ResourceList
 	}{{"limits", r.Limits}, {"requests", r.Requests}} {
 		for _, name := range slices.Sorted(maps.Keys(part.list)) {
 			q, at := part.list[name], at.field(part.name).key(string(name))
-			if limit, ok := r.Limits[name]; ok && part.name == "requests" {
+			if limit, ok := r.Limits[name]; ok && part.name == "requests" && p.read(limitAt(name)) {
 				if q.Cmp(limit) > 0 {
 					p.bad(at, "%s is more than the limit %s", q.String(), limit.String())
 				}

@@ -3,6 +3,7 @@ package kube
 import (
 	slash "path"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -73,7 +74,11 @@ func hasDotDot(path string) bool { return slices.Contains(strings.Split(path, "/
 
 // mode checks permission bits.
 func (c *check) mode(at *path, mode *int32) {
-	if mode != nil && (*mode < 0 || *mode > 0o777) {
+	switch {
+	case mode == nil || *mode >= 0 && *mode <= 0o777:
+	case *mode > 0 && *mode <= 777 && !strings.ContainsAny(strconv.Itoa(int(*mode)), "89"):
+		c.bad(at, "%d is out of range, did you mean 0%d? (JSON wants it decimal, 420 for 0644)", *mode, *mode)
+	default:
 		c.bad(at, "%d (octal %04o) is out of range: want 0 to 0777; JSON wants it decimal, 420 for 0644", *mode, *mode)
 	}
 }

@@ -307,7 +307,11 @@ func (t *yamlTree) put(m *node, seen map[string]int, e entry) {
 }
 
 func (r *report) duplicate(e, first entry) {
-	r.errorf(e.line, e.col, "the key %s is written twice, first in line %d", quote(e.key), first.line)
+	hint := ""
+	if e.key == "apiVersion" || e.key == "kind" {
+		hint = ": is a line with --- missing between two objects?"
+	}
+	r.errorf(e.line, e.col, "the key %s is written twice, first in line %d%s", quote(e.key), first.line, hint)
 }
 
 // merge adds the entries of a merge key's value: a mapping or a list of them,
