@@ -40,7 +40,7 @@ func (r *Runtime) Delete(ctx context.Context, c Container, force bool) error {
 			errs = append(errs, fmt.Errorf("%s: %w", what, err))
 		}
 	}
-	step("end what is still creating it", r.endCreating(c))
+	step("end what is still creating it", r.endCreating(ctx, c))
 	step("delete it from the runtime", r.deleteRecord(ctx, c))
 	if c.CgroupPath != "" {
 		step("remove its cgroup", r.removeCgroup(ctx, cgroupFolder(c.CgroupPath)))
@@ -104,7 +104,7 @@ func (r *Runtime) killInit(ctx context.Context, c Container) error {
 
 // endCreating kills a conmon, and its runtime, that hold the bundle while no
 // process of the container is known: those of a call that was killed half-way.
-func (r *Runtime) endCreating(c Container) error {
+func (r *Runtime) endCreating(ctx context.Context, c Container) error {
 	if exists(c.path("process.json")) {
 		return nil
 	}
@@ -112,7 +112,20 @@ func (r *Runtime) endCreating(c Container) error {
 	if err != nil || !busy {
 		return err
 	}
-	return killMatching(func(cmdline string) bool { return isConmonOf(cmdline, c) })
+	ctx, cancel := context.WithTimeout(ctx, removalLimit)
+	defer cancel()
+	for {
+		// What one of them starts while it is killed is seen at the next look.
+		found, err := killMatching(func(cmdline string) bool { return isConmonOf(cmdline, c) })
+		if err != nil || found == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("conmon or the runtime does not end: %w", ctx.Err())
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 // endConmon waits for conmon to end with its container, and then makes it.
@@ -147,12 +160,12 @@ func removeBundle(c Container) error {
 	return nil
 }
 
-// killMatching kills every process whose command line is the one looked for.
-// It walks all of /proc: only for what no file names.
-func killMatching(is func(cmdline string) bool) error {
+// killMatching kills every process whose command line is the one looked for, and
+// says how many it found alive. It walks all of /proc: only for what no file names.
+func killMatching(is func(cmdline string) bool) (found int, err error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var errs []error
 	for _, entry := range entries {
@@ -168,11 +181,14 @@ func killMatching(is func(cmdline string) bool) error {
 		if err != nil || !is(string(data)) {
 			continue
 		}
-		if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		switch err := p.Signal(syscall.SIGKILL); {
+		case err == nil:
+			found++
+		case !errors.Is(err, os.ErrProcessDone):
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return found, errors.Join(errs...)
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
