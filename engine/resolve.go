@@ -44,7 +44,7 @@ func findPod(pods []spec.PodStatus, namespace, name string) (spec.PodStatus, err
 		switch {
 		case p.Pod.Name == name:
 			byName = append(byName, p)
-		case p.Pod.Origin.Kind != "Pod" && p.Pod.Origin.Ordinal == 0 && p.Pod.Origin.Name+"-pod" == name:
+		case controllerPod(&p.Pod) == name:
 			byController = append(byController, p)
 		case idPrefix(name) && strings.HasPrefix(string(p.Pod.ID), name):
 			byID = append(byID, p)
@@ -63,9 +63,19 @@ func findPod(pods []spec.PodStatus, namespace, name string) (spec.PodStatus, err
 	return spec.PodStatus{}, fmt.Errorf("pod %q: %w", name, spec.ErrNotFound)
 }
 
-// FindContainer finds a container as people name one: `<pod>-<container>`, with
-// its namespace and a slash before where needed, ID or a unique beginning of
-// it. Infra containers are found too, under their own names.
+// controllerPod is podman's name for the pod of a controller; of several it is
+// the first one's.
+func controllerPod(p *spec.Pod) string {
+	if p.Origin.Kind == "Pod" || p.Origin.Kind == "" || p.Origin.Ordinal > 0 {
+		return ""
+	}
+	return p.Origin.Name + "-pod"
+}
+
+// FindContainer finds a container as people name one: `<pod>-<container>`, the
+// pod also by its controller, with its namespace and a slash before where
+// needed, ID or a unique beginning of it. Infra containers are found too, under
+// their own names.
 func (e *Engine) FindContainer(ctx context.Context, namespace, name string) (spec.PodStatus, spec.ContainerStatus, error) {
 	pods, err := e.Observe(ctx)
 	if ctx.Err() != nil {
@@ -84,11 +94,12 @@ func findContainer(pods []spec.PodStatus, namespace, name string) (containerHit,
 	if ns, bare, ok := strings.Cut(name, "/"); ok {
 		namespace, name = ns, bare
 	}
-	var byName, byID []containerHit
+	var byName, byController, byID []containerHit
 	for _, p := range pods {
 		if namespace != "" && p.Pod.Namespace != namespace {
 			continue
 		}
+		controller := controllerPod(&p.Pod)
 		for _, c := range append(slices.Clone(p.Containers), p.Infra) {
 			if c.ID == "" {
 				continue
@@ -100,12 +111,14 @@ func findContainer(pods []spec.PodStatus, namespace, name string) (containerHit,
 			switch {
 			case full == name:
 				byName = append(byName, containerHit{p, c})
+			case controller != "" && controller+"-"+c.Name == name:
+				byController = append(byController, containerHit{p, c})
 			case idPrefix(name) && strings.HasPrefix(string(c.ID), name):
 				byID = append(byID, containerHit{p, c})
 			}
 		}
 	}
-	for _, found := range [][]containerHit{byName, byID} {
+	for _, found := range [][]containerHit{byName, byController, byID} {
 		if len(found) == 1 {
 			return found[0], nil
 		}
