@@ -53,6 +53,7 @@ type Engine struct {
 
 	serial   keyedMutex
 	toldTorn sync.Map // UIDs of pods whose record is damaged, once logged
+	unhealed sync.Map // IDs of pods whose network HealNetworks cannot judge
 }
 
 // Paths says where the engine's own files lie.

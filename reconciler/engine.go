@@ -21,6 +21,9 @@ type Engine interface {
 	Lock(ctx context.Context, key spec.PodKey) (unlock func(), err error)
 	// RotateLogs rotates the logs of running containers that have grown too long.
 	RotateLogs(ctx context.Context) error
+	// HealNetworks makes anew what somebody took away of running pods' networks,
+	// and names those pods.
+	HealNetworks(ctx context.Context) ([]spec.PodKey, error)
 }
 
 // Observer looks at pods. It changes nothing and needs no lock.

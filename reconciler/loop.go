@@ -105,6 +105,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	slow := time.NewTicker(l.opts.SlowPass)
 	defer slow.Stop()
 	l.workers.Go(func() { l.rotate(ctx) })
+	l.workers.Go(func() { l.heal(ctx) })
 	settle, settling := time.NewTimer(settleTime), false
 	settle.Stop()
 	defer settle.Stop()

@@ -33,4 +33,5 @@ type Engine interface {
 	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error
 	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
 	RotateLogs(ctx context.Context) error
+	HealNetworks(ctx context.Context) ([]spec.PodKey, error)
 }

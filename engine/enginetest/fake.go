@@ -216,6 +216,12 @@ func (f *Fake) CheckPod(_ context.Context, pod *spec.Pod) error {
 	return late
 }
 
+// HealNetworks has no networks that could break.
+func (f *Fake) HealNetworks(context.Context) ([]spec.PodKey, error) {
+	_, err := f.begin("HealNetworks")
+	return nil, err
+}
+
 // RotateLogs has nothing to rotate.
 func (f *Fake) RotateLogs(context.Context) error {
 	_, err := f.begin("RotateLogs")

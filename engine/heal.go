@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"berth/engine/network"
+	"berth/engine/spec"
+)
+
+// healPatience is how long a pod is waited for that somebody is changing.
+const healPatience = time.Second
+
+// HealNetworks gives running pods back what somebody took away of the host's part
+// of their network: firewall rules that a flush or a reload threw out, a bridge,
+// a kernel setting, the name server. They keep their addresses; open connections
+// break. It returns the pods it healed. Those that somebody is changing just now
+// are left to the next call.
+func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
+	pods, _, err := e.records.ListPods()
+	errs := []error{err}
+	var leases []network.Lease
+	for i := range pods {
+		lease, up, err := e.liveLease(pods[i].ID)
+		errs = append(errs, err)
+		if _, hopeless := e.unhealed.Load(pods[i].ID); up && !hopeless {
+			leases = append(leases, lease)
+		}
+	}
+	if len(leases) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	if _, err := e.networks.EnsureNameServer(ctx); err != nil {
+		errs = append(errs, err)
+	}
+	missing, err := e.networks.MissingRules(ctx, leases)
+	errs = append(errs, err)
+	var healed []spec.PodKey
+	for _, lease := range leases {
+		for _, id := range missing {
+			if id != lease.Pod || ctx.Err() != nil {
+				continue
+			}
+			done, err := e.heal(ctx, id, lease.Key)
+			if done {
+				healed = append(healed, lease.Key)
+			}
+			errs = append(errs, err)
+		}
+	}
+	return healed, errors.Join(errs...)
+}
+
+// liveLease is the lease of a pod whose sandbox is up and on a network.
+func (e *Engine) liveLease(id spec.PodID) (lease network.Lease, up bool, err error) {
+	sb, ok, err := e.records.ReadSandbox(id)
+	if err != nil || !ok || len(sb.Lease) == 0 || e.sandboxState(id, sb) != spec.SandboxReady {
+		return lease, false, err
+	}
+	if err := json.Unmarshal(sb.Lease, &lease); err != nil {
+		return lease, false, fmt.Errorf("read the address lease: %w", err)
+	}
+	return lease, len(lease.Networks) > 0, nil
+}
+
+// heal heals one pod, if it still needs it under its lock.
+func (e *Engine) heal(ctx context.Context, id spec.PodID, key spec.PodKey) (done bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, healPatience)
+	defer cancel()
+	unlock, err := e.Lock(waiting, key)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	lease, up, err := e.liveLease(id)
+	if err != nil || !up {
+		return false, err
+	}
+	if present, err := e.networks.RulesPresent(ctx, lease); err != nil || present {
+		return false, err
+	}
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return false, err
+	}
+	if _, err := e.networks.Heal(ctx, e.networkPod(&pod, lease.Ports), lease); err != nil {
+		return false, err
+	}
+	// What still looks broken is judged wrongly. It must not be broken each time.
+	if present, err := e.networks.RulesPresent(ctx, lease); err == nil && !present {
+		e.unhealed.Store(id, true)
+		return true, fmt.Errorf("the network of pod %s still lacks something after it was made anew, and is left as it is", key)
+	}
+	return true, nil
+}
