@@ -16,6 +16,7 @@ import (
 	"berth/engine"
 	"berth/engine/oci"
 	"berth/engine/spec"
+	"berth/reconciler"
 )
 
 type logsFlags struct {
@@ -95,7 +96,7 @@ some of them wrote.`,
 
 func (a *app) logFlags(cmd *cobra.Command, f *logsFlags) {
 	flags := cmd.Flags()
-	flags.BoolVarP(&f.follow, "follow", "f", false, "go on as more is written, until the containers end")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on as more is written, until the containers end for good")
 	flags.IntVar(&f.tail, "tail", -1, "only the last `number` of lines of each container")
 	flags.StringVar(&f.since, "since", "", "only what was written since this `time`")
 	flags.StringVar(&f.until, "until", "", "only what was written until this `time`")
@@ -207,8 +208,55 @@ func (a *app) runLogs(cmd *cobra.Command, f *logsFlags, find func(context.Contex
 	})
 }
 
+// logsOf prints one container's log and, if it is followed, those of the runs
+// after it that a supervisor starts.
 func (a *app) logsOf(ctx context.Context, e *engine.Engine, c target, o oci.LogOptions, p *logPrinter, i int) error {
-	return e.Logs(ctx, c.pod.Pod.ID, c.status.Name, o, func(l oci.Line) error { return p.print(i, l) })
+	id, name := c.pod.Pod.ID, c.status.Name
+	for run := c.status.ID; ; {
+		err := e.Logs(ctx, id, name, o, func(l oci.Line) error { return p.print(i, l) })
+		if err != nil || !o.Follow || !o.Until.IsZero() {
+			return err
+		}
+		next, err := nextRun(ctx, e, id, name, run)
+		if err != nil || next == "" {
+			return err
+		}
+		run, o.Tail, o.Since = next, -1, time.Time{}
+	}
+}
+
+// runPoll is how often the next run of a container is looked for: no event
+// tells of a start.
+const runPoll = 200 * time.Millisecond
+
+// nextRun waits for the run of a container after the one given, "" if there
+// will be none.
+func nextRun(ctx context.Context, e *engine.Engine, id spec.PodID, name string, last spec.ContainerID) (spec.ContainerID, error) {
+	tick := time.NewTicker(runPoll)
+	defer tick.Stop()
+	for {
+		st, err := e.ObservePod(ctx, id)
+		if err != nil {
+			if errors.Is(err, spec.ErrNotFound) {
+				err = nil
+			}
+			return "", err
+		}
+		c, ok := st.Container(name)
+		switch {
+		case !ok:
+			return "", nil
+		case c.ID != last && c.State != spec.StateNone && c.State != spec.StateCreated:
+			return c.ID, nil
+		case !reconciler.WillRun(&st, name) || !supervised(ctx, e):
+			return "", nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 // logPrinter writes lines of several containers, one at a time.

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"berth/engine/spec"
@@ -39,6 +40,17 @@ type Next struct {
 // Idle reports whether there is nothing to be done now.
 func (n *Next) Idle() bool {
 	return n.Down == "" && !n.Ensure && len(n.Start) == 0 && n.History == nil
+}
+
+// WillRun reports whether a container runs, or is to be started by a supervisor
+// with nobody's further doing.
+func WillRun(st *spec.PodStatus, name string) bool {
+	next := NextOf(st, time.Now(), Hurry{})
+	if _, waits := next.Waiting[name]; next.Failed == "" && (waits || next.Down != "" || slices.Contains(next.Start, name)) {
+		return true
+	}
+	c, ok := st.Container(name)
+	return ok && c.Running()
 }
 
 // Waiting is why a container does not run, in the kubelet's words.

@@ -196,3 +196,35 @@ func TestPhase(t *testing.T) {
 		}
 	}
 }
+
+func TestWillRun(t *testing.T) {
+	for name, test := range map[string]struct {
+		st   *spec.PodStatus
+		want bool
+	}{
+		"it runs":                         {podOf(spec.RestartNever, "a:running"), true},
+		"it ended and is not to":          {podOf(spec.RestartNever, "a:exited=1"), false},
+		"it ended well and is not to":     {podOf(spec.RestartOnFailure, "a:exited=0"), false},
+		"it failed and is to":             {podOf(spec.RestartOnFailure, "a:exited=1"), true},
+		"it waits for an init container":  {podOf(spec.RestartNever, "init:running", "a:none"), true},
+		"its init container failed":       {podOf(spec.RestartNever, "init:exited=1", "a:none"), false},
+		"it is always to":                 {podOf(spec.RestartAlways, "a:exited=0"), true},
+		"it was stopped by hand":          {byHand(podOf(spec.RestartAlways, "a:exited=0"), "a"), false},
+		"the whole pod was stopped":       {byHand(podOf(spec.RestartAlways, "a:exited=0"), ""), false},
+		"another was stopped by hand":     {byHand(podOf(spec.RestartAlways, "a:exited=0", "b:exited=0"), "b"), true},
+		"there is no container of a name": {podOf(spec.RestartAlways, "b:running"), false},
+	} {
+		if got := WillRun(test.st, "a"); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// byHand is the pod, or one of its containers, after a stop by hand.
+func byHand(st *spec.PodStatus, name string) *spec.PodStatus {
+	st.Stopped = name == ""
+	if c, ok := st.Container(name); ok {
+		c.Stopped = true
+	}
+	return st
+}
