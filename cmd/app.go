@@ -78,6 +78,7 @@ func (a *app) logger(format string) (*slog.Logger, error) {
 	quietLibraries(level)
 	o := &slog.HandlerOptions{Level: level}
 	if format == "json" {
+		logrus.SetFormatter(&logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano})
 		return slog.New(slog.NewJSONHandler(a.err, o)), nil
 	}
 	return slog.New(slog.NewTextHandler(a.err, o)), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -140,12 +141,8 @@ func (a *app) tellWarnings(set kube.Set, result reconciler.ApplyResult, verbose 
 // printPlay prints what podman prints, and unchanged below the ID of a pod
 // that was left alone.
 func (a *app) printPlay(result reconciler.ApplyResult, verbose bool) {
-	for i, name := range result.Volumes {
-		if i == 0 {
-			fmt.Fprintln(a.out, "Volumes:")
-		}
-		fmt.Fprintln(a.out, name)
-	}
+	a.printNames("Volumes:", result.Volumes)
+	a.printNames("Secrets:", result.Secrets)
 	var removed []reconciler.PodResult
 	for _, p := range result.Pods {
 		if verbose && p.Reason != "" {
@@ -162,6 +159,13 @@ func (a *app) printPlay(result reconciler.ApplyResult, verbose bool) {
 			fmt.Fprintln(a.out, "Pods removed:")
 		}
 		fmt.Fprintln(a.out, p.ID)
+	}
+}
+
+// printNames prints names below a title, nothing if there are none.
+func (a *app) printNames(title string, names []string) {
+	if len(names) > 0 {
+		fmt.Fprintf(a.out, "%s\n%s\n", title, strings.Join(names, "\n"))
 	}
 }
 

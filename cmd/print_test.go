@@ -33,13 +33,13 @@ func TestPlayPrintsAsPodman(t *testing.T) {
 		}
 		return list
 	}
-	a.printPlay(reconciler.ApplyResult{Volumes: []string{"data"}, Pods: []reconciler.PodResult{
+	a.printPlay(reconciler.ApplyResult{Volumes: []string{"data", "more"}, Secrets: []string{"keys"}, Pods: []reconciler.PodResult{
 		{ID: "p1", Action: reconciler.ActionCreate, Reason: "it is not there", Containers: c("c1", "c2")},
 		{ID: "p2", Action: reconciler.ActionKeep, Containers: c("c3")},
 		{ID: "p3", Action: reconciler.ActionReplace, Containers: c("")}, // not made yet: an init container is at work
 		{ID: "p4", Action: reconciler.ActionRemove},
 	}}, false)
-	const want = "Volumes:\ndata\n" +
+	const want = "Volumes:\ndata\nmore\nSecrets:\nkeys\n" +
 		"Pod:\np1\nContainers:\nc1\nc2\n\n" +
 		"Pod:\np2\nunchanged\nContainer:\nc3\n\n" +
 		"Pod:\np3\n\n" +

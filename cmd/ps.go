@@ -146,6 +146,8 @@ func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Contai
 	last := f.last
 	if f.latest {
 		last = 1
+	}
+	if last >= 0 { // the newest is never what merely holds a pod together
 		list = slices.DeleteFunc(slices.Clone(list), func(c report.Container) bool { return c.IsInfra })
 	}
 	switch {

@@ -65,6 +65,7 @@ type ContainerResult struct {
 type ApplyResult struct {
 	Pods     []PodResult
 	Volumes  []string // that this call made
+	Secrets  []string // that were not known before
 	Warnings source.Diagnostics
 }
 

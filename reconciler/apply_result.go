@@ -13,6 +13,12 @@ func (r *applying) result(see func(spec.PodID) *spec.PodStatus) ApplyResult {
 		return out
 	}
 	out.Volumes = r.volumes
+	known := keysOf(r.before.Objects)
+	for _, o := range r.given.Objects {
+		if o.Secret != nil && !known[o.Key()] {
+			out.Secrets = append(out.Secrets, o.Name)
+		}
+	}
 	for _, j := range r.jobs {
 		p := PodResult{Key: j.plan.Key, ID: j.id, Action: j.plan.Action, Reason: j.plan.Reason}
 		if j.plan.Desired != nil {
