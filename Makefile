@@ -18,8 +18,8 @@ FILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 TOOL     = GOFLAGS= $(GO) tool -modfile=internal/tools/go.mod
 
 # containers/storage reads a flag of its lock files without the mutex that guards it
-# (AssertLocked): whoever looks images up in parallel trips the race detector there.
-NORACE = berth/engine/image
+# (AssertLocked): whoever uses it in parallel trips the race detector there.
+NORACE = berth/engine berth/engine/image
 
 .PHONY: help
 help: ## say what there is

@@ -129,9 +129,6 @@ func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
 	if err != nil {
 		return err
 	}
-	if err := releaseUnnoted(store, id); err != nil {
-		return fmt.Errorf("remove root file system %s: %w", id.Short(), err)
-	}
 	err = untilSettled(store, func() error { return store.DeleteContainer(string(id)) }) // unmounts first
 	if errors.Is(err, storage.ErrNotAContainer) || errors.Is(err, storage.ErrContainerUnknown) {
 		err = store.DeleteLayer(string(id))

@@ -10,26 +10,12 @@ import (
 	"github.com/containers/storage"
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
-
-	"berth/engine/spec"
 )
 
 // A process killed between mounting a root file system and noting that it did
 // leaves a mount the storage knows nothing of. The storage would then delete
 // through it: what vanishes in the mount comes back as whiteouts below it, and
 // the folder is never empty.
-
-// releaseUnnoted unmounts a root file system that the storage holds for
-// unmounted.
-func releaseUnnoted(store storage.Store, id spec.ContainerID) error {
-	if store.GraphDriverName() != "overlay" {
-		return nil
-	}
-	if count, err := store.Mounted(string(id)); err != nil || count > 0 {
-		return nil // gone, or the storage unmounts it itself
-	}
-	return unmountAll(filepath.Join(store.GraphRoot(), "overlay", string(id), "merged"))
-}
 
 // settleTries is how often a storage that is clearing up after a killed process
 // is asked again.

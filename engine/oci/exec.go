@@ -287,17 +287,28 @@ func (e *execCall) failure(err error) error {
 	return err
 }
 
+// startWait is how long words are held back of which it is not known yet
+// whether they are the runtime's or the command's.
+const startWait = 200 * time.Millisecond
+
 // unlessSaid drops what the runtime writes of its own failure, where a command's
-// words belong: it is in the log before, and returned as the error.
+// words belong: that is in its log, too, and returned as the error. The log may
+// be written an instant later; a command that speaks has a PID file an instant
+// later.
 func (e *execCall) unlessSaid(to io.Writer) io.Writer {
 	if to == nil {
 		return nil
 	}
 	return writerFunc(func(data []byte) (int, error) {
-		if e.said() != "" {
-			return len(data), nil
+		for waited := time.Duration(0); ; waited += 5 * time.Millisecond {
+			if e.said() != "" {
+				return len(data), nil
+			}
+			if exists(e.path("pid")) || waited >= startWait {
+				return to.Write(data)
+			}
+			time.Sleep(5 * time.Millisecond)
 		}
-		return to.Write(data)
 	})
 }
 
