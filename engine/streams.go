@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -79,6 +80,23 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 	}()
 	return oci.ReadLog(ctx, c.LogPath, o, each)
 }
+
+// LastOutput is the end of what a container wrote: at most so many lines, none
+// where that cannot be read.
+func (e *Engine) LastOutput(ctx context.Context, id spec.PodID, container string, lines int) []string {
+	var out []string
+	err := e.Logs(ctx, id, container, oci.LogOptions{Tail: lines}, func(l oci.Line) error {
+		out = append(out, strings.TrimRight(string(l.Text[:min(len(l.Text), longestLine)]), "\r\n"))
+		return nil
+	})
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
+// longestLine bounds a line of LastOutput, in bytes.
+const longestLine = 500
 
 // logLimit is the size, in bytes, at which a pod's logs are rotated; 0: never.
 func (e *Engine) logLimit(pod *spec.Pod) int64 {

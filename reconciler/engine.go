@@ -33,6 +33,9 @@ type Observer interface {
 	ObservePod(ctx context.Context, id spec.PodID) (spec.PodStatus, error)
 	// WaitContainer waits until the container is not running.
 	WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error)
+	// LastOutput is the end of what a container wrote: at most so many lines,
+	// none where that cannot be read.
+	LastOutput(ctx context.Context, id spec.PodID, name string, lines int) []string
 	// Exits names a pod when one of its containers ended or its record
 	// appeared; the empty ID says that some pod came or went. It is a hint to look.
 	// The channel is closed when ctx ends.

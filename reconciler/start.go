@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"berth/engine/spec"
@@ -68,14 +69,14 @@ func (a *actor) start(ctx context.Context, key spec.PodKey, id spec.PodID, want 
 		case err != nil:
 			return err
 		case next.Failed != "":
-			return errors.New(next.Failed)
+			return a.withOutput(ctx, id, failedInit(st), errors.New(next.Failed))
 		case next.Await != "":
 			if failures, err = a.await(ctx, id, next.Await, failures, tries); err != nil {
-				return err
+				return a.withOutput(ctx, id, next.Await, err)
 			}
 		case failing:
 			if failures >= tries {
-				return fmt.Errorf("init container %s failed %d times: %w", name, failures, errStillTrying)
+				return a.withOutput(ctx, id, name, fmt.Errorf("init container %s failed %d times: %w", name, failures, errStillTrying))
 			}
 			if err := sleepUntil(ctx, next.At); err != nil {
 				return err
@@ -102,6 +103,29 @@ func (a *actor) await(ctx context.Context, id spec.PodID, name string, failures,
 		return failures, fmt.Errorf("init container %s failed %d times, last with exit code %d: %w", name, failures, c.ExitCode, errStillTrying)
 	}
 	return failures, nil
+}
+
+// outputLines is how much of a failed container's output its error shows.
+const outputLines = 5
+
+// withOutput adds what a container wrote last to why it failed: whoever reads
+// that may find the container gone.
+func (a *actor) withOutput(ctx context.Context, id spec.PodID, name string, why error) error {
+	lines := a.engine.LastOutput(ctx, id, name, outputLines)
+	if len(lines) == 0 {
+		return why
+	}
+	return fmt.Errorf("%w; it wrote last:\n  %s", why, strings.Join(lines, "\n  "))
+}
+
+// failedInit is the init container that ended a pod.
+func failedInit(st *spec.PodStatus) string {
+	for i := range st.Containers {
+		if c := &st.Containers[i]; c.Init && c.Finished() && c.ExitCode != 0 {
+			return c.Name
+		}
+	}
+	return ""
 }
 
 // failingInit is the init container that waits for its next try.

@@ -12,6 +12,7 @@ type Engine interface {
 	Observe(ctx context.Context) ([]spec.PodStatus, error)
 	ObservePod(ctx context.Context, id spec.PodID) (spec.PodStatus, error)
 	WaitContainer(ctx context.Context, id spec.PodID, name string) (spec.ContainerStatus, error)
+	LastOutput(ctx context.Context, id spec.PodID, name string, lines int) []string
 	Exits(ctx context.Context) (<-chan spec.PodID, error)
 	Lock(ctx context.Context, key spec.PodKey) (unlock func(), err error)
 

@@ -222,6 +222,9 @@ func (f *Fake) HealNetworks(context.Context) ([]spec.PodKey, error) {
 	return nil, err
 }
 
+// LastOutput is nothing: its containers write nothing.
+func (f *Fake) LastOutput(context.Context, spec.PodID, string, int) []string { return nil }
+
 // RotateLogs has nothing to rotate.
 func (f *Fake) RotateLogs(context.Context) error {
 	_, err := f.begin("RotateLogs")
