@@ -12,17 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process killed between mounting a root file system and noting that it did
-// leaves a mount the storage knows nothing of. The storage would then delete
-// through it: what vanishes in the mount comes back as whiteouts below it, and
-// the folder is never empty.
-
 // settleTries is how often a storage that is clearing up after a killed process
 // is asked again.
 const settleTries = 5
 
 // untilSettled does something again as long as the storage stumbles over what a
-// killed process left in its folder of things to delete.
+// killed process left in its folder of things to delete. One killed between
+// mounting a root file system and noting that it did leaves a mount the storage
+// knows nothing of; it then deletes through that, what vanishes in the mount
+// comes back as whiteouts below it, and the folder is never empty. So whatever is
+// mounted there comes off first.
 func untilSettled(store storage.Store, do func() error) error {
 	err := do()
 	for try := 1; try < settleTries && (errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EBUSY)); try++ {

@@ -52,9 +52,6 @@ func (d Dirs) Exit(id spec.ContainerID) string { return filepath.Join(d.Exits(),
 // OCI is the runtime's own state folder.
 func (d Dirs) OCI() string { return filepath.Join(d.Run, "oci") }
 
-// Addresses holds one file an address handed out.
-func (d Dirs) Addresses() string { return filepath.Join(d.Run, "net") }
-
 // Networks holds the definitions of networks.
 func (d Dirs) Networks() string { return filepath.Join(d.State, "networks") }
 
