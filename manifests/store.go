@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"berth/internal/atomicfile"
+	"berth/internal/filename"
 	"berth/internal/source"
 	"berth/kube"
 )
@@ -31,6 +32,8 @@ const storeWrites = 16
 // its user alone because some are Secrets:
 //
 //	objects/<Kind>/<namespace>_<name>.json
+//
+// where a name too long for a file is cut (package filename).
 //
 // It is a source too. A file that cannot be read makes its owner unknown.
 type Store struct {
@@ -125,7 +128,7 @@ func (s *Store) Delete(_ context.Context, keys []kube.Key) error {
 // path is an object's file. Neither kinds nor names hold a slash or an
 // underscore.
 func (s *Store) path(key kube.Key) string {
-	return filepath.Join(s.dir, key.Kind, key.Namespace+"_"+key.Name+".json")
+	return filepath.Join(s.dir, key.Kind, filename.Fit(key.Namespace, key.Name, ".json"))
 }
 
 // decodeStored reads one stored file.
@@ -148,7 +151,7 @@ func decodeStored(file string, data []byte) ([]*kube.Object, source.Diagnostics)
 		return wrong("a stored file holds %d objects instead of one", len(objects))
 	}
 	o := objects[0]
-	if want := o.Namespace + "_" + o.Name + ".json"; filepath.Base(file) != want || filepath.Base(filepath.Dir(file)) != o.Kind {
+	if want := filename.Fit(o.Namespace, o.Name, ".json"); filepath.Base(file) != want || filepath.Base(filepath.Dir(file)) != o.Kind {
 		return wrong("it holds %s, which belongs in %s", o.Key(), strings.Join([]string{o.Kind, want}, "/"))
 	}
 	o.Pos, o.Options = s.Pos, s.Options

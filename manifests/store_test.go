@@ -26,6 +26,30 @@ func newStore(t *testing.T) *Store {
 	return s
 }
 
+func TestTheStoreTakesEveryNameThatKubernetesTakes(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	var keys []kube.Key
+	for _, last := range []string{"a", "b"} {
+		name := strings.Repeat("x", 252) + last
+		objects := given(t, fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {k: %s}\n", name, last))
+		must(t, s.Put(ctx, objects))
+		keys = append(keys, objects[0].Key())
+	}
+	set := s.Read(ctx)
+	if len(set.Diagnostics) > 0 || len(set.Objects) != 2 {
+		t.Fatalf("set %+v", set)
+	}
+	for i, key := range keys {
+		if o, ok := set.Find(key); !ok || o.ConfigMap.Data["k"] != string("ab"[i]) {
+			t.Errorf("%s: %v", key, ok)
+		}
+	}
+	must(t, s.Delete(ctx, keys))
+	if left := s.Read(ctx).Objects; len(left) > 0 {
+		t.Errorf("left %d objects", len(left))
+	}
+}
+
 // given are objects as kube play reads them.
 func given(t *testing.T, text string) []*kube.Object {
 	t.Helper()

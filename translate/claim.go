@@ -18,13 +18,23 @@ const claimPrefix = "volume.podman.io/"
 
 // VolumeName is the name on this host of a claim's volume: the claim's own in
 // the default namespace, "<namespace>_<claim>" in others. No Kubernetes name
-// holds an underscore, so two claims never share a volume.
+// holds an underscore, so two claims never share a volume. One too long for a
+// volume is cut, and ends with a digest of the whole.
 func VolumeName(namespace, claim string) string {
 	if namespace == spec.DefaultNamespace {
 		return claim
 	}
-	return namespace + "_" + claim
+	name := namespace + "_" + claim
+	if len(name) > longestVolume {
+		name = name[:longestVolume-len("_")-volumeHashLen] + "_" + safeEncode(volumeHashLen, []byte(name))
+	}
+	return name
 }
+
+const (
+	longestVolume = 253
+	volumeHashLen = 20
+)
 
 // Volumes are the volumes that the claims of set stand for, used by a pod or not.
 func Volumes(set *kube.Set) ([]spec.NamedVolume, source.Diagnostics) {

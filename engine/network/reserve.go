@@ -111,7 +111,8 @@ func checkPublished(lease Lease) error {
 	return errors.Join(errs...)
 }
 
-// podNames are the names of a pod in DNS, those that its key gives first.
+// podNames are the names of a pod in DNS, those that its key gives first. What
+// Kubernetes takes for a name may be too long to be asked for.
 func podNames(pod Pod) []string {
 	var names []string
 	if pod.Key.Name != "" {
@@ -124,7 +125,12 @@ func podNames(pod Pod) []string {
 	for i := range names {
 		names[i] = strings.ToLower(names[i])
 	}
-	return slices.Compact(names)
+	return slices.DeleteFunc(slices.Compact(names), tooLong)
+}
+
+// tooLong reports whether a name, or one of its labels, is longer than DNS has it.
+func tooLong(name string) bool {
+	return len(name) > 253 || slices.ContainsFunc(strings.Split(name, "."), func(label string) bool { return len(label) > 63 })
 }
 
 // dnsName is what aardvark-dns's files can hold: they separate by space and comma.
@@ -149,7 +155,7 @@ func checkPod(pod Pod) error {
 		names = append(names, a.Aliases...)
 	}
 	for _, name := range names {
-		if len(name) > 253 || !dnsName.MatchString(name) {
+		if tooLong(name) || !dnsName.MatchString(name) {
 			add("%q is not a DNS name", name)
 		}
 	}

@@ -204,6 +204,24 @@ func TestWhatIsAskedForIsGivenOrRefused(t *testing.T) {
 	}
 }
 
+func TestAPodIsNotKnownByNamesTooLongToAskFor(t *testing.T) {
+	m := testManager(t, map[string]string{"netavark": version})
+	createNetwork(t, m, Network{Name: "n", Subnets: subnets("10.231.0.0/24")})
+	dotted := strings.Repeat(strings.Repeat("x", 49)+".", 5)
+	for i, name := range []string{strings.Repeat("x", 253), dotted + "yyy", dotted + "yy", "web"} {
+		pod := testPod(i, "n")
+		pod.Key.Name, pod.Names = name, []string{"other"}
+		lease, err := m.Reserve(testContext(t), pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := [][]string{{"other"}, {dotted + "yyy", "other"}, {dotted + "yy", "other"}, {"web.default", "web", "other"}}[i]
+		if diff := cmp.Diff(want, lease.Names); diff != "" {
+			t.Errorf("%d letters (-want +got):\n%s", len(name), diff)
+		}
+	}
+}
+
 func TestALeaseSurvivesJSON(t *testing.T) {
 	m := testManager(t, map[string]string{"netavark": version})
 	createNetwork(t, m, Network{Name: "n", Subnets: subnets("10.231.0.0/24", "fd31::/64"), Options: map[string]string{"mtu": "1400"}})

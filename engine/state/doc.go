@@ -16,7 +16,7 @@
 //	Run/pods/<uid>/sandbox.json         infra container, address lease
 //	Run/pods/<uid>/c/<name>/            a container's bundle, engine/oci's
 //	Run/exits/<container id>            written by conmon
-//	Run/locks/<ns>_<name>               held by whoever changes that pod
+//	Run/locks/<ns>_<name>               held by whoever changes that pod; a long name is cut
 //
 // Start at Dirs, then Record.
 package state

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
+	"berth/internal/filename"
 )
 
 // Lock makes the caller the only one, in this process and any other, who
@@ -18,7 +19,7 @@ import (
 // outlives its killed caller keeps the lock until its work is done. Close it to
 // unlock.
 func (s *Store) Lock(ctx context.Context, key spec.PodKey) (*os.File, error) {
-	path := filepath.Join(s.locks(), key.Namespace+"_"+key.Name)
+	path := filepath.Join(s.locks(), filename.Fit(key.Namespace, key.Name, ""))
 	for {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {

@@ -174,6 +174,31 @@ func TestLockIsExclusiveAndSurvivesRemovalOfItsFile(t *testing.T) {
 	}
 }
 
+func TestEveryNameThatKubernetesTakesCanBeLocked(t *testing.T) {
+	s, long := store(t), strings.Repeat("x", 252)
+	var held []*os.File
+	for _, name := range []string{long + "a", long + "b"} {
+		f, err := s.Lock(context.Background(), spec.PodKey{Namespace: "shop", Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, f)
+	}
+	short, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lock(short, spec.PodKey{Namespace: "shop", Name: long + "a"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a second holder: %v", err)
+	}
+	for _, f := range held {
+		if err := s.Unlock(f, true); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, err := os.ReadDir(s.locks()); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
 func TestWhatAnEarlierBootLeftInRunIsCleared(t *testing.T) {
 	s := store(t)
 	stale := filepath.Join(s.Run, "exits", "old")
