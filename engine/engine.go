@@ -16,6 +16,7 @@ import (
 	"berth/engine/spec"
 	"berth/engine/state"
 	"berth/engine/volume"
+	"berth/internal/holder"
 )
 
 // Options say where the engine keeps things and which helpers it uses. The
@@ -44,6 +45,7 @@ type Engine struct {
 	networks *network.Manager
 	volumes  *volume.Store
 	log      *slog.Logger
+	waits    *holder.Teller
 
 	runtime     func() (*oci.Runtime, error)    // found at first need
 	infraRootfs func() (oci.InfraRootfs, error) // made at first need
@@ -81,7 +83,7 @@ func Open(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		opts: opts, conf: conf, records: records, log: opts.Log,
+		opts: opts, conf: conf, records: records, log: opts.Log, waits: holder.NewTeller(opts.Log),
 		volumes: volume.NewStore(dirs.Volumes()),
 		held:    map[spec.PodKey]*os.File{},
 		images: image.New(image.Options{
@@ -167,7 +169,9 @@ func (e *Engine) EnsureImage(ctx context.Context, req spec.ImageRequest) (spec.I
 // Lock makes the caller the only one who changes pods of that key, in this
 // process and any other. The verbs that change a pod want it held.
 func (e *Engine) Lock(ctx context.Context, key spec.PodKey) (unlock func(), err error) {
+	stop := e.waits.While("pod "+key.String(), e.records.LockPath(key))
 	f, err := e.records.Lock(ctx, key)
+	stop()
 	if err != nil {
 		return nil, err
 	}

@@ -210,6 +210,7 @@ func (m *Manager) lockNetavark(ctx context.Context, mode lockMode) (*turn, error
 	if err != nil {
 		return nil, err
 	}
+	defer m.waits.While("the network", f.Name())()
 	if err := flock(ctx, f, mode); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"berth/engine/spec"
+	"berth/internal/holder"
 )
 
 // DefaultNetwork is the network of pods that name none. It is made on first
@@ -40,6 +41,7 @@ type Manager struct {
 	helperDirs        []string
 	defaultSubnet     string
 	log               *slog.Logger
+	waits             *holder.Teller
 
 	prefix        string        // of everything we name in the kernel and in rules
 	limiter       chan struct{} // bounds the calls of netavark under way
@@ -60,7 +62,7 @@ func New(o Options) *Manager {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Manager{
-		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, log: o.Log,
+		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, log: o.Log, waits: holder.NewTeller(o.Log),
 		prefix:        prefixOf(o.RunDir),
 		limiter:       make(chan struct{}, max(4, 2*runtime.NumCPU())),
 		helperTimeout: 30 * time.Second,

@@ -19,7 +19,7 @@ import (
 // outlives its killed caller keeps the lock until its work is done. Close it to
 // unlock.
 func (s *Store) Lock(ctx context.Context, key spec.PodKey) (*os.File, error) {
-	path := filepath.Join(s.locks(), filename.Fit(key.Namespace, key.Name, ""))
+	path := s.LockPath(key)
 	for {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
@@ -34,6 +34,11 @@ func (s *Store) Lock(ctx context.Context, key spec.PodKey) (*os.File, error) {
 		}
 		_ = f.Close() // the last holder removed the file while we waited
 	}
+}
+
+// LockPath is the file of that key's lock; it is there while somebody has it.
+func (d Dirs) LockPath(key spec.PodKey) string {
+	return filepath.Join(d.locks(), filename.Fit(key.Namespace, key.Name, ""))
 }
 
 // Unlock gives the lock up. With remove, the file goes too: the pod is gone.
