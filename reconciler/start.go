@@ -143,7 +143,7 @@ func failingInit(st *spec.PodStatus, next Next) (name string, ok bool) {
 }
 
 func sleepUntil(ctx context.Context, at time.Time) error {
-	timer := time.NewTimer(time.Until(at))
+	timer := time.NewTimer(until(at))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -138,7 +138,7 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 		w.mu.Unlock()
 		timer.Stop()
 		if at := earlier(f.until, state.next.At); !at.IsZero() {
-			timer.Reset(time.Until(at))
+			timer.Reset(until(at))
 		}
 		if f.err == nil && state.seen == nil && leave(w) {
 			return
@@ -199,6 +199,12 @@ func (e prepareError) Unwrap() error { return e.error }
 func isPrepareError(err error) bool {
 	var p prepareError
 	return errors.As(err, &p)
+}
+
+// until is the time until at, never nothing: the race detector crashes when two
+// timers that are due as they are set are set at a time in a test's fake time.
+func until(at time.Time) time.Duration {
+	return max(time.Until(at), time.Nanosecond)
 }
 
 // earlier is the earlier of two times that are set.
