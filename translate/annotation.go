@@ -58,11 +58,13 @@ func (b *builder) checkAnnotations() {
 	slices.Sort(names)
 	for _, name := range slices.Sorted(maps.Keys(b.pod.Annotations)) {
 		at := annotationField(name)
-		if base, _, _ := strings.Cut(name, "/"); base == "io.containers.autoupdate" || base == "io.containers.sdnotify" {
-			b.warnf(at, "has no effect yet")
-			continue
-		}
 		base, container, hasContainer := strings.Cut(name, "/")
+		switch base {
+		case "io.containers.autoupdate":
+			b.warnf(at, "has no effect: a newer image is looked for when the pod is made anew, which kube play --replace does")
+		case "io.containers.sdnotify":
+			b.warnf(at, "has no effect: systemd is told of berth, not of a pod")
+		}
 		key, ours := strings.CutPrefix(base, podmanPrefix)
 		if !ours && base != bindOptionsKey {
 			continue
@@ -74,7 +76,7 @@ func (b *builder) checkAnnotations() {
 		switch {
 		case !ours || honoured || isDefault(key, b.pod.Annotations[name]):
 		case isKnown:
-			b.errorf(at, "podman's annotation %s cannot be honoured yet: remove it", base)
+			b.errorf(at, "podman's annotation %s cannot be honoured: remove it", base)
 		default:
 			b.warnf(at, "is not an annotation of podman and has no effect%s", source.DidYouMean(key, names))
 		}

@@ -95,7 +95,7 @@ func claimVolume(o *kube.Object) (spec.NamedVolume, source.Diagnostics) {
 			mount[key] = value
 		default:
 			known := []string{"driver", "device", "type", "uid", "gid", "mount-options"}
-			fail(key, "this annotation is not supported yet%s", didYouMeanOneOf(key, known))
+			fail(key, "this annotation cannot be honoured%s", didYouMeanOneOf(key, known))
 		}
 	}
 	words := unique([]string{mount["uid"], mount["gid"], mount["mount-options"]})

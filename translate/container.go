@@ -25,7 +25,7 @@ func (b *builder) container(c *corev1.Container, field string) spec.Container {
 		TTY:        c.TTY,
 		Stdin:      c.Stdin,
 		Mounts:     b.mounts(c, field, env),
-		Resources:  b.resources(c, field),
+		Resources:  b.resources(c),
 		Security:   b.security(c, field),
 	}
 	if c.Lifecycle != nil && c.Lifecycle.StopSignal != nil {

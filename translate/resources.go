@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -13,9 +12,7 @@ import (
 
 // resources translates requests and limits; oomScores follows when all of the
 // pod's containers are known.
-func (b *builder) resources(c *corev1.Container, field string) spec.Resources {
-	b.refuseResources(c.Resources.Limits, field+".resources.limits", corev1.ResourceCPU, corev1.ResourceMemory)
-	b.refuseResources(c.Resources.Requests, field+".resources.requests", corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage)
+func (b *builder) resources(c *corev1.Container) spec.Resources {
 	limits := c.Resources.Limits
 	r := spec.Resources{
 		CPURequest:    request(c, corev1.ResourceCPU).MilliValue(),
@@ -25,14 +22,6 @@ func (b *builder) resources(c *corev1.Container, field string) spec.Resources {
 	}
 	b.resourceAnnotations(c.Name, &r)
 	return r
-}
-
-func (b *builder) refuseResources(list corev1.ResourceList, field string, known ...corev1.ResourceName) {
-	for name := range list {
-		if !slices.Contains(known, name) {
-			b.errorf(fmt.Sprintf("%s[%s]", field, name), "this resource is not supported yet: remove it")
-		}
-	}
 }
 
 // request is what a container asks for: without a request its limit.

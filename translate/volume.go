@@ -44,7 +44,7 @@ func (b *builder) volume(v *corev1.Volume, field string) spec.Volume {
 	case v.VolumeSource == corev1.VolumeSource{}: // Kubernetes' default
 		out.Empty = &spec.EmptyVolume{}
 	default:
-		b.errorf(field, "this kind of volume is not supported yet: use emptyDir, hostPath, configMap, secret or persistentVolumeClaim")
+		b.errorf(field, "this kind of volume cannot be honoured: use emptyDir, hostPath, configMap, secret or persistentVolumeClaim")
 	}
 	return out
 }

@@ -31,7 +31,7 @@ func ParseNetworks(list []string) (translate.NetworkMode, []spec.NetworkAttachme
 			}
 			mode = translate.NetworkMode(name)
 		case "pasta", "slirp4netns", "container", "ns":
-			errs = append(errs, fmt.Errorf("--network %q: %s is not supported yet: use bridge, host, none or the name of a network", s, name))
+			errs = append(errs, fmt.Errorf("--network %q: %s cannot be honoured: use bridge, host, none or the name of a network", s, name))
 		case "":
 			errs = append(errs, fmt.Errorf("--network %q: the name is missing: use bridge, host, none or the name of a network", s))
 		default:
