@@ -93,7 +93,7 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
 		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake,
 	})
-	a.tellWarnings(set, result, f.verbose)
+	a.tellWarnings(result, f.verbose)
 	if err != nil {
 		return err
 	}
@@ -128,11 +128,10 @@ func (a *app) loadSet(ctx context.Context, args []string, f *playFlags) kube.Set
 }
 
 // tellWarnings prints what Apply warns of. What merely has no effect on one
-// host was known when the files were read, and is told only to those who ask.
-func (a *app) tellWarnings(set kube.Set, result reconciler.ApplyResult, verbose bool) {
-	known := set.Diagnostics.Warnings()
+// host is told only to those who ask.
+func (a *app) tellWarnings(result reconciler.ApplyResult, verbose bool) {
 	for _, w := range result.Warnings {
-		if verbose || !slices.Contains(known, w) {
+		if verbose || !w.Harmless {
 			fmt.Fprintln(a.err, "Warning: "+w.Error())
 		}
 	}

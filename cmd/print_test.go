@@ -59,7 +59,8 @@ func TestStatusPrints(t *testing.T) {
 		},
 		Diagnostics: source.Diagnostics{
 			{Pos: source.Pos{File: "web.yaml", Line: 3, Col: 5}, Field: "spec.x", Message: "unknown field"},
-			{Pos: source.Pos{File: "web.yaml", Line: 4}, Message: "without effect", Warning: true},
+			{Pos: source.Pos{File: "web.yaml", Line: 4}, Message: "only partly", Warning: true},
+			{Pos: source.Pos{File: "web.yaml", Line: 5}, Message: "without effect", Warning: true, Harmless: true},
 		},
 		Pods: []reconciler.PodReport{
 			{Namespace: "default", Name: "web", Phase: "Running", Owner: "play", Restarts: 2},
@@ -72,7 +73,7 @@ func TestStatusPrints(t *testing.T) {
 		Events: []reconciler.Event{{
 			Pod: spec.PodKey{Namespace: "shop", Name: "db"}, Type: "Warning", Reason: "Restarted", Message: "m", Count: 3, Last: now.Add(-time.Minute),
 		}},
-	}, true)
+	}, true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ play                         0        cannot be read wholly: what runs of it sta
 
 PROBLEMS
 error: web.yaml:3:5: spec.x: unknown field
-warning: web.yaml:4: without effect
+warning: web.yaml:4: only partly
 
 NAMESPACE  POD  PHASE    RESTARTS  OWNER  REASON
 default    web  Running  2         play
@@ -96,6 +97,28 @@ About a minute ago  Warning  shop/db  Restarted  3      m
 `
 	if got := trimLines(out.String()); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWhatMerelyHasNoEffectIsToldToThoseWhoAsk(t *testing.T) {
+	at := source.Pos{File: "claim.yaml", Line: 5}
+	harmless := source.Diagnostic{Pos: at, Message: "without effect", Warning: true, Harmless: true}
+	partly := source.Diagnostic{Pos: at, Message: "only partly", Warning: true}
+	for _, test := range []struct {
+		verbose        bool
+		problems       source.Diagnostics
+		played, status string
+	}{
+		{false, source.Diagnostics{harmless}, "", ""},
+		{true, source.Diagnostics{harmless}, "Warning: claim.yaml:5: without effect\n", "\nPROBLEMS\nnote: claim.yaml:5: without effect\n"},
+		{false, source.Diagnostics{harmless, partly}, "Warning: claim.yaml:5: only partly\n", "\nPROBLEMS\nwarning: claim.yaml:5: only partly\n"},
+	} {
+		a, out, errs := newTestApp("")
+		a.tellWarnings(reconciler.ApplyResult{Warnings: test.problems}, test.verbose)
+		a.printProblems(test.problems, test.verbose)
+		if errs.String() != test.played || out.String() != test.status {
+			t.Errorf("verbose %v, %v: play says %q, status %q", test.verbose, test.problems, errs, out)
+		}
 	}
 }
 

@@ -12,12 +12,13 @@ import (
 
 	"berth/cmd/output"
 	"berth/engine"
+	"berth/internal/source"
 	"berth/reconciler"
 )
 
 func (a *app) status() *cobra.Command {
 	var format string
-	var events bool
+	var events, verbose bool
 	cmd := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Show what berth serve sees and what is wrong",
@@ -37,16 +38,17 @@ phase, restarts, and the reason where it is not as it should be. Ends with 1 if 
 				if f := output.ParseFormat(format); f.Given() {
 					return output.Object(a.out, f, s)
 				}
-				return a.printStatus(s, events)
+				return a.printStatus(s, events, verbose)
 			})
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "", "print as json, or by a Go `template`")
 	cmd.Flags().BoolVar(&events, "events", false, "show what happened lately, too")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show which fields have no effect on one host, too")
 	return cmd
 }
 
-func (a *app) printStatus(s reconciler.Status, events bool) error {
+func (a *app) printStatus(s reconciler.Status, events, verbose bool) error {
 	now := a.now()
 	fmt.Fprintf(a.out, "Supervisor: berth %s, process %d, up %s\n\n", s.Version, s.PID, output.Duration(now.Sub(s.Since)))
 	err := a.table("SOURCE\tOBJECTS\tSTATE", func(w io.Writer) {
@@ -61,16 +63,7 @@ func (a *app) printStatus(s reconciler.Status, events bool) error {
 	if err != nil {
 		return err
 	}
-	if len(s.Diagnostics) > 0 {
-		fmt.Fprintln(a.out, "\nPROBLEMS")
-		for _, d := range s.Diagnostics {
-			kind := "error"
-			if d.Warning {
-				kind = "warning"
-			}
-			fmt.Fprintf(a.out, "%s: %s\n", kind, d.Error())
-		}
-	}
+	a.printProblems(s.Diagnostics, verbose)
 	fmt.Fprintln(a.out)
 	err = a.table("NAMESPACE\tPOD\tPHASE\tRESTARTS\tOWNER\tREASON", func(w io.Writer) {
 		for _, p := range s.Pods {
@@ -86,6 +79,25 @@ func (a *app) printStatus(s reconciler.Status, events bool) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", output.Ago(now, ev.Last), ev.Type, ev.Pod, ev.Reason, ev.Count, ev.Message)
 		}
 	})
+}
+
+// printProblems prints what is wrong in the sources, and to those who ask what
+// merely has no effect.
+func (a *app) printProblems(problems source.Diagnostics, verbose bool) {
+	title := "\nPROBLEMS\n"
+	for _, d := range problems {
+		kind := "error"
+		switch {
+		case d.Harmless && !verbose:
+			continue
+		case d.Harmless:
+			kind = "note"
+		case d.Warning:
+			kind = "warning"
+		}
+		fmt.Fprintf(a.out, "%s%s: %s\n", title, kind, d.Error())
+		title = ""
+	}
 }
 
 // reason says why a pod is not as it should be, in one line.

@@ -22,7 +22,7 @@ What berth does with each field of the objects it runs. It is written from the t
 ` + "`go test ./kube -run Docs -update`" + ` writes it anew.
 
 * **honoured**: it has its effect.
-* **harmless**: accepted, and without effect on one host; ` + "`berth kube play -v`" + ` names it.
+* **harmless**: accepted, and without effect on one host; ` + "`berth kube play -v` and `berth status -v`" + ` name it.
 * **refused**: an object that sets it (to anything but the value in the note) is refused, with file, line and column. Nothing is dropped silently.
 `)
 	kind := ""

@@ -69,7 +69,11 @@ func decodeAll(t *testing.T, files []txtar.File) string {
 		b.WriteString(err.Error() + "\n")
 	}
 	for _, w := range ds.Warnings() {
-		b.WriteString("warning: " + w.Error() + "\n")
+		word := "warning: "
+		if w.Harmless {
+			word = "note: "
+		}
+		b.WriteString(word + w.Error() + "\n")
 	}
 	return b.String()
 }

@@ -9,14 +9,17 @@ import (
 
 // report collects what is wrong with one file.
 type report struct {
-	file             string
-	diags            source.Diagnostics
-	errors, warnings int
+	file                    string
+	diags                   source.Diagnostics
+	errors, warnings, notes int
 }
 
 func (r *report) add(d source.Diagnostic) {
 	count := &r.errors
-	if d.Warning {
+	switch {
+	case d.Harmless:
+		count = &r.notes
+	case d.Warning:
 		count = &r.warnings
 	}
 	*count++

@@ -85,13 +85,22 @@ func (w *walk) fail(p place, at *path, format string, args ...any) {
 	})
 }
 
-func (w *walk) warn(p place, at *path, format string, args ...any) {
-	if w.warnings >= maxProblems {
-		return
+// warn reports that a part of what is asked for is not had.
+func (w *walk) warn(p place, at *path, message string) {
+	if w.warnings < maxProblems {
+		w.add(source.Diagnostic{
+			Pos: source.Pos{Line: p.line, Col: p.col}, Field: w.prefix + at.String(), Message: message, Warning: true,
+		})
 	}
-	w.add(source.Diagnostic{
-		Pos: source.Pos{Line: p.line, Col: p.col}, Field: w.prefix + at.String(), Message: fmt.Sprintf(format, args...), Warning: true,
-	})
+}
+
+// note reports what has no effect on one host, and needs none.
+func (w *walk) note(p place, at *path, message string) {
+	if w.notes < maxProblems {
+		w.add(source.Diagnostic{
+			Pos: source.Pos{Line: p.line, Col: p.col}, Field: w.prefix + at.String(), Message: message, Warning: true, Harmless: true,
+		})
+	}
 }
 
 func (w *walk) structOf(t reflect.Type) *structType {
@@ -278,7 +287,7 @@ func (w *walk) field(p place, at *path, n *node, f structField, v reflect.Value)
 		w.fail(p, at, "%s", r.refusal(n))
 		return
 	case r.support == Harmless && !n.empty() && !(n.kind == kindMap && len(n.entries) == 0) && !r.accepts(n):
-		w.warn(p, at, "%s", r.warning())
+		w.note(p, at, r.warning())
 	}
 	if r.unread {
 		return

@@ -40,13 +40,10 @@ func (c *check) bad(at *path, format string, args ...any) {
 	})
 }
 
-// advise warns about what stands at that path.
-func (c *check) advise(at *path, message string) {
-	if c.warnings >= maxProblems {
-		return
-	}
+// place is where what stands at that path was read.
+func (c *check) place(at *path) place {
 	pos := c.object.Fields.At(at.String())
-	c.warn(place{pos.Line, pos.Col}, at, "%s", message)
+	return place{pos.Line, pos.Col}
 }
 
 // read reports whether everything at and below that path could be read.

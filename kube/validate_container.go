@@ -194,7 +194,7 @@ func (p podCheck) resource(at *path, name corev1.ResourceName, q *resource.Quant
 		p.bad(at, "%s is no whole number of bytes: m means thousandths, Mi is for mebibytes", q.String())
 	case name == corev1.ResourceCPU || name == corev1.ResourceMemory:
 	case name == corev1.ResourceEphemeralStorage && request:
-		p.advise(at, "without effect on one host: there is nothing to schedule")
+		p.note(p.place(at), at, "without effect on one host: there is nothing to schedule")
 	default:
 		p.bad(at, resourceRule)
 	}

@@ -113,7 +113,8 @@ func (c *check) hostAliases(at *path, aliases []corev1.HostAlias) {
 func (c *check) dns(at *path, spec *corev1.PodSpec) {
 	oneOf(c, at.field("dnsPolicy"), spec.DNSPolicy, corev1.DNSClusterFirst, corev1.DNSClusterFirstWithHostNet, corev1.DNSDefault, corev1.DNSNone)
 	if spec.DNSPolicy == corev1.DNSClusterFirstWithHostNet && spec.HostNetwork {
-		c.advise(at.field("dnsPolicy"), "without effect: on the host's network a pod asks the host's name servers, which do not know pods")
+		at := at.field("dnsPolicy")
+		c.warn(c.place(at), at, "without effect: on the host's network a pod asks the host's name servers, which do not know pods")
 	}
 	config, at := spec.DNSConfig, at.field("dnsConfig")
 	if spec.DNSPolicy == corev1.DNSNone && (config == nil || len(config.Nameservers) == 0) {

@@ -53,7 +53,8 @@ func (c *check) emptyDir(at *path, e *corev1.EmptyDirVolumeSource) {
 	oneOf(c, at.field("medium"), e.Medium, corev1.StorageMediumDefault, corev1.StorageMediumMemory)
 	c.amount(at.field("sizeLimit"), e.SizeLimit)
 	if e.SizeLimit != nil && e.SizeLimit.Sign() > 0 && e.Medium == corev1.StorageMediumDefault {
-		c.advise(at.field("sizeLimit"), "without effect on disk: only medium Memory is limited")
+		at := at.field("sizeLimit")
+		c.warn(c.place(at), at, "without effect on disk: only medium Memory is limited")
 	}
 }
 

@@ -128,12 +128,14 @@ func (r *applying) decide(ctx context.Context) error {
 	for _, obj := range r.given.Objects {
 		files[obj.Pos.File] = true
 	}
+	r.warnings = r.given.Diagnostics.Warnings()
 	var wrong source.Diagnostics
-	for _, d := range append(slices.Clone(r.given.Diagnostics), result.Diagnostics...) {
+	for _, d := range result.Diagnostics {
 		switch {
-		case d.Warning && files[d.File]:
+		case !files[d.File]: // it is about what another play gave
+		case d.Warning:
 			r.warnings = append(r.warnings, d)
-		case !d.Warning && files[d.File]:
+		default:
 			wrong = append(wrong, d)
 		}
 	}

@@ -336,7 +336,10 @@ func (l *Loop) tell(ctx context.Context, diags source.Diagnostics, plan Plan) {
 			continue
 		}
 		level := slog.LevelError
-		if d.Warning {
+		switch {
+		case d.Harmless:
+			level = slog.LevelDebug
+		case d.Warning:
 			level = slog.LevelWarn
 		}
 		l.opts.Log.Log(ctx, level, d.Message, "at", d.Pos.String(), "field", d.Field)

@@ -31,6 +31,8 @@ type Diagnostic struct {
 	Field   string `json:"field,omitempty"` // "spec.containers[0].image"; empty when it is about the whole
 	Message string `json:"message"`         // what is wrong and what to do, one line
 	Warning bool   `json:"warning,omitempty"`
+	// Harmless says of a warning that nothing is lost: it is for those who ask.
+	Harmless bool `json:"harmless,omitempty"`
 }
 
 // Error is "file:line:col: field: message".
