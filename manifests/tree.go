@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"berth/internal/source"
 	"berth/kube"
@@ -76,11 +80,7 @@ func (t *tree) scan() scanned {
 	}
 	out := scanned{watch: found.watch}
 	out.set.Diagnostics = found.problems
-	for path, stamp := range found.files {
-		if t.read(path, stamp) {
-			out.busy = true
-		}
-	}
+	out.busy = t.readAll(found.files)
 	for path := range t.entries {
 		if _, there := found.files[path]; !there && !t.isLost(path, found.lost) {
 			delete(t.entries, path)
@@ -110,13 +110,32 @@ func (t *tree) isLost(path string, lost []string) bool {
 	})
 }
 
+// readAll brings the entries of files up to date and reports whether one of them
+// is being written.
+func (t *tree) readAll(files map[string]stamp) (busy bool) {
+	var group errgroup.Group
+	var writing atomic.Bool
+	group.SetLimit(2 * runtime.NumCPU())
+	for path, now := range files {
+		e := t.entries[path]
+		if e == nil {
+			e = &entry{}
+			t.entries[path] = e
+		}
+		group.Go(func() error {
+			if t.read(e, path, now) {
+				writing.Store(true)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none fails: what is wrong with a file is kept in its entry
+	return writing.Load()
+}
+
 // read brings one file's entry up to date and reports whether it is being written.
-func (t *tree) read(path string, now stamp) (busy bool) {
-	e := t.entries[path]
-	if e == nil {
-		e = &entry{}
-		t.entries[path] = e
-	} else if e.stamp == now && e.busy.IsZero() && !e.stamp.racy(e.looked) {
+func (t *tree) read(e *entry, path string, now stamp) (busy bool) {
+	if e.stamp == now && e.busy.IsZero() && !e.stamp.racy(e.looked) {
 		return false
 	}
 	looked := time.Now()

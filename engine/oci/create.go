@@ -56,6 +56,7 @@ type processRecord struct {
 	Init      Process   `json:"init"`
 	Conmon    Process   `json:"conmon"`
 	CreatedAt time.Time `json:"createdAt"`
+	StartedAt time.Time `json:"startedAt,omitzero"`
 }
 
 // Create writes the bundle and has conmon make the container. What an earlier
@@ -186,7 +187,7 @@ func makeWorkingDir(s *specs.Spec) error {
 // bundleFiles are all that conmon, the runtime and we leave in a bundle.
 func bundleFiles() []string {
 	return []string{
-		"config.json", "pidfile", "conmon.pid", "process.json", "started.json", "create.lock", "conmon.err",
+		"config.json", "pidfile", "conmon.pid", "process.json", "create.lock", "conmon.err",
 		"attach", "ctl", "winsz", "oom", "exit", "oci-log", "shm",
 	}
 }

@@ -22,8 +22,8 @@
 //	config.json    what the runtime is given
 //	pidfile        the init process, written by the runtime
 //	conmon.pid     its conmon
-//	process.json   both with their start times, written when create is done
-//	started.json   when it was started
+//	process.json   both with their start times, written when create is done,
+//	               and when it was started
 //	create.lock    held by conmon, and by the runtime while it creates
 //	attach, ctl    conmon's socket and control pipe
 //	oom            conmon saw the kernel kill for memory

@@ -11,11 +11,6 @@ import (
 	"berth/internal/hostexec"
 )
 
-// startRecord is started.json.
-type startRecord struct {
-	StartedAt time.Time `json:"startedAt"`
-}
-
 // Start starts a created container; one that runs already is success.
 func (r *Runtime) Start(ctx context.Context, c Container) error {
 	before, err := r.State(c)
@@ -29,10 +24,20 @@ func (r *Runtime) Start(ctx context.Context, c Container) error {
 	if _, err := r.call(ctx, c, "start", string(c.ID)); err != nil {
 		return r.helperError("start", err)
 	}
-	if err := atomicfile.WriteVolatileJSON(c.path("started.json"), startRecord{now}, 0o600); err != nil {
+	if err := recordStart(c, now); err != nil {
 		return fmt.Errorf("container was started: %w", err)
 	}
 	return nil
+}
+
+// recordStart adds to process.json when the container was started.
+func recordStart(c Container, at time.Time) error {
+	record, _, err := readRecord(c)
+	if err != nil {
+		return err
+	}
+	record.StartedAt = at
+	return atomicfile.WriteVolatileJSON(c.path("process.json"), record, 0o600)
 }
 
 // helperError makes a clear error of a failed call of the runtime.

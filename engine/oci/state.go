@@ -71,10 +71,9 @@ func (r *Runtime) observe(c Container) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	s.CreatedAt = record.CreatedAt
-	s.StartedAt, err = r.startedAt(c)
-	if err != nil {
-		return State{}, err
+	s.CreatedAt, s.StartedAt = record.CreatedAt, record.StartedAt
+	if created && s.StartedAt.IsZero() {
+		s.StartedAt = r.seenStarted(c)
 	}
 	if ok {
 		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
@@ -91,7 +90,7 @@ func (r *Runtime) observe(c Container) (State, error) {
 	switch {
 	case !created:
 		s.State = spec.StateNone
-	case init && r.waitsForStart(c.ID):
+	case init && s.StartedAt.IsZero() && r.waitsForStart(c.ID):
 		s.State = spec.StateCreated
 	case init && r.frozen(c):
 		s.State = spec.StatePaused
@@ -179,22 +178,15 @@ func (r *Runtime) waitsForStart(id spec.ContainerID) bool {
 	return err == nil
 }
 
-func (r *Runtime) startedAt(c Container) (time.Time, error) {
-	var record startRecord
-	err := atomicfile.ReadJSON(c.path("started.json"), &record)
-	if err == nil {
-		return record.StartedAt, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, err
-	}
-	// Killed after the start, before we wrote it down: the removal of the FIFO
-	// is what last changed the runtime's folder.
+// seenStarted is when a container was started that we have no note of: killed
+// after the start, before it was written down. The removal of the FIFO is what
+// last changed the runtime's folder. Zero if it waits to be started.
+func (r *Runtime) seenStarted(c Container) time.Time {
 	info, err := os.Stat(filepath.Join(r.stateRoot, string(c.ID)))
 	if err != nil || r.waitsForStart(c.ID) {
-		return time.Time{}, nil
+		return time.Time{}
 	}
-	return info.ModTime(), nil
+	return info.ModTime()
 }
 
 // Wait blocks until a container no longer runs, or ctx ends, and returns its
