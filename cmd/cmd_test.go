@@ -197,7 +197,9 @@ func TestWhatIsNotThere(t *testing.T) {
 		"rm web":                1,
 		"rm --force web":        0,
 		"volume rm data":        1,
+		"volume rm -f data":     0,
 		"network rm back":       1,
+		"network rm -f back":    0,
 		"stop web":              125,
 		"stop --ignore web":     0,
 		"stop --all":            0,
@@ -266,7 +268,7 @@ func TestVolumes(t *testing.T) {
 		{"inspect --type volume --format {{.Scope}} data nothing", "local\n", "no such object", 125},
 		{"volume exists data", "", "", 0},
 		{"volume rm data nothing", "data\n", "no such object", 1},
-		{"volume prune", "WARNING! This removes 1 volumes that no pod uses, and their data.\nAre you sure you want to continue? [y/N] \n", "", 0},
+		{"volume prune", "WARNING! This removes volumes that no pod uses, and their data: other.\nAre you sure you want to continue? [y/N] \n", "", 0},
 		{"volume prune --force", "other\n", "", 0},
 		{"volume ls -q", "", "", 0},
 	}

@@ -35,13 +35,13 @@ Exits with 1 if an image is not there, with 2 if one is in use.`,
 				}
 				force = true // by ID, an image of several names goes only so; one in use stays all the same
 			}
-			return a.removeImages(cmd.Context(), e, args, force, ignore)
+			return a.removeImages(cmd.Context(), e, args, force, ignore || force)
 		},
 		ValidArgsFunction: a.completeImages,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&all, "all", "a", false, "remove all images that no container uses")
-	f.BoolVarP(&force, "force", "f", false, "remove all names of an image, though containers may use it")
+	f.BoolVarP(&force, "force", "f", false, "remove all names of an image, though containers may use it; say nothing of images that are not there")
 	f.BoolVarP(&ignore, "ignore", "i", false, "say nothing of images that are not there")
 	return cmd
 }

@@ -205,6 +205,9 @@ Exits with 1 if a network is not there, with 2 if one is in use.`,
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				return removalError(forEach(ctx, a.out, args, func(ctx context.Context, name string) (string, error) {
 					n, err := findNetwork(ctx, e, name)
+					if force && errors.Is(err, spec.ErrNotFound) {
+						return "", nil
+					}
 					if err != nil {
 						return "", err
 					}
@@ -219,6 +222,6 @@ Exits with 1 if a network is not there, with 2 if one is in use.`,
 		},
 		ValidArgsFunction: a.completeNetworks,
 	}
-	cmd.Flags().BoolVarP(&force, "force", "f", false, "remove the pods on it first")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "remove the pods on it first; say nothing of networks that are not there")
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,11 +60,7 @@ func (a *app) removePod(ctx context.Context, e *engine.Engine, p spec.PodStatus,
 		_, err := a.applier(e).Down(ctx, set, reconciler.DownOptions{Grace: grace})
 		return err
 	}
-	if dir, ok := p.Pod.Owner.Folder(); ok {
-		a.warn("pod %s comes from the folder %s, and berth serve makes it again", quoteKey(key), dir)
-	} else if p.Pod.Owner == spec.OwnerPlay {
-		a.warn("pod %s belongs to %s, and berth serve makes it again: take it down with kube down", quoteKey(key), origin)
-	}
+	a.warnOfReturn(&p.Pod)
 	unlock, err := e.Lock(ctx, key)
 	if err != nil {
 		return err
@@ -72,19 +69,62 @@ func (a *app) removePod(ctx context.Context, e *engine.Engine, p spec.PodStatus,
 	return e.RemovePod(ctx, p.Pod.ID, graceOf(&p.Pod, grace))
 }
 
+// warnOfReturn tells who makes a pod again that is removed by itself.
+func (a *app) warnOfReturn(p *spec.Pod) {
+	if dir, ok := p.Owner.Folder(); ok {
+		a.warn("pod %s comes from the folder %s, and berth serve makes it again", quoteKey(p.Key()), dir)
+	} else if p.Owner == spec.OwnerPlay {
+		a.warn("pod %s belongs to %s, and berth serve makes it again: take it down with kube down", quoteKey(p.Key()), p.Origin)
+	}
+}
+
 // removePodsOn removes the pods that have joined a network.
 func (a *app) removePodsOn(ctx context.Context, e *engine.Engine, network string) error {
-	pods, err := e.Observe(ctx)
+	others, err := a.forgetUsers(ctx, e, ownGrace, func(p *spec.Pod) bool {
+		return slices.ContainsFunc(p.Networks, func(n spec.NetworkAttachment) bool { return n.Network == network })
+	})
+	errs := []error{err}
+	for _, p := range others {
+		errs = append(errs, a.removePod(ctx, e, p, true, ownGrace))
+	}
+	return errors.Join(errs...)
+}
+
+// removeVolume removes a volume and the pods that use it.
+func (a *app) removeVolume(ctx context.Context, e *engine.Engine, volume string, grace time.Duration) error {
+	others, err := a.forgetUsers(ctx, e, grace, func(p *spec.Pod) bool {
+		return slices.ContainsFunc(p.Volumes, func(v spec.Volume) bool { return v.Named != nil && v.Named.Volume == volume })
+	})
 	if err != nil {
 		return err
 	}
-	var errs []error
+	for _, p := range others {
+		a.warnOfReturn(&p.Pod)
+	}
+	return e.RemoveVolumeAndPods(ctx, volume, grace)
+}
+
+// forgetUsers removes the pods that use what is about to go and come from kube
+// play, and returns the other users. Of what kube play was given it forgets all
+// these pods were made from, a Deployment too: a supervisor would make them
+// again, and with them what they use.
+func (a *app) forgetUsers(ctx context.Context, e *engine.Engine, grace time.Duration, use func(*spec.Pod) bool) (others []spec.PodStatus, err error) {
+	pods, err := e.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var played kube.Set
 	for _, p := range pods {
-		for _, n := range p.Pod.Networks {
-			if n.Network == network {
-				errs = append(errs, a.removePod(ctx, e, p, true, ownGrace))
-			}
+		switch origin := p.Pod.Origin; {
+		case !use(&p.Pod):
+		case p.Pod.Owner == spec.OwnerPlay && origin.Kind != "":
+			played.Objects = append(played.Objects, &kube.Object{Kind: origin.Kind, Namespace: origin.Namespace, Name: origin.Name})
+		default:
+			others = append(others, p)
 		}
 	}
-	return errors.Join(errs...)
+	if len(played.Objects) > 0 {
+		_, err = a.applier(e).Down(ctx, played, reconciler.DownOptions{Grace: grace})
+	}
+	return others, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -157,11 +158,12 @@ func keyValues(flag string, list []string) (map[string]string, error) {
 
 func (a *app) volumeRm() *cobra.Command {
 	var all, force bool
-	var grace int
+	var grace time.Duration
 	cmd := &cobra.Command{
 		Use:   "rm [flags] VOLUME [VOLUME...]",
 		Short: "Remove volumes and their data",
-		Long: `Removes volumes and the data on them. One that pods use is only removed with --force, and those pods with it.
+		Long: `Removes volumes and the data on them. One that pods use is only removed with --force, and with it those pods
+and what kube play was given for them. Pods from a folder are made again by berth serve, and their volumes too.
 
 Exits with 1 if a volume is not there, with 2 if one is in use.`,
 		Example: `  berth volume rm data
@@ -176,7 +178,14 @@ Exits with 1 if a volume is not there, with 2 if one is in use.`,
 					}
 				}
 				return removalError(forEach(ctx, a.out, args, func(ctx context.Context, name string) (string, error) {
-					return name, e.RemoveVolume(ctx, name, force)
+					if !force {
+						return name, e.RemoveVolume(ctx, name, false)
+					}
+					err := a.removeVolume(ctx, e, name, grace)
+					if errors.Is(err, spec.ErrNotFound) {
+						return "", nil
+					}
+					return name, err
 				}))
 			})
 		},
@@ -184,9 +193,8 @@ Exits with 1 if a volume is not there, with 2 if one is in use.`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&all, "all", "a", false, "remove all volumes")
-	f.BoolVarP(&force, "force", "f", false, "remove volumes in use, and the pods that use them")
-	f.IntVarP(&grace, "time", "t", 10, "`seconds` to give pods that are removed")
-	_ = f.MarkHidden("time")
+	f.BoolVarP(&force, "force", "f", false, "remove volumes in use, and the pods that use them; say nothing of volumes that are not there")
+	addGrace(cmd, &grace)
 	return cmd
 }
 
@@ -208,11 +216,15 @@ func (a *app) volumePrune() *cobra.Command {
 				if len(list) == 0 {
 					return nil
 				}
-				if !force && !a.confirm(fmt.Sprintf("This removes %d volumes that no pod uses, and their data.", len(list))) {
+				names := make([]string, len(list))
+				for i, v := range list {
+					names[i] = v.Name
+				}
+				if !force && !a.confirm(fmt.Sprintf("This removes volumes that no pod uses, and their data: %s.", strings.Join(names, ", "))) {
 					return nil
 				}
-				return forEach(ctx, a.out, list, func(ctx context.Context, v volume.Volume) (string, error) {
-					return v.Name, e.RemoveVolume(ctx, v.Name, false)
+				return forEach(ctx, a.out, names, func(ctx context.Context, name string) (string, error) {
+					return name, e.RemoveVolume(ctx, name, false)
 				})
 			})
 		},

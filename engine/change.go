@@ -96,45 +96,66 @@ func (e *Engine) EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bo
 }
 
 // RemoveVolume deletes a named volume and its data. One that pods use is
-// spec.ErrInUse unless force, which removes those pods first.
+// spec.ErrInUse unless force, which removes those pods, too.
 func (e *Engine) RemoveVolume(ctx context.Context, name string, force bool) error {
-	if _, err := e.volumes.Inspect(ctx, name); err != nil {
-		return err
+	if force {
+		return e.RemoveVolumeAndPods(ctx, name, -1)
 	}
-	users, err := e.VolumeUsers(ctx)
+	discard, err := e.volumes.Take(ctx, name, func() error {
+		users, err := e.podsWith(name)
+		if err == nil && len(users) > 0 {
+			err = fmt.Errorf("volume %q is used by pod %s: %w", name, users[0].Key(), spec.ErrInUse)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if pods := users[name]; len(pods) > 0 && !force {
-		return fmt.Errorf("volume %q is used by pod %s: %w", name, pods[0], spec.ErrInUse)
-	}
-	for _, key := range users[name] {
-		if err := e.removeByKey(ctx, key, spec.PodID("")); err != nil {
-			return err
-		}
-	}
-	return e.volumes.Remove(ctx, name)
+	return discard()
 }
 
-// removeByKey locks and removes the pod of that key, whatever its ID, or only
-// the one of the given ID.
-func (e *Engine) removeByKey(ctx context.Context, key spec.PodKey, only spec.PodID) error {
+// RemoveVolumeAndPods deletes a named volume, its data and the pods that use it;
+// they have grace to end, or if that is negative, their own. A pod that somebody
+// makes again meanwhile has a new volume of that name.
+func (e *Engine) RemoveVolumeAndPods(ctx context.Context, name string, grace time.Duration) error {
+	var users []spec.Pod
+	discard, err := e.volumes.Take(ctx, name, func() (err error) {
+		users, err = e.podsWith(name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	removals := make([]func() error, len(users))
+	for i, p := range users {
+		within := grace
+		if grace < 0 {
+			within = min(p.TerminationGrace, mostGrace)
+		}
+		removals[i] = func() error { return e.removeLocked(ctx, p.Key(), p.ID, within) }
+	}
+	return errors.Join(together(removals...), discard())
+}
+
+// podsWith lists the pods that mount a named volume.
+func (e *Engine) podsWith(volume string) ([]spec.Pod, error) {
+	pods, _, err := e.records.ListPods()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(pods, func(p spec.Pod) bool {
+		return !slices.ContainsFunc(p.Volumes, func(v spec.Volume) bool { return v.Named != nil && v.Named.Volume == volume })
+	}), nil
+}
+
+// removeLocked removes a pod under its lock; gone is success.
+func (e *Engine) removeLocked(ctx context.Context, key spec.PodKey, id spec.PodID, grace time.Duration) error {
 	unlock, err := e.Lock(ctx, key)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	pods, _, err := e.records.ListPods()
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, p := range pods {
-		if p.Key() == key && (only == "" || only == p.ID) {
-			errs = append(errs, e.RemovePod(ctx, p.ID, min(p.TerminationGrace, mostGrace)))
-		}
-	}
-	return errors.Join(errs...)
+	return e.RemovePod(ctx, id, grace)
 }
 
 // mostGrace is how long containers may take to end at most when all is cleared.

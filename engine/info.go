@@ -326,7 +326,7 @@ func (e *Engine) Reset(ctx context.Context) error {
 	}
 	removals := make([]func() error, len(pods))
 	for i, p := range pods {
-		removals[i] = func() error { return e.removeByKey(ctx, p.Key(), p.ID) }
+		removals[i] = func() error { return e.removeLocked(ctx, p.Key(), p.ID, min(p.TerminationGrace, mostGrace)) }
 	}
 	errs := []error{together(removals...)}
 	leaks, err := e.Check(ctx)

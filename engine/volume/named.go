@@ -21,7 +21,6 @@ import (
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
 	"berth/internal/hostexec"
-	"berth/internal/tree"
 )
 
 // Volume is a named volume.
@@ -156,38 +155,6 @@ func (s *Store) List(ctx context.Context) ([]Volume, error) {
 	return out, nil
 }
 
-// Remove deletes a volume and its data. Whether a pod uses it is the caller's
-// to ask.
-func (s *Store) Remove(ctx context.Context, name string) error {
-	v, err := s.Inspect(ctx, name)
-	if err != nil {
-		return err
-	}
-	if err := Unmount(v.Mountpoint); err != nil {
-		return fmt.Errorf("volume %q: %w", name, err)
-	}
-	if inside, err := mountinfo.GetMounts(mountinfo.PrefixFilter(v.Mountpoint)); err != nil || len(inside) > 0 {
-		if err == nil {
-			err = fmt.Errorf("%s: %w", inside[0].Mountpoint, tree.ErrMounted)
-		}
-		return fmt.Errorf("remove volume %q: %w", name, err)
-	}
-	// Renamed first: a removal that is cut short leaves no volume with half its
-	// data. Under a new name, as an earlier one may have been cut short as well.
-	gone, err := os.MkdirTemp(s.dir, ".gone-*")
-	if err != nil {
-		return fmt.Errorf("remove volume %q: %w", name, err)
-	}
-	err = os.Rename(filepath.Join(s.dir, name), filepath.Join(gone, name))
-	if errors.Is(err, fs.ErrNotExist) { // somebody else was faster
-		err = spec.ErrNotFound
-	}
-	if err = errors.Join(err, tree.Remove(gone)); err != nil {
-		return fmt.Errorf("remove volume %q: %w", name, err)
-	}
-	return nil
-}
-
 // Ensure returns the volume's data folder, making the volume where it is
 // missing and mounting its device where it has one.
 func (s *Store) Ensure(ctx context.Context, n *spec.NamedVolume) (string, error) {
@@ -201,6 +168,14 @@ func (s *Store) Ensure(ctx context.Context, n *spec.NamedVolume) (string, error)
 // Obtain returns the volume, making it where it is missing; made says whether
 // it did. Nothing is mounted.
 func (s *Store) Obtain(ctx context.Context, n *spec.NamedVolume) (v Volume, made bool, err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return Volume{}, false, err
+	}
+	unlock, err := lockFolder(ctx, s.dir, unix.LOCK_SH)
+	if err != nil {
+		return Volume{}, false, fmt.Errorf("volume %q: %w", n.Volume, err)
+	}
+	defer unlock()
 	v, err = s.Inspect(ctx, n.Volume)
 	if !errors.Is(err, spec.ErrNotFound) {
 		return v, false, err
@@ -220,7 +195,7 @@ func (s *Store) Mount(ctx context.Context, v Volume) error {
 		return nil
 	}
 	// Pods that start at the same time would mount it twice, or, with NFS, fail.
-	unlock, err := s.lock(ctx, v.Name)
+	unlock, err := lockFolder(ctx, filepath.Join(s.dir, v.Name), unix.LOCK_EX)
 	if err != nil {
 		return fmt.Errorf("mount volume %q: %w", v.Name, err)
 	}
@@ -246,30 +221,6 @@ func (s *Store) Mount(ctx context.Context, v Volume) error {
 		return fmt.Errorf("mount volume %q: %w", v.Name, err)
 	}
 	return nil
-}
-
-// lock makes the caller the only one who mounts that volume, until unlock.
-func (s *Store) lock(ctx context.Context, name string) (unlock func(), err error) {
-	f, err := os.Open(filepath.Join(s.dir, name))
-	if err != nil {
-		return nil, err
-	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return func() { _ = f.Close() }, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(err, f.Close())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), f.Close())
-		case <-tick.C:
-		}
-	}
 }
 
 // Unmount takes the device of a volume off; data in plain volumes stays put.
