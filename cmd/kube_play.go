@@ -49,7 +49,7 @@ and what ran before still runs. All files of one call are one set: a ConfigMap m
 	f.registry.register(flags)
 	complete(cmd, "log-driver", "k8s-file", "journald", "none", "passthrough")
 	mustComplete(cmd, "network", a.completeNetworks)
-	flags.StringSliceVar(&f.configMaps, "configmap", nil, "also read the ConfigMaps of this `file`")
+	flags.StringSliceVar(&f.configMaps, "configmap", nil, "also read the ConfigMaps of this `file`; they go with the last pod that reads them")
 	flags.BoolVar(&f.replace, "replace", false, "make pods anew although they are as they should be")
 	flags.BoolVar(&f.start, "start", true, "start the pods")
 	flags.BoolVarP(&f.wait, "wait", "w", false, "wait until the pods have ended, or for a signal, and remove all again")
@@ -110,17 +110,11 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 
 // loadSet reads all that was given, the files of --configmap included.
 func (a *app) loadSet(ctx context.Context, args []string, f *playFlags) kube.Set {
-	o := manifests.LoadOptions{Stdin: a.in, Insecure: !f.registry.tlsVerify}
-	set := manifests.Load(ctx, slices.Concat(args, f.configMaps), o)
-	if len(f.configMaps) == 0 {
-		return set
-	}
-	given := map[string]bool{}
-	for _, arg := range args {
-		given[arg] = true
-	}
+	set := manifests.Load(ctx, args, manifests.LoadOptions{
+		Stdin: a.in, Insecure: !f.registry.tlsVerify, Inputs: f.configMaps,
+	})
 	for _, o := range set.Objects {
-		if slices.Contains(f.configMaps, o.Pos.File) && !given[o.Pos.File] && o.ConfigMap == nil {
+		if o.Input && o.ConfigMap == nil {
 			set.Diagnostics = append(set.Diagnostics, diagnosticAt(o, fmt.Sprintf("--configmap takes files of ConfigMaps only, this is a %s", o.Kind)))
 		}
 	}

@@ -27,6 +27,9 @@ type Object struct {
 	// Options are the options the object was given with on the command line,
 	// as translate wrote them; nil in a folder.
 	Options json.RawMessage
+	// Input says that the object was given only for the pods that read it: it
+	// goes with the last of them.
+	Input bool
 
 	Pod                   *corev1.Pod
 	Deployment            *appsv1.Deployment

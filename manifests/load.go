@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ const fetchTime = 30 * time.Second
 type LoadOptions struct {
 	Stdin io.Reader // what "-" stands for
 	Owner string    // of the objects; empty: StoreOwner
+	// Inputs are read, too; their objects are there only for the pods that read them.
+	Inputs []string
 	// Insecure accepts any certificate of an https server.
 	Insecure bool
 }
@@ -35,15 +38,15 @@ func Load(ctx context.Context, args []string, o LoadOptions) kube.Set {
 		o.Owner = StoreOwner
 	}
 	var set kube.Set
-	for _, arg := range args {
+	for i, arg := range slices.Concat(args, o.Inputs) {
 		objects, diags := loadOne(ctx, arg, o)
+		for _, obj := range objects {
+			obj.Owner, obj.Input = o.Owner, i >= len(args)
+		}
 		set.Objects = append(set.Objects, objects...)
 		set.Diagnostics = append(set.Diagnostics, diags...)
 	}
 	set.Diagnostics = append(set.Diagnostics, kube.Duplicates(set.Objects)...)
-	for _, obj := range set.Objects {
-		obj.Owner = o.Owner
-	}
 	return set
 }
 

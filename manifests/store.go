@@ -47,6 +47,7 @@ type stored struct {
 	Version int             `json:"version"`
 	Pos     source.Pos      `json:"source"` // where the object was read
 	Options json.RawMessage `json:"options,omitempty"`
+	Input   bool            `json:"input,omitempty"`
 	Object  json.RawMessage `json:"object"`
 }
 
@@ -103,7 +104,7 @@ func putOne(path string, o *kube.Object) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(stored{Version: storeVersion, Pos: o.Pos, Options: o.Options, Object: object})
+	data, err := json.Marshal(stored{Version: storeVersion, Pos: o.Pos, Options: o.Options, Input: o.Input, Object: object})
 	if err != nil {
 		return err
 	}
@@ -154,6 +155,6 @@ func decodeStored(file string, data []byte) ([]*kube.Object, source.Diagnostics)
 	if want := filename.Fit(o.Namespace, o.Name, ".json"); filepath.Base(file) != want || filepath.Base(filepath.Dir(file)) != o.Kind {
 		return wrong("it holds %s, which belongs in %s", o.Key(), strings.Join([]string{o.Kind, want}, "/"))
 	}
-	o.Pos, o.Options = s.Pos, s.Options
+	o.Pos, o.Options, o.Input = s.Pos, s.Options, s.Input
 	return objects, nil // warnings were given when it was played
 }

@@ -93,6 +93,7 @@ func TestTheStoreGivesBackWhatItWasGiven(t *testing.T) {
 	s, ctx := newStore(t), t.Context()
 	objects := given(t, manifest)
 	objects[1].Options = json.RawMessage(`{"x":1}`)
+	objects[0].Input = true
 	must(t, s.Put(ctx, objects))
 	set := s.Read(ctx)
 	if len(set.Diagnostics) > 0 || len(set.Unknown) > 0 || len(set.Objects) != len(objects) {
@@ -109,8 +110,8 @@ func TestTheStoreGivesBackWhatItWasGiven(t *testing.T) {
 		if errA != nil || errB != nil || string(a) != string(b) {
 			t.Errorf("%s came back as\n%s\nwas\n%s", want.Key(), a, b)
 		}
-		if got.Pos != want.Pos || string(got.Options) != string(want.Options) || got.Owner != "play" {
-			t.Errorf("%s: at %v, options %s, owner %s", want.Key(), got.Pos, got.Options, got.Owner)
+		if got.Pos != want.Pos || string(got.Options) != string(want.Options) || got.Owner != "play" || got.Input != want.Input {
+			t.Errorf("%s: at %v, options %s, owner %s, input %v", want.Key(), got.Pos, got.Options, got.Owner, got.Input)
 		}
 	}
 	info, err := os.Stat(filepath.Join(s.dir, "Secret", "shop_s.json"))

@@ -194,7 +194,7 @@ func (r *applying) order(pods []*spec.Pod) {
 
 // overlay is the stored objects, those that were given in the place of the old.
 func overlay(stored, given kube.Set) kube.Set {
-	out := kube.Set{Objects: slices.Clone(given.Objects)}
+	out := kube.Set{Objects: slices.Clone(given.Objects), Unknown: stored.Unknown}
 	keys := keysOf(given.Objects)
 	for _, o := range stored.Objects {
 		if !keys[o.Key()] {
@@ -236,7 +236,7 @@ func (r *applying) change(ctx context.Context) error {
 	}
 	if r.Store != nil {
 		r.before = r.Store.Read(ctx) // fetching images may have taken minutes
-		if err := r.Store.Put(ctx, r.given.Objects); err != nil {
+		if err := r.Store.Put(ctx, asStored(r.given, r.before)); err != nil {
 			return fmt.Errorf("store what was given: %w", err)
 		}
 	}

@@ -42,7 +42,8 @@ func containersOf(st *spec.PodStatus) []ContainerResult {
 	return out
 }
 
-// finish observes what was made. A pod that was kept is as it was seen.
+// finish forgets the inputs that no pod reads any more and observes what was
+// made. A pod that was kept is as it was seen.
 func (r *applying) finish(ctx context.Context) (ApplyResult, error) {
 	seen := map[spec.PodID]*spec.PodStatus{}
 	for _, j := range r.jobs {
@@ -56,5 +57,5 @@ func (r *applying) finish(ctx context.Context) (ApplyResult, error) {
 			seen[j.id] = j.plan.Observed
 		}
 	}
-	return r.result(func(id spec.PodID) *spec.PodStatus { return seen[id] }), nil
+	return r.result(func(id spec.PodID) *spec.PodStatus { return seen[id] }), r.forgetUnread(ctx)
 }

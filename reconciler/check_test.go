@@ -14,7 +14,7 @@ import (
 // checks are the commands that only look.
 func (s *script) checks() map[string]func([]string) error {
 	return map[string]func([]string) error{
-		"expect": s.expect, "status": s.status, "quiet": s.quiet, "log": s.logHas, "pods": s.pods, "fails": s.failsWith,
+		"expect": s.expect, "status": s.status, "quiet": s.quiet, "log": s.logHas, "pods": s.pods, "fails": s.failsWith, "stored": s.storedAre,
 		"mark": func(args []string) error {
 			ids, err := s.containers(args[0])
 			s.marks[args[0]] = ids
@@ -120,6 +120,17 @@ func (s *script) quiet([]string) error {
 	}
 	if log := s.log.all(); len(log) > s.logged {
 		return fmt.Errorf("logged: %s", strings.Join(log[s.logged:], "\n"))
+	}
+	return nil
+}
+
+func (s *script) storedAre(args []string) error {
+	var have []string
+	for _, o := range s.store.Read(s.Context()).Objects {
+		have = append(have, o.Kind+"/"+o.Name)
+	}
+	if !slices.Equal(have, args) {
+		return fmt.Errorf("stored are %q", have)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ type DownResult struct {
 	Pods []PodResult
 }
 
-// Down forgets the objects of set and removes the pods made from them. What is
+// Down forgets the objects of set, with the inputs that only their pods read, and
+// removes the pods made from them. What is
 // gone already is no error. Pods that a folder or a unit owns are refused before
 // anything is touched. Named volumes stay.
 func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownResult, error) {
@@ -52,7 +53,7 @@ func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownRe
 		return DownResult{}, errors.Join(refused...)
 	}
 	if a.Store != nil {
-		if err := a.Store.Delete(ctx, keysIn(set.Objects)); err != nil {
+		if err := a.forget(ctx, set); err != nil {
 			return DownResult{}, fmt.Errorf("forget what was given: %w", err)
 		}
 	}
@@ -89,10 +90,16 @@ func (a *Applier) takeDown(ctx context.Context, pods []*spec.PodStatus, o DownOp
 	return out, errors.Join(errs...)
 }
 
-func keysIn(objects []*kube.Object) []kube.Key {
-	keys := make([]kube.Key, len(objects))
-	for i, o := range objects {
-		keys[i] = o.Key()
+// forget drops objects from the store. Inputs stay while another pod reads them.
+func (a *Applier) forget(ctx context.Context, set kube.Set) error {
+	var keys []kube.Key
+	for _, o := range set.Objects {
+		if !o.Input {
+			keys = append(keys, o.Key())
+		}
 	}
-	return keys
+	if err := a.Store.Delete(ctx, keys); err != nil {
+		return err
+	}
+	return a.Store.Delete(ctx, unread(a.Store.Read(ctx)))
 }

@@ -30,7 +30,7 @@ import (
 //	rm NAME, mv OLD NEW      remove or rename one
 //	unreadable, readable     the folder cannot, or can again, be read
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
-//	play NAME [replace] [nostart] [supervised], down NAME, start POD, stop POD
+//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
 //	advance TIME             let time go by
@@ -39,6 +39,7 @@ import (
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods
+//	stored KIND/NAME…        what kube play was given and is kept
 //	quiet                    nothing was changed and nothing logged since the last command that was not an expectation
 //	log TEXT                 the log has a line with TEXT
 //	! COMMAND                the command fails; fails TEXT says with what
@@ -224,7 +225,17 @@ func (s *script) applier() *reconciler.Applier {
 }
 
 func (s *script) play(ctx context.Context, args []string) error {
-	result, err := s.applier().Apply(ctx, s.load(args[0]), reconciler.ApplyOptions{
+	set := s.load(args[0])
+	for _, word := range args[1:] {
+		if name, ok := strings.CutPrefix(word, "input="); ok {
+			inputs := s.load(name)
+			for _, o := range inputs.Objects {
+				o.Input = true
+			}
+			set.Objects = append(set.Objects, inputs.Objects...)
+		}
+	}
+	result, err := s.applier().Apply(ctx, set, reconciler.ApplyOptions{
 		Replace: slices.Contains(args, "replace"), NoStart: slices.Contains(args, "nostart"), Supervised: slices.Contains(args, "supervised"),
 	})
 	for _, p := range result.Pods {
