@@ -353,13 +353,30 @@ func (e *Engine) checkLayers(ctx context.Context, own owned) ([]Leak, error) {
 	return leaks, err
 }
 
-// checkVolumes finds volumes whose making or removal was cut short.
-func (e *Engine) checkVolumes(_ context.Context, _ owned) ([]Leak, error) {
-	return e.unowned("volume", e.records.Volumes(), func(name string) bool {
+// checkVolumes finds volumes whose making or removal was cut short, and those
+// that lost their record.
+func (e *Engine) checkVolumes(_ context.Context, own owned) ([]Leak, error) {
+	leaks, err := e.unowned("volume", e.records.Volumes(), func(name string) bool {
 		return !strings.HasPrefix(name, ".")
 	}, func(_ context.Context, name string) error {
 		return tree.Remove(filepath.Join(e.records.Volumes(), name))
 	})
+	lost, lostErr := e.volumes.Lost()
+	for _, name := range lost {
+		leaks = append(leaks, Leak{"volume", filepath.Join(e.records.Volumes(), name), "its record is gone; what has data is recorded anew",
+			func(ctx context.Context) error { return e.volumes.Recover(ctx, name, own.mounts(name)) }})
+	}
+	return leaks, errors.Join(err, lostErr)
+}
+
+// mounts reports whether a pod mounts a named volume.
+func (o owned) mounts(volume string) bool {
+	for _, p := range o.pods {
+		if slices.ContainsFunc(p.Volumes, func(v spec.Volume) bool { return v.Named != nil && v.Named.Volume == volume }) {
+			return true
+		}
+	}
+	return false
 }
 
 // unowned lists the entries of dir that known does not know.
