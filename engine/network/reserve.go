@@ -97,6 +97,11 @@ func checkPublished(lease Lease) error {
 	var errs []error
 	for _, p := range lease.Ports {
 		host, err := netip.ParseAddr(p.HostIP)
+		if err == nil && host.Is6() && host.IsLoopback() {
+			errs = append(errs, fmt.Errorf("%w: port %d cannot be published on ::1, from where Linux lets no answer through: use 127.0.0.1, or an address of the host",
+				spec.ErrConfig, p.HostPort))
+			continue
+		}
 		anyFamily := err != nil
 		reachable := slices.ContainsFunc(lease.Networks, func(n NetworkLease) bool {
 			return n.Network.bridge() && !n.Network.Internal && slices.ContainsFunc(n.IPs, func(ip netip.Addr) bool {

@@ -168,8 +168,10 @@ func TestWhatIsAskedForIsGivenOrRefused(t *testing.T) {
 		"lo":                  {attachment: spec.NetworkAttachment{Name: "lo"}, class: spec.ErrConfig, says: `"lo"`},
 		"an unknown network":  {attachment: spec.NetworkAttachment{Network: "other"}, class: spec.ErrNotFound, says: `"other"`},
 		"an unbound port":     {ports: []spec.PortMapping{{ContainerPort: 80}}, class: spec.ErrConfig, says: "port 80"},
-		"an IPv6 port on IPv4": {ports: []spec.PortMapping{{HostIP: "::1", HostPort: 80, ContainerPort: 80}},
+		"an IPv6 port on IPv4": {ports: []spec.PortMapping{{HostIP: "2001:db8::1", HostPort: 80, ContainerPort: 80}},
 			class: spec.ErrConfig, says: "family"},
+		"the IPv6 loopback": {ports: []spec.PortMapping{{HostIP: "::1", HostPort: 80, ContainerPort: 80}},
+			class: spec.ErrConfig, says: "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := testManager(t, map[string]string{"netavark": version})
