@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"berth/engine/spec"
@@ -81,5 +82,34 @@ type ContainerEngine interface {
 	// StartContainer has it running: created if need be, made anew (Attempt+1)
 	// if it has ended.
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
+	// StopContainer signals it and, after grace, kills it with all it left.
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
+}
+
+// LifeEngine is what probes, hooks and decisions about a pod's life need. None
+// of its methods but SaveVerdict and ResizeContainer needs the pod's lock.
+type LifeEngine interface {
+	// SignalContainer sends the container its stop signal and does not wait. One
+	// that does not run is success.
+	SignalContainer(ctx context.Context, id spec.PodID, name string) error
+	// ResizeContainer gives a running container other CPU and memory and records
+	// them; one that does not run gets them when it starts.
+	ResizeContainer(ctx context.Context, id spec.PodID, name string, to spec.Resources) error
+	// SaveLife records what is known of a container, until it is another one.
+	SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error
+	// SaveVerdict records that the pod is over.
+	SaveVerdict(ctx context.Context, id spec.PodID, verdict *spec.Verdict) error
+	// RunInContainer runs a command in a container, for a probe or a hook. When
+	// ctx ends the command is killed and the error is ctx's.
+	RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error)
+	// DialPod connects from within the pod's network namespace: "tcp", and an
+	// address as net.Dial takes it, its host an IP address.
+	DialPod(ctx context.Context, id spec.PodID, network, address string) (net.Conn, error)
+	// Terminating is a context that ends when the pod's termination must be
+	// over: at deadline, or sooner if anyone, in any process, has called Hasten
+	// with less.
+	Terminating(ctx context.Context, id spec.PodID, deadline time.Time) (context.Context, context.CancelFunc, error)
+	// Hasten shortens a termination that is under way, and those that follow
+	// until the pod's sandbox is another one. It never makes one longer.
+	Hasten(ctx context.Context, id spec.PodID, deadline time.Time) error
 }

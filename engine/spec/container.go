@@ -27,6 +27,10 @@ type Container struct {
 	StopSignal string `json:"stopSignal,omitempty"` // empty: the image's, else SIGTERM
 	// RestartPolicy overrides the pod's for this container; empty: the pod's.
 	RestartPolicy RestartPolicy `json:"restartPolicy,omitempty"`
+	Lifecycle     Lifecycle     `json:"lifecycle,omitzero"`
+	// RestartOnResize are the resources, "cpu" and "memory", whose change takes a
+	// restart.
+	RestartOnResize []string `json:"restartOnResize,omitempty"`
 }
 
 // PullPolicy says when an image is fetched.

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -21,8 +22,13 @@ type Pod struct {
 	Owner  Owner  `json:"owner"`
 	Origin Origin `json:"origin"`
 
-	// Hash is the digest of all that follows, made by translate. Two pods of
-	// one hash run the same thing.
+	// Manifest is the Kubernetes Pod it was made from, as it was given, in JSON;
+	// empty for one that was made by hand. Outside the hash.
+	Manifest json.RawMessage `json:"manifest,omitempty"`
+
+	// Hash is the digest of all that follows but for the containers' CPU and
+	// memory, which a running pod can be given anew; made by translate. Two pods
+	// of one hash run the same thing.
 	Hash string `json:"hash"`
 
 	Labels      map[string]string `json:"labels,omitempty"`
@@ -45,6 +51,13 @@ type Pod struct {
 
 	RestartPolicy    RestartPolicy `json:"restartPolicy"`
 	TerminationGrace time.Duration `json:"terminationGrace"`
+	ActiveDeadline   time.Duration `json:"activeDeadline,omitempty"` // counted from CreatedAt; 0: none
+	ReadinessGates   []string      `json:"readinessGates,omitempty"` // conditions that Ready waits for
+	Priority         int32         `json:"priority,omitempty"`       // the higher, the later it is stopped or evicted
+
+	// RestartOnChange restarts the pod where changed ConfigMaps or Secrets would
+	// only swap its files.
+	RestartOnChange bool `json:"restartOnChange,omitempty"`
 
 	Volumes        []Volume    `json:"volumes,omitempty"`
 	InitContainers []Container `json:"initContainers,omitempty"` // started one after another, each must exit 0

@@ -17,8 +17,10 @@ type PodStatus struct {
 
 	// Stopped is a person's wish that the pod stay down; it holds until the
 	// object changes or the pod is started again.
-	Stopped bool    `json:"stopped,omitempty"`
-	History History `json:"history"`
+	Stopped bool `json:"stopped,omitempty"`
+	// Verdict, once there is one, is the pod's end.
+	Verdict *Verdict `json:"verdict,omitempty"`
+	History History  `json:"history"`
 }
 
 // Container returns the status of the container of that name.
@@ -85,6 +87,34 @@ type ContainerStatus struct {
 	Stopped     bool           `json:"stopped,omitempty"` // stopped by hand: not to be restarted
 	LogPath     string         `json:"logPath,omitempty"`
 	CgroupPath  string         `json:"cgroupPath,omitempty"` // below each hierarchy
+	Life        *Life          `json:"life,omitempty"`       // nil where nobody has looked yet, or it is not Gated
+}
+
+// Started reports whether what waits for the container may go on: it runs, its
+// hook is done and its startup probe has passed.
+func (s *PodStatus) Started(c *ContainerStatus) bool {
+	made, ok := s.Pod.Container(c.Name)
+	if !ok || !c.Running() {
+		return false
+	}
+	l := &made.Lifecycle
+	switch {
+	case l.PostStart == nil && l.Startup == nil:
+		return true
+	case c.Life == nil || c.Life.Container != c.ID:
+		return false
+	}
+	return (l.PostStart == nil || c.Life.PostStart == HookDone) && (l.Startup == nil || c.Life.Started)
+}
+
+// Ready reports whether the container counts as ready: started, and passing its
+// readiness probe, if it has one.
+func (s *PodStatus) Ready(c *ContainerStatus) bool {
+	made, ok := s.Pod.Container(c.Name)
+	if !ok || !s.Started(c) {
+		return false
+	}
+	return made.Lifecycle.Readiness == nil || c.Life != nil && c.Life.Container == c.ID && c.Life.Ready
 }
 
 // Running reports whether the container has a live process.
