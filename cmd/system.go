@@ -85,49 +85,6 @@ func (a *app) repairLeaks(ctx context.Context, leaks []engine.Leak) error {
 	return nil
 }
 
-// usageRow is one line of system df, in podman's words.
-type usageRow struct {
-	Type           string `json:"Type"`
-	Total          int    `json:"Total"`
-	Active         int    `json:"Active"`
-	RawSize        int64  `json:"RawSize"`        // bytes
-	RawReclaimable int64  `json:"RawReclaimable"` // bytes
-	TotalCount     int    `json:"TotalCount"`
-	Size           string `json:"Size"`
-	Reclaimable    string `json:"Reclaimable"`
-}
-
-func newUsageRow(kind string, u engine.UsageOf) usageRow {
-	return usageRow{
-		Type: kind, Total: u.Total, Active: u.Active, RawSize: u.Size, RawReclaimable: u.Reclaimable, TotalCount: u.Total,
-		Size:        output.TightSize(u.Size),
-		Reclaimable: fmt.Sprintf("%s (%d%%)", output.TightSize(u.Reclaimable), output.Percent(u.Reclaimable, u.Size)),
-	}
-}
-
-func (a *app) systemDf() *cobra.Command {
-	var l listing
-	cmd := &cobra.Command{
-		Use:     "df [flags]",
-		Short:   "Show what images, containers and volumes take on disk",
-		Long:    "Prints how many images, containers and volumes there are, how many are in use, what they take on disk\nand what could be had back.",
-		Example: "  berth system df\n  berth system df --format \"{{.Type}} {{.Size}}\"",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
-				u, err := e.Usage(ctx)
-				if err != nil {
-					return err
-				}
-				rows := []usageRow{newUsageRow("Images", u.Images), newUsageRow("Containers", u.Containers), newUsageRow("Local Volumes", u.Volumes)}
-				return output.Print(a.out, l.list("{{.Type}}\t{{.Total}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", nil), rows, rows)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&l.format, "format", "", "print as json, or by a Go `template`")
-	return cmd
-}
-
 func (a *app) systemReset() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{

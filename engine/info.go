@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -228,95 +227,6 @@ func readRelease(text string) Distribution {
 	return d
 }
 
-// Usage is what images, containers and volumes take on disk.
-type Usage struct {
-	Images     UsageOf `json:"images"`
-	Containers UsageOf `json:"containers"`
-	Volumes    UsageOf `json:"volumes"`
-}
-
-// UsageOf counts one kind of thing. Sizes are bytes; what is not active can be
-// reclaimed.
-type UsageOf struct {
-	Total       int   `json:"total"`
-	Active      int   `json:"active"`
-	Size        int64 `json:"size"`
-	Reclaimable int64 `json:"reclaimable"`
-}
-
-// Usage measures what images, containers and volumes take on disk.
-func (e *Engine) Usage(ctx context.Context) (Usage, error) {
-	pods, err := e.Observe(ctx)
-	if err != nil {
-		return Usage{}, err
-	}
-	var u Usage
-	used := map[string]bool{}
-	for _, p := range pods {
-		for _, c := range p.Containers {
-			if c.ID == "" {
-				continue
-			}
-			used[c.ImageID] = true
-			size, err := e.images.RootfsSize(ctx, c.ID)
-			if err != nil {
-				return u, err
-			}
-			u.Containers.add(size, c.Running())
-		}
-	}
-	images, err := e.images.List(ctx, false)
-	if err != nil {
-		return u, err
-	}
-	for _, img := range images {
-		u.Images.add(img.Size, used[img.ID])
-	}
-	volumes, err := e.volumes.List(ctx)
-	if err != nil {
-		return u, err
-	}
-	users, err := e.VolumeUsers(ctx)
-	if err != nil {
-		return u, err
-	}
-	for _, v := range volumes {
-		size, err := folderSize(v.Mountpoint)
-		if err != nil {
-			return u, err
-		}
-		u.Volumes.add(size, len(users[v.Name]) > 0)
-	}
-	return u, nil
-}
-
-func (u *UsageOf) add(size int64, active bool) {
-	u.Total++
-	u.Size += size
-	if active {
-		u.Active++
-	} else {
-		u.Reclaimable += size
-	}
-}
-
-func folderSize(dir string) (int64, error) {
-	var size int64
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		if info, err := d.Info(); err == nil {
-			size += info.Size()
-		}
-		return nil
-	})
-	return size, err
-}
-
 // Reset removes every pod, network and volume, everything Check finds, and
 // every image of the store.
 func (e *Engine) Reset(ctx context.Context) error {
@@ -334,11 +244,7 @@ func (e *Engine) Reset(ctx context.Context) error {
 	for _, l := range leaks {
 		errs = append(errs, l.Remove(ctx))
 	}
-	volumes, err := e.volumes.List(ctx)
-	errs = append(errs, err)
-	for _, v := range volumes {
-		errs = append(errs, e.volumes.Remove(ctx, v.Name))
-	}
+	errs = append(errs, e.volumes.Clear(ctx))
 	_, err = e.images.Prune(ctx, true, nil)
 	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()))...)
 }

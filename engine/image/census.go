@@ -138,22 +138,24 @@ type Usage struct {
 	Unique int64 // bytes that go when only this image goes
 }
 
-// DiskUsage returns what each image takes, and what all of them take together.
-func (s *Store) DiskUsage(ctx context.Context) (list []Usage, total int64, err error) {
+// DiskUsage returns what each image takes, what all of them take together, and
+// how much of that no container stands on.
+func (s *Store) DiskUsage(ctx context.Context) (list []Usage, total, spare int64, err error) {
 	c, err := s.census(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
 	entries, err := s.entries(c, true)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, 0, err
 	}
-	owners := map[string]int{}
+	owners, held := map[string]int{}, map[string]bool{}
 	tops := map[string]string{}
 	for i := range c.images {
 		tops[c.images[i].ID] = c.images[i].TopLayer
 		for _, id := range c.chain(c.images[i].TopLayer) {
 			owners[id]++
+			held[id] = held[id] || len(c.users[c.images[i].ID]) > 0
 		}
 	}
 	for _, entry := range entries {
@@ -165,14 +167,22 @@ func (s *Store) DiskUsage(ctx context.Context) (list []Usage, total int64, err e
 		}
 		u.Unique = max(entry.Size-u.Shared, 0)
 		total += u.Unique
+		if len(entry.Containers) == 0 {
+			spare += u.Unique
+		}
 		list = append(list, u)
 	}
 	for id, count := range owners {
-		if count > 1 {
-			total += max(c.layers[id].UncompressedSize, 0)
+		if count == 1 {
+			continue
+		}
+		size := max(c.layers[id].UncompressedSize, 0)
+		total += size
+		if !held[id] {
+			spare += size
 		}
 	}
-	return list, total, nil
+	return list, total, spare, nil
 }
 
 // label names an image for people.

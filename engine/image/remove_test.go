@@ -230,11 +230,18 @@ func TestInspectAndUsage(t *testing.T) {
 		info.Created == nil || info.Created.Year() != 2024 || info.Config.Cmd[0] != "/hello" || !strings.Contains(info.ManifestType, "oci") {
 		t.Errorf("inspection %+v", info)
 	}
-	list, total, err := s.DiskUsage(ctx)
+	list, total, spare, err := s.DiskUsage(ctx)
 	if err != nil || len(list) != 2 || list[0].Shared == 0 || list[1].Shared != list[0].Shared {
 		t.Fatalf("usage %+v, %v", list, err)
 	}
-	if want := list[0].Unique + list[1].Unique + list[0].Shared; total != want {
-		t.Errorf("total %d, want %d", total, want)
+	if want := list[0].Unique + list[1].Unique + list[0].Shared; total != want || spare != want {
+		t.Errorf("total %d, spare %d, want %d", total, spare, want)
+	}
+	id := spec.NewContainerID()
+	if err := s.CreateRootfs(ctx, id, "", list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, spare, err = s.DiskUsage(ctx); err != nil || spare != list[1].Unique {
+		t.Errorf("with a container on one of them, spare %d, want %d, %v", spare, list[1].Unique, err)
 	}
 }
