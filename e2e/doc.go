@@ -27,7 +27,11 @@
 // "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work).
 //
 // In a script's environment $REPO is the repository, $FETCH a static program for
-// images that prints what a URL answers, and $PUSH uploads an archive to a registry.
+// images that prints what a URL answers, $PUSH uploads an archive to a registry, and
+// $SERVE is an http or https server that redirects, never ends or stalls.
+//
+// A signal is for one process: "host sh -c 'echo $$ > pid; exec berth …' &name&"
+// notes its ID for "host sh -c 'kill -INT $(cat pid)'".
 //
 // Conditions: [boot] systemd is here, [cgroup1] v1 controllers are, [debs] the
 // packages of the nginx and redis images are.

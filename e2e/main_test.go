@@ -20,6 +20,7 @@ const (
 	binaryEnv = "BERTH_E2E_BINARY" // the berth to test; built when not set
 	fetchEnv  = "FETCH"            // the fetch to put into images
 	pushEnv   = "PUSH"             // the push that fills a registry
+	serveEnv  = "SERVE"            // the server of scripts' own
 	imagesEnv = "BERTH_E2E_IMAGES" // where images are kept for other scripts
 )
 
@@ -70,6 +71,7 @@ func (s suite) Run() int {
 		os.Setenv(imagesEnv, dir),
 		build(fetchEnv, filepath.Join(dir, "fetch"), "berth/e2e/testimage/fetch"),
 		build(pushEnv, filepath.Join(dir, "push"), "berth/e2e/testimage/push"),
+		build(serveEnv, filepath.Join(dir, "serve"), "berth/e2e/testimage/serve"),
 		build(binaryEnv, filepath.Join(dir, "berth"), "berth/cmd/berth"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

@@ -65,6 +65,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv(binaryEnv, os.Getenv(binaryEnv))
 	env.Setenv(fetchEnv, os.Getenv(fetchEnv))
 	env.Setenv(pushEnv, os.Getenv(pushEnv))
+	env.Setenv(serveEnv, os.Getenv(serveEnv))
 	env.Setenv("HOME", "/root")
 	env.Setenv("TMPDIR", "/tmp")
 	root, err := filepath.Abs("..")
