@@ -47,6 +47,14 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"ends are told":                                        (*suite).exits,
 		"waiting ends with the container and with the context": (*suite).waiting,
 		"a removed container is made anew":                     (*suite).removeContainer,
+		"what is known of a container goes with it":            (*suite).lives,
+		"a verdict is kept":                                    (*suite).verdicts,
+		"commands run in containers":                           (*suite).commands,
+		"pods are dialled from within":                         (*suite).dials,
+		"a signal is sent and not waited for":                  (*suite).signals,
+		"a termination may be hastened and never delayed":      (*suite).hastening,
+		"a container is resized while it runs":                 (*suite).resizes,
+		"containers say why they ended":                        (*suite).messages,
 	} {
 		t.Run(name, func(t *testing.T) {
 			behaviour(&suite{T: t, Harness: harness(t), ctx: t.Context()})

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"berth/engine/spec"
@@ -35,4 +36,13 @@ type Engine interface {
 	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
 	RotateLogs(ctx context.Context) error
 	HealNetworks(ctx context.Context) ([]spec.PodKey, error)
+
+	SignalContainer(ctx context.Context, id spec.PodID, name string) error
+	ResizeContainer(ctx context.Context, id spec.PodID, name string, to spec.Resources) error
+	SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error
+	SaveVerdict(ctx context.Context, id spec.PodID, verdict *spec.Verdict) error
+	RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error)
+	DialPod(ctx context.Context, id spec.PodID, network, address string) (net.Conn, error)
+	Terminating(ctx context.Context, id spec.PodID, deadline time.Time) (context.Context, context.CancelFunc, error)
+	Hasten(ctx context.Context, id spec.PodID, deadline time.Time) error
 }

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"berth/engine/spec"
+	"berth/internal/deadline"
 )
 
 // Fake is an engine in memory. Several Fakes may share one host, as several
@@ -32,6 +34,8 @@ type Host struct {
 	faults  []*fault
 	calls   []string
 	writes  int
+	run     RunFunc
+	servers map[string]func(net.Conn) // by pod key and port
 }
 
 type pod struct {
@@ -44,9 +48,18 @@ type pod struct {
 	stopped    bool
 	intents    map[string]bool
 	history    spec.History
+	secrets    map[string]string
+	verdict    *spec.Verdict
+
+	// terminations end when those do who wait for the pod's end, by hastened at
+	// the latest, if that is set.
+	terminations map[*deadline.Deadline]bool
+	hastened     time.Time
 }
 
 type container struct {
+	spec   *spec.Container // as it was made
+	life   *spec.Life
 	status spec.ContainerStatus
 	prog   program
 	timer  *time.Timer
@@ -57,7 +70,7 @@ type container struct {
 func NewFake(images ...string) *Fake {
 	h := &Host{
 		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{},
-		locks: map[spec.PodKey]chan struct{}{}, subs: map[*subscriber]bool{},
+		locks: map[spec.PodKey]chan struct{}{}, subs: map[*subscriber]bool{}, servers: map[string]func(net.Conn){},
 	}
 	for _, name := range images {
 		h.AddImage(name)
@@ -110,16 +123,20 @@ func (h *Host) find(id spec.PodID) (*pod, error) {
 func (p *pod) status() spec.PodStatus {
 	st := spec.PodStatus{
 		Pod: p.spec, Sandbox: p.sandbox, StartedAt: p.startedAt, Infra: p.infra,
-		Stopped: p.stopped, History: maps.Clone(p.history),
+		Stopped: p.stopped, History: maps.Clone(p.history), Verdict: p.verdict,
 	}
 	if p.sandbox == spec.SandboxReady {
 		st.Ports = p.spec.Ports
-		st.IPs = []string{"10.0.0.1"}
+		st.IPs = []string{fakeIP}
 	}
 	for _, c := range p.spec.All() {
 		s := spec.ContainerStatus{Name: c.Name, Init: p.spec.IsInit(c.Name), State: spec.StateNone, Image: c.Image}
 		if made := p.containers[c.Name]; made != nil {
 			s = made.status
+			if made.life != nil && c.Gated() {
+				life := *made.life
+				s.Life = &life
+			}
 		}
 		s.Stopped = p.intents[c.Name]
 		st.Containers = append(st.Containers, s)

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,7 +32,8 @@ func (p *pod) create(h *Host, name string) error {
 	if prog.bad {
 		return fmt.Errorf("create container %q: the fake cannot run %q: %w", name, c.Command, spec.ErrConfig)
 	}
-	p.containers[name] = &container{prog: prog, done: make(chan struct{}), status: spec.ContainerStatus{
+	made := *c
+	p.containers[name] = &container{spec: &made, prog: prog, done: make(chan struct{}), status: spec.ContainerStatus{
 		ID: spec.NewContainerID(), Name: name, Init: p.spec.IsInit(name), State: spec.StateCreated, Attempt: attempt,
 		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: time.Now(),
 	}}
@@ -83,11 +85,22 @@ func (c *container) end(code int, reason string) bool {
 	c.timer.Stop()
 	c.status.State, c.status.ExitCode, c.status.Reason = spec.StateExited, code, reason
 	c.status.FinishedAt, c.status.Pid = time.Now(), 0
+	c.status.Message = c.message()
 	if reason == "ContainerStatusUnknown" {
-		c.status.State = spec.StateUnknown
+		c.status.State, c.status.Message = spec.StateUnknown, "the container's exit code is lost"
 	}
 	close(c.done)
 	return true
+}
+
+// message is why the container says that it ended.
+func (c *container) message() string {
+	l := c.spec.Lifecycle
+	said := c.prog.written[cmp.Or(l.MessagePath, spec.DefaultMessagePath)]
+	if said == "" && l.LogFallback && c.status.ExitCode != 0 {
+		said = c.prog.output
+	}
+	return said
 }
 
 // signalEnd sends a container its stop signal and returns how to wait for its
@@ -135,6 +148,7 @@ func (f *Fake) StopContainer(ctx context.Context, id spec.PodID, name string, gr
 	f.Host.mu.Unlock()
 	err = wait()
 	f.Host.mu.Lock()
+	c.life = nil // it lies in the bundle, which is cleared away
 	return after(err)
 }
 

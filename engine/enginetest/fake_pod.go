@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"berth/engine/spec"
+	"berth/internal/deadline"
 )
 
 // EnsurePod records a pod, brings its sandbox up and creates containers.
@@ -48,7 +49,7 @@ func (f *Fake) EnsurePod(_ context.Context, want *spec.Pod, create []string) err
 		if err := f.ports(p); err != nil {
 			return err
 		}
-		p.sandbox, p.startedAt = spec.SandboxReady, time.Now()
+		p.sandbox, p.startedAt, p.secrets = spec.SandboxReady, time.Now(), want.Secrets
 		p.infra = spec.ContainerStatus{ID: spec.NewContainerID(), Name: "_infra", State: spec.StateRunning, StartedAt: p.startedAt}
 	}
 	for _, name := range create {
@@ -68,7 +69,7 @@ func (f *Fake) record(want *spec.Pod) (*pod, error) {
 	}
 	p := &pod{
 		spec: *want, sandbox: spec.SandboxNone, files: map[string][]spec.File{},
-		containers: map[string]*container{}, intents: map[string]bool{},
+		containers: map[string]*container{}, intents: map[string]bool{}, terminations: map[*deadline.Deadline]bool{},
 	}
 	p.spec.Secrets = nil
 	p.spec.Volumes = slices.Clone(want.Volumes)
@@ -128,7 +129,9 @@ func (f *Fake) stop(ctx context.Context, p *pod, grace time.Duration) error {
 func (p *pod) down() {
 	for _, c := range p.containers {
 		c.end(137, "Error")
+		c.life = nil
 	}
+	p.secrets, p.hastened = nil, time.Time{}
 	p.sandbox, p.startedAt = spec.SandboxNone, time.Time{}
 	p.infra = spec.ContainerStatus{Name: "_infra", State: spec.StateNone}
 }

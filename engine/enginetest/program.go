@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,10 @@ type program struct {
 	code   int
 	onTerm int // exit code on SIGTERM; -1: the signal is ignored, as process 1 does without a handler
 	bad    bool
+
+	output  string            // what it says
+	written map[string]string // what it says into files, by path
+	port    string            // on which it listens while it runs
 }
 
 // parse reads a command line. It knows what the suite and scripts use, with
@@ -20,6 +25,8 @@ type program struct {
 //	sleep 5            true   false
 //	sh -c 'sleep 5; exit 3'
 //	sh -c 'trap "exit 7" TERM; sleep 60 & wait'
+//	sh -c 'echo so; echo or so >&2; echo why > /file; exit 1'
+//	httpd -f -p 80     (listens, and runs for ever)
 func parse(argv []string) program {
 	p := program{onTerm: -1}
 	switch {
@@ -43,8 +50,17 @@ func (p *program) statement(words []string) bool {
 		return true
 	}
 	switch words[0] {
-	case "true", "wait", "echo", "cat", ":", "touch", "until", "do", "done":
+	case "true", "wait", "cat", ":", "touch", "until", "do", "done":
 		return true
+	case "echo":
+		p.echo(words[1:])
+		return true
+	case "httpd":
+		if at := slices.Index(words, "-p"); at > 0 && at+1 < len(words) {
+			p.port, p.sleep = words[at+1], forEver
+			return true
+		}
+		return false
 	case "false":
 		p.code = 1
 		return true
@@ -71,4 +87,23 @@ func (p *program) statement(words []string) bool {
 		}
 	}
 	return false
+}
+
+// forEver is longer than any test waits.
+const forEver = 1000 * time.Hour
+
+// echo says words, or writes them where the last but one is ">".
+func (p *program) echo(words []string) {
+	n := len(words)
+	switch {
+	case n > 1 && words[n-2] == ">":
+		if p.written == nil {
+			p.written = map[string]string{}
+		}
+		p.written[words[n-1]] = strings.Join(words[:n-2], " ") + "\n"
+	case n > 0 && words[n-1] == ">&2":
+		p.output += strings.Join(words[:n-1], " ") + "\n"
+	default:
+		p.output += strings.Join(words, " ") + "\n"
+	}
 }

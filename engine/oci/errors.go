@@ -20,7 +20,7 @@ const (
 var ErrDetached = errors.New("detached")
 
 // ErrNotRunning is a call that needs a container to run.
-var ErrNotRunning = errors.New("container is not running")
+var ErrNotRunning = spec.ErrNotRunning
 
 // CommandError is a command that cannot run in its container: not there
 // (CodeNotFound) or not executable (CodeNotExecutable). It wraps spec.ErrConfig.

@@ -95,6 +95,14 @@ type Resources struct {
 	Ulimits       []Ulimit `json:"ulimits,omitempty"`
 }
 
+// Resize takes over what can be changed while a container runs, CPU and memory,
+// and the OOM score that follows from them.
+func (r *Resources) Resize(to Resources) {
+	r.CPURequest, r.CPULimit = to.CPURequest, to.CPULimit
+	r.MemoryRequest, r.MemoryLimit = to.MemoryRequest, to.MemoryLimit
+	r.OOMScoreAdj = to.OOMScoreAdj
+}
+
 // Ulimit is a resource limit of the container's processes.
 type Ulimit struct {
 	Name string `json:"name"` // "nofile"

@@ -11,6 +11,7 @@ var (
 	ErrNotFound     = errors.New("no such object")
 	ErrExists       = errors.New("already exists")
 	ErrInUse        = errors.New("in use")
+	ErrNotRunning   = errors.New("container is not running")
 	ErrImageMissing = errors.New("image not known")
 	// ErrPull is an image that could not be fetched; trying again may help.
 	ErrPull = errors.New("image cannot be pulled")

@@ -79,7 +79,24 @@ func (c *Container) uses(late string) bool {
 	holds := func(s string) bool { return strings.Contains(s, late) }
 	return slices.ContainsFunc(c.Env, func(v EnvVar) bool { return holds(v.Value) }) ||
 		slices.ContainsFunc(c.Command, holds) || slices.ContainsFunc(c.Args, holds) || holds(c.WorkingDir) ||
-		slices.ContainsFunc(c.Mounts, func(m Mount) bool { return holds(m.SubPath) })
+		slices.ContainsFunc(c.Mounts, func(m Mount) bool { return holds(m.SubPath) }) ||
+		slices.ContainsFunc(c.Lifecycle.commands(), func(argv []string) bool { return slices.ContainsFunc(argv, holds) })
+}
+
+// commands are what the probes and hooks run in the container.
+func (l *Lifecycle) commands() [][]string {
+	var list [][]string
+	for _, p := range []*Probe{l.Startup, l.Liveness, l.Readiness} {
+		if p != nil && p.Handler.Exec != nil {
+			list = append(list, p.Handler.Exec)
+		}
+	}
+	for _, h := range []*Handler{l.PostStart, l.PreStop} {
+		if h != nil && h.Exec != nil {
+			list = append(list, h.Exec)
+		}
+	}
+	return list
 }
 
 func first(list []string) string {

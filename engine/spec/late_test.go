@@ -24,6 +24,8 @@ func TestUsesSecrets(t *testing.T) {
 		"command":     {Command: []string{"run", secret}},
 		"argument":    {Args: []string{secret}},
 		"sub path":    {Mounts: []Mount{{SubPath: secret}}},
+		"probe":       {Lifecycle: Lifecycle{Readiness: &Probe{Handler: Handler{Exec: []string{"ask", secret}}}}},
+		"hook":        {Lifecycle: Lifecycle{PreStop: &Handler{Exec: []string{"leave", secret}}}},
 	} {
 		pods := []Pod{{Containers: []Container{{}, c}}, {InitContainers: []Container{c}}}
 		for i := range pods {
