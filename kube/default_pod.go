@@ -74,6 +74,7 @@ func defaultContainer(c *corev1.Container, hostNetwork bool) {
 	if c.SecurityContext != nil {
 		ifNil(&c.SecurityContext.ProcMount, corev1.DefaultProcMount)
 	}
+	defaultLife(c)
 	requestLimits(c)
 }
 

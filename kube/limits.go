@@ -1,5 +1,7 @@
 package kube
 
+import "math"
+
 // Limits on what is read, so that no file can exhaust the host. Kubernetes
 // stores objects of at most 1.5 MiB.
 const (
@@ -19,6 +21,9 @@ const (
 	maxNameservers   = 3
 	maxSearchDomains = 32
 	maxSearchChars   = 2048
+	maxRestartRules  = 20
+	maxExitCodes     = 255           // of one restart rule
+	maxGrace         = math.MaxInt32 // seconds
 )
 
 // maxReplicas is more pods than one host can run.

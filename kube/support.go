@@ -89,7 +89,7 @@ func (r row) warning() string {
 func supportRows() [][]row {
 	return [][]row{
 		objectRows(), metadataRows(), deploymentRows(), dataRows(), claimRows(),
-		podRows(), podSecurityRows(), containerRows(), containerSecurityRows(), environmentRows(), volumeRows(),
+		podRows(), podSecurityRows(), containerRows(), lifeRows(), containerSecurityRows(), environmentRows(), volumeRows(),
 	}
 }
 

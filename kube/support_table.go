@@ -148,20 +148,41 @@ func podSecurityRows() []row {
 func containerRows() []row {
 	return slices.Concat(
 		honouredAll("Container", "name image command args workingDir ports envFrom env resources volumeMounts"),
-		honouredAll("Container", "imagePullPolicy securityContext stdin tty"),
+		honouredAll("Container", "imagePullPolicy securityContext stdin tty livenessProbe readinessProbe startupProbe lifecycle"),
+		honouredAll("Container", "terminationMessagePath terminationMessagePolicy restartPolicyRules"),
 		[]row{
+			honoured("Container.restartPolicy", "an init container with Always is a sidecar"),
 			harmless("Container.resizePolicy", "a changed limit makes a new pod"),
 			refused("Container.stdinOnce", "").unless("false"),
-			refused("Container.restartPolicy", ""),
-			refused("Container.terminationMessagePath", "").unless("/dev/termination-log"),
-			refused("Container.terminationMessagePolicy", "").unless("File"),
 		},
-		refusedAll("Container", "restartPolicyRules volumeDevices livenessProbe readinessProbe startupProbe lifecycle"),
+		refusedAll("Container", "volumeDevices"),
 		honouredAll("ContainerPort", "name hostPort containerPort protocol hostIP"),
 		honouredAll("ResourceRequirements", "limits requests"),
 		refusedAll("ResourceRequirements", "claims"),
 		honouredAll("VolumeMount", "name readOnly recursiveReadOnly mountPath subPath mountPropagation"),
 		refusedAll("VolumeMount", "subPathExpr bindMountOptions"),
+	)
+}
+
+func lifeRows() []row {
+	return slices.Concat(
+		honouredAll("Probe", "initialDelaySeconds timeoutSeconds periodSeconds successThreshold failureThreshold terminationGracePeriodSeconds"),
+		honouredAll("ProbeHandler", "exec httpGet tcpSocket grpc"),
+		honouredAll("ExecAction", "command"),
+		honouredAll("HTTPGetAction", "path port host scheme httpHeaders"),
+		honouredAll("HTTPHeader", "name value"),
+		honouredAll("TCPSocketAction", "port host"),
+		honouredAll("GRPCAction", "port service"),
+		[]row{
+			refused("HTTPGetAction.protocol", "").unless("HTTP1"),
+			refused("GRPCAction.mode", "").unless("Plaintext"),
+		},
+		honouredAll("Lifecycle", "postStart preStop stopSignal"),
+		honouredAll("LifecycleHandler", "exec httpGet sleep"),
+		[]row{refused("LifecycleHandler.tcpSocket", "Kubernetes ignores it; a hook is exec, httpGet or sleep")},
+		honouredAll("SleepAction", "seconds"),
+		honouredAll("ContainerRestartRule", "action exitCodes"),
+		honouredAll("ContainerRestartRuleOnExitCodes", "operator values"),
 	)
 }
 

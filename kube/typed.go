@@ -306,9 +306,10 @@ func (w *walk) unknown(p place, at *path, name string, s *structType) {
 		return
 	}
 	hint := source.Suggest(shorten(name, 60), s.names)
-	if longer := affix(name, s.names); longer != "" && !strings.EqualFold(hint, name) {
+	sure := strings.EqualFold(strings.TrimSuffix(hint, "s"), strings.TrimSuffix(name, "s"))
+	if longer := affix(name, s.names); longer != "" && !sure {
 		hint = longer
-	} else if !strings.EqualFold(hint, name) {
+	} else if !sure {
 		if where := w.elsewhere(name); where != "" {
 			w.fail(p, at, "unknown field, it belongs in %s", where)
 			return

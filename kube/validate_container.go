@@ -32,10 +32,12 @@ func (c *check) containers(at *path, spec *corev1.PodSpec, volumes map[string]*c
 	for _, list := range []struct {
 		at   *path
 		list []corev1.Container
-	}{{at.field("initContainers"), spec.InitContainers}, {at.field("containers"), spec.Containers}} {
+		init bool
+	}{{at.field("initContainers"), spec.InitContainers, true}, {at.field("containers"), spec.Containers, false}} {
 		hostPorts := hostPorts{}
 		for i := range list.list {
 			p.container(list.at.at(i), &list.list[i], names, hostPorts)
+			p.life(list.at.at(i), &list.list[i], list.init)
 		}
 	}
 }
