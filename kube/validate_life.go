@@ -186,4 +186,3 @@ func stopSignals() []string {
 	}
 	return known
 }
-

@@ -27,9 +27,8 @@ func (b *builder) container(c *corev1.Container, field string) spec.Container {
 		Mounts:     b.mounts(c, field, env),
 		Resources:  b.resources(c),
 		Security:   b.security(c, field),
-	}
-	if c.Lifecycle != nil && c.Lifecycle.StopSignal != nil {
-		out.StopSignal = string(*c.Lifecycle.StopSignal)
+		StopSignal: stopSignal(c),
+		Lifecycle:  b.lifecycle(c, field, env),
 	}
 	if c.RestartPolicy != nil {
 		out.RestartPolicy = spec.RestartPolicy(*c.RestartPolicy)
