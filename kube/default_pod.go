@@ -67,8 +67,8 @@ func defaultContainer(c *corev1.Container, hostNetwork bool) {
 		}
 	}
 	for i := range c.Env {
-		if from := c.Env[i].ValueFrom; from != nil && from.FieldRef != nil {
-			ifZero(&from.FieldRef.APIVersion, "v1")
+		if from := c.Env[i].ValueFrom; from != nil {
+			defaultFieldRef(from.FieldRef)
 		}
 	}
 	if c.SecurityContext != nil {
@@ -101,5 +101,29 @@ func defaultVolume(v *corev1.Volume) {
 	}
 	if v.HostPath != nil {
 		ifNil(&v.HostPath.Type, corev1.HostPathUnset)
+	}
+	if v.DownwardAPI != nil {
+		ifNil(&v.DownwardAPI.DefaultMode, corev1.DownwardAPIVolumeSourceDefaultMode)
+		defaultDownwardItems(v.DownwardAPI.Items)
+	}
+	if v.Projected != nil {
+		ifNil(&v.Projected.DefaultMode, corev1.ProjectedVolumeSourceDefaultMode)
+		for _, source := range v.Projected.Sources {
+			if source.DownwardAPI != nil {
+				defaultDownwardItems(source.DownwardAPI.Items)
+			}
+		}
+	}
+}
+
+func defaultDownwardItems(items []corev1.DownwardAPIVolumeFile) {
+	for i := range items {
+		defaultFieldRef(items[i].FieldRef)
+	}
+}
+
+func defaultFieldRef(ref *corev1.ObjectFieldSelector) {
+	if ref != nil {
+		ifZero(&ref.APIVersion, "v1")
 	}
 }

@@ -19,7 +19,11 @@ func (o *Object) ReadsConfigMap(key Key) bool {
 	if spec == nil || key.Kind != "ConfigMap" || key.Namespace != o.Namespace {
 		return false
 	}
-	volume := func(v corev1.Volume) bool { return v.ConfigMap != nil && v.ConfigMap.Name == key.Name }
+	projection := func(p corev1.VolumeProjection) bool { return p.ConfigMap != nil && p.ConfigMap.Name == key.Name }
+	volume := func(v corev1.Volume) bool {
+		return v.ConfigMap != nil && v.ConfigMap.Name == key.Name ||
+			v.Projected != nil && slices.ContainsFunc(v.Projected.Sources, projection)
+	}
 	from := func(f corev1.EnvFromSource) bool { return f.ConfigMapRef != nil && f.ConfigMapRef.Name == key.Name }
 	variable := func(e corev1.EnvVar) bool {
 		return e.ValueFrom != nil && e.ValueFrom.ConfigMapKeyRef != nil && e.ValueFrom.ConfigMapKeyRef.Name == key.Name

@@ -15,6 +15,7 @@ spec:
   volumes:
   - {name: v, configMap: {name: files}}
   - {name: w, secret: {secretName: secret}}
+  - {name: x, projected: {sources: [{downwardAPI: {}}, {secret: {name: secret}}, {configMap: {name: part}}]}}
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -41,6 +42,7 @@ metadata: {name: all, namespace: shop}
 		{pod, Key{"ConfigMap", "shop", "variable"}, true},
 		{pod, Key{"ConfigMap", "shop", "all"}, true},
 		{pod, Key{"ConfigMap", "shop", "files"}, true},
+		{pod, Key{"ConfigMap", "shop", "part"}, true},
 		{pod, Key{"ConfigMap", "shop", "secret"}, false},
 		{pod, Key{"ConfigMap", "default", "all"}, false},
 		{pod, Key{"Secret", "shop", "secret"}, false},

@@ -95,6 +95,7 @@ func podRows() []row {
 	return slices.Concat(
 		honouredAll("PodSpec", "volumes initContainers containers restartPolicy terminationGracePeriodSeconds dnsPolicy dnsConfig"),
 		honouredAll("PodSpec", "hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname hostAliases os"),
+		honouredAll("PodSpec", "activeDeadlineSeconds readinessGates"),
 		[]row{
 			harmless("PodSpec.nodeSelector", scheduler),
 			harmless("PodSpec.nodeName", scheduler),
@@ -104,21 +105,19 @@ func podRows() []row {
 			harmless("PodSpec.schedulerName", scheduler).unless("default-scheduler"),
 			harmless("PodSpec.schedulingGates", scheduler),
 			harmless("PodSpec.schedulingGroup", scheduler),
-			harmless("PodSpec.priority", scheduler),
-			harmless("PodSpec.priorityClassName", scheduler),
+			honoured("PodSpec.priority", "the higher, the later the pod is stopped or evicted"),
+			honoured("PodSpec.priorityClassName", "system-node-critical and system-cluster-critical; others need priority beside them"),
 			harmless("PodSpec.preemptionPolicy", scheduler),
-			harmless("PodSpec.evictionResponders", "nothing evicts pods"),
+			harmless("PodSpec.evictionResponders", "nobody asks them"),
 			harmless("PodSpec.serviceAccountName", "there is no API server to speak to").unless("default"),
 			harmless("PodSpec.serviceAccount", "there is no API server to speak to").unless("default"),
 			harmless("PodSpec.automountServiceAccountToken", "there is no token to mount").unless("false"),
 			harmless("PodSpec.enableServiceLinks", "there are no Services").unless("false", "true"),
 			refused("PodSpec.ephemeralContainers", ""),
-			refused("PodSpec.activeDeadlineSeconds", ""),
 			refused("PodSpec.imagePullSecrets", "log in on this host, or use --authfile"),
 			refused("PodSpec.subdomain", "there are no Services"),
 			refused("PodSpec.hostnameOverride", ""),
 			refused("PodSpec.setHostnameAsFQDN", "").unless("false"),
-			refused("PodSpec.readinessGates", ""),
 			refused("PodSpec.runtimeClassName", ""),
 			refused("PodSpec.overhead", ""),
 			refused("PodSpec.hostUsers", "").unless("true"),
@@ -126,6 +125,7 @@ func podRows() []row {
 			refused("PodSpec.resources", "limits belong to containers"),
 			refused("PodOS.name", "").unless("linux"),
 		},
+		honouredAll("PodReadinessGate", "conditionType"),
 		honouredAll("HostAlias", "ip hostnames"),
 		honouredAll("PodDNSConfig", "nameservers searches options"),
 		honouredAll("PodDNSConfigOption", "name value"),
@@ -149,10 +149,9 @@ func containerRows() []row {
 	return slices.Concat(
 		honouredAll("Container", "name image command args workingDir ports envFrom env resources volumeMounts"),
 		honouredAll("Container", "imagePullPolicy securityContext stdin tty livenessProbe readinessProbe startupProbe lifecycle"),
-		honouredAll("Container", "terminationMessagePath terminationMessagePolicy restartPolicyRules"),
+		honouredAll("Container", "terminationMessagePath terminationMessagePolicy restartPolicyRules resizePolicy"),
 		[]row{
 			honoured("Container.restartPolicy", "an init container with Always is a sidecar"),
-			harmless("Container.resizePolicy", "a changed limit makes a new pod"),
 			refused("Container.stdinOnce", "").unless("false"),
 		},
 		refusedAll("Container", "volumeDevices"),
@@ -181,6 +180,7 @@ func lifeRows() []row {
 		honouredAll("LifecycleHandler", "exec httpGet sleep"),
 		[]row{refused("LifecycleHandler.tcpSocket", "Kubernetes ignores it; a hook is exec, httpGet or sleep")},
 		honouredAll("SleepAction", "seconds"),
+		honouredAll("ContainerResizePolicy", "resourceName restartPolicy"),
 		honouredAll("ContainerRestartRule", "action exitCodes"),
 		honouredAll("ContainerRestartRuleOnExitCodes", "operator values"),
 	)
@@ -214,8 +214,8 @@ func environmentRows() []row {
 func volumeRows() []row {
 	return slices.Concat(
 		honouredAll("Volume", "name"),
-		honouredAll("VolumeSource", "hostPath emptyDir secret configMap persistentVolumeClaim"),
-		refusedAll("VolumeSource", "projected downwardAPI ephemeral image csi nfs iscsi fc gitRepo"),
+		honouredAll("VolumeSource", "hostPath emptyDir secret configMap persistentVolumeClaim projected downwardAPI"),
+		refusedAll("VolumeSource", "ephemeral image csi nfs iscsi fc gitRepo"),
 		refusedAll("VolumeSource", "awsElasticBlockStore azureDisk azureFile cephfs cinder flexVolume flocker gcePersistentDisk glusterfs"),
 		refusedAll("VolumeSource", "photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos vsphereVolume"),
 		honouredAll("HostPathVolumeSource", "path type"),
@@ -228,5 +228,26 @@ func volumeRows() []row {
 		honouredAll("KeyToPath", "key path mode"),
 		refusedAll("KeyToPath", "user"),
 		honouredAll("PersistentVolumeClaimVolumeSource", "claimName readOnly"),
+		honouredAll("DownwardAPIVolumeSource", "items defaultMode"),
+		refusedAll("DownwardAPIVolumeSource", "defaultUser"),
+		honouredAll("DownwardAPIVolumeFile", "path fieldRef resourceFieldRef mode"),
+		refusedAll("DownwardAPIVolumeFile", "user"),
+		projectionRows(),
+	)
+}
+
+func projectionRows() []row {
+	return slices.Concat(
+		honouredAll("ProjectedVolumeSource", "sources defaultMode"),
+		refusedAll("ProjectedVolumeSource", "defaultUser"),
+		honouredAll("VolumeProjection", "secret downwardAPI configMap"),
+		[]row{
+			refused("VolumeProjection.serviceAccountToken", "there is no API server to speak to"),
+			refused("VolumeProjection.clusterTrustBundle", "there is no API server to ask for it"),
+			refused("VolumeProjection.podCertificate", "there is no API server to issue it"),
+		},
+		honouredAll("SecretProjection", "items optional"),
+		honouredAll("ConfigMapProjection", "items optional"),
+		honouredAll("DownwardAPIProjection", "items"),
 	)
 }

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// podCheck checks the containers of one pod.
+// podCheck checks the volumes and containers of one pod.
 type podCheck struct {
 	*check
 	spec       *corev1.PodSpec
@@ -20,13 +20,10 @@ type podCheck struct {
 	containers map[string]bool
 }
 
-func (c *check) containers(at *path, spec *corev1.PodSpec, volumes map[string]*corev1.Volume) {
-	p := podCheck{check: c, spec: spec, at: at, volumes: volumes, containers: map[string]bool{}}
+func (p podCheck) checkContainers() {
+	spec, at := p.spec, p.at
 	if len(spec.Containers) == 0 {
-		c.missing(at.field("containers"), "a pod has at least one")
-	}
-	for _, container := range allContainers(spec) {
-		p.containers[container.Name] = true
+		p.missing(at.field("containers"), "a pod has at least one")
 	}
 	names := unique{}
 	for _, list := range []struct {

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,7 +46,7 @@ func (p podCheck) env(at *path, e *corev1.EnvVar) {
 	}
 	switch {
 	case from.FieldRef != nil:
-		p.fieldRef(at.field("fieldRef"), from.FieldRef)
+		p.fieldRef(at.field("fieldRef"), from.FieldRef, envFields)
 	case from.ResourceFieldRef != nil:
 		p.resourceFieldRef(at.field("resourceFieldRef"), from.ResourceFieldRef)
 	case from.ConfigMapKeyRef != nil:
@@ -68,7 +69,8 @@ func (p podCheck) keyRef(at *path, name, key string) {
 const envFields = `metadata.name metadata.namespace metadata.uid spec.nodeName spec.serviceAccountName
  status.hostIP status.hostIPs status.podIP status.podIPs`
 
-func (p podCheck) fieldRef(at *path, ref *corev1.ObjectFieldSelector) {
+// fieldRef checks that the pod has the field, and that it may be used there.
+func (p podCheck) fieldRef(at *path, ref *corev1.ObjectFieldSelector, fields string) {
 	if ref.APIVersion != "v1" {
 		p.bad(at.field("apiVersion"), "%s is not possible: want v1", quote(ref.APIVersion))
 	}
@@ -77,9 +79,10 @@ func (p podCheck) fieldRef(at *path, ref *corev1.ObjectFieldSelector) {
 		p.missing(at, "say which field of the pod is wanted, such as metadata.name")
 		return
 	}
+	allowed := strings.Fields(fields)
 	for _, set := range []string{"metadata.labels", "metadata.annotations"} {
 		key, ok := strings.CutPrefix(field, set)
-		if !ok {
+		if !ok || key == "" && slices.Contains(allowed, set) {
 			continue
 		}
 		if !strings.HasPrefix(key, "['") || !strings.HasSuffix(key, "']") || len(key) < 5 {
@@ -95,7 +98,7 @@ func (p podCheck) fieldRef(at *path, ref *corev1.ObjectFieldSelector) {
 		}
 		return
 	}
-	oneOf(p.check, at, field, append(strings.Fields(envFields), "metadata.labels['key']", "metadata.annotations['key']")...)
+	oneOf(p.check, at, field, append(allowed, "metadata.labels['key']", "metadata.annotations['key']")...)
 }
 
 func (p podCheck) resourceFieldRef(at *path, ref *corev1.ResourceFieldSelector) {

@@ -21,6 +21,7 @@ func (p podCheck) life(at *path, c *corev1.Container, init bool) {
 	l := lifeCheck{p, at, c}
 	l.terminationMessage()
 	l.restart()
+	l.resizePolicy()
 	policy := at.field("restartPolicy")
 	once := init && (c.RestartPolicy == nil || *c.RestartPolicy == corev1.ContainerRestartPolicyOnFailure || *c.RestartPolicy == corev1.ContainerRestartPolicyNever)
 	for _, probe := range l.probes() {
@@ -93,6 +94,20 @@ func (l lifeCheck) restartRule(at *path, r *corev1.ContainerRestartRule) {
 			l.bad(at.at(i), "%d is not an exit code: want 0 to 255", code)
 		}
 		codes.add(l.check, at.at(i), strconv.Itoa(int(code)))
+	}
+}
+
+// resizePolicy checks which resources can be changed without a restart.
+func (l lifeCheck) resizePolicy() {
+	names := unique{}
+	for i := range l.container.ResizePolicy {
+		r, at := &l.container.ResizePolicy[i], l.own.field("resizePolicy").at(i)
+		oneOf(l.check, at.field("resourceName"), r.ResourceName, corev1.ResourceCPU, corev1.ResourceMemory)
+		names.add(l.check, at.field("resourceName"), string(r.ResourceName))
+		oneOf(l.check, at.field("restartPolicy"), r.RestartPolicy, corev1.NotRequired, corev1.RestartContainer)
+		if l.spec.RestartPolicy == corev1.RestartPolicyNever && r.RestartPolicy == corev1.RestartContainer {
+			l.bad(at.field("restartPolicy"), "RestartContainer is not possible in a pod with restartPolicy Never: want NotRequired")
+		}
 	}
 }
 

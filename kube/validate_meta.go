@@ -68,6 +68,9 @@ func checkDeployment(c *check, o *Object) {
 	if d.Template.Spec.RestartPolicy != "Always" {
 		c.bad(template.field("spec").field("restartPolicy"), "%s is not possible in a Deployment: want Always", quote(string(d.Template.Spec.RestartPolicy)))
 	}
+	if d.Template.Spec.ActiveDeadlineSeconds != nil {
+		c.bad(template.field("spec").field("activeDeadlineSeconds"), "is not possible in a Deployment, whose pods go on until they are replaced: remove it")
+	}
 	c.podSpec(template.field("spec"), &d.Template.Spec)
 }
 

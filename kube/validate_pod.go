@@ -29,11 +29,63 @@ func (c *check) podSpec(at *path, spec *corev1.PodSpec) {
 	if spec.HostPID && spec.ShareProcessNamespace != nil && *spec.ShareProcessNamespace {
 		c.bad(at.field("shareProcessNamespace"), "cannot be together with hostPID")
 	}
+	inRange(c, at.field("activeDeadlineSeconds"), spec.ActiveDeadlineSeconds, 1, math.MaxInt32)
+	c.priority(at, spec)
+	for i, gate := range spec.ReadinessGates {
+		c.conditionType(at.field("readinessGates").at(i).field("conditionType"), string(gate.ConditionType))
+	}
 	c.podSecurity(at.field("securityContext"), spec)
 	c.hostAliases(at.field("hostAliases"), spec.HostAliases)
 	c.dns(at, spec)
-	volumes := c.volumes(at.field("volumes"), spec.Volumes)
-	c.containers(at, spec, volumes)
+	p := podCheck{check: c, spec: spec, at: at, volumes: map[string]*corev1.Volume{}, containers: map[string]bool{}}
+	for _, container := range allContainers(spec) {
+		p.containers[container.Name] = true
+	}
+	p.checkVolumes(at.field("volumes"))
+	p.checkContainers()
+}
+
+func (c *check) conditionType(at *path, name string) {
+	if name == "" {
+		c.missing(at, "say which condition Ready waits for")
+	} else if len(validation.IsQualifiedName(name)) > 0 {
+		c.bad(at, "%s is not a condition: %s", quote(name), keyRule)
+	}
+}
+
+// priority checks the number against the class. There are no classes here but
+// Kubernetes' own two.
+func (c *check) priority(at *path, spec *corev1.PodSpec) {
+	class, at := spec.PriorityClassName, at.field("priorityClassName")
+	if class == "" {
+		return
+	}
+	system, known := SystemPriority(class)
+	switch {
+	case known && spec.Priority != nil && *spec.Priority != system:
+		c.bad(at.up.field("priority"), "%d is not the priority of %s: want %d, or remove it", *spec.Priority, class, system)
+	case known:
+	case strings.HasPrefix(class, "system-"):
+		names := systemClasses()
+		c.bad(at, "%s is none of Kubernetes' own classes, %s%s", quote(class), strings.Join(names, " and "), didYouMean(class, names))
+	case len(validation.IsDNS1123Subdomain(class)) > 0:
+		c.bad(at, "%s is not a valid name: %s", quote(class), subdomainRule)
+	case spec.Priority == nil:
+		c.warn(c.place(at), at, "without effect: there are no PriorityClasses here; write its number as priority beside it")
+	}
+}
+
+func systemClasses() []string { return []string{"system-node-critical", "system-cluster-critical"} }
+
+// SystemPriority is the priority of one of Kubernetes' own PriorityClasses.
+func SystemPriority(class string) (priority int32, ok bool) {
+	switch class {
+	case "system-node-critical":
+		return 2000001000, true
+	case "system-cluster-critical":
+		return 2000000000, true
+	}
+	return 0, false
 }
 
 // id checks a user or group.

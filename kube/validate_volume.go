@@ -9,43 +9,91 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// volumes checks a pod's volumes and returns them by name.
-func (c *check) volumes(at *path, volumes []corev1.Volume) map[string]*corev1.Volume {
-	names, byName := unique{}, map[string]*corev1.Volume{}
-	for i := range volumes {
-		v := &volumes[i]
-		c.label(at.at(i).field("name"), v.Name)
-		names.add(c, at.at(i).field("name"), v.Name)
-		c.volume(at.at(i), v)
-		byName[v.Name] = v
+// checkVolumes checks a pod's volumes and notes them by name.
+func (p podCheck) checkVolumes(at *path) {
+	names := unique{}
+	for i := range p.spec.Volumes {
+		v := &p.spec.Volumes[i]
+		p.label(at.at(i).field("name"), v.Name)
+		names.add(p.check, at.at(i).field("name"), v.Name)
+		p.volume(at.at(i), v)
+		p.volumes[v.Name] = v
 	}
-	return byName
 }
 
-func (c *check) volume(at *path, v *corev1.Volume) {
-	if !c.exactlyOne(at, map[string]bool{
+func (p podCheck) volume(at *path, v *corev1.Volume) {
+	if !p.exactlyOne(at, map[string]bool{
 		"emptyDir": v.EmptyDir != nil, "hostPath": v.HostPath != nil, "configMap": v.ConfigMap != nil,
 		"secret": v.Secret != nil, "persistentVolumeClaim": v.PersistentVolumeClaim != nil,
+		"projected": v.Projected != nil, "downwardAPI": v.DownwardAPI != nil,
 	}) {
 		return
 	}
 	switch {
 	case v.EmptyDir != nil:
-		c.emptyDir(at.field("emptyDir"), v.EmptyDir)
+		p.emptyDir(at.field("emptyDir"), v.EmptyDir)
 	case v.HostPath != nil:
-		c.hostPath(at.field("hostPath"), v.HostPath)
+		p.hostPath(at.field("hostPath"), v.HostPath)
 	case v.ConfigMap != nil:
 		at = at.field("configMap")
-		c.subdomain(at.field("name"), v.ConfigMap.Name)
-		c.mode(at.field("defaultMode"), v.ConfigMap.DefaultMode)
-		c.items(at.field("items"), v.ConfigMap.Items)
+		p.subdomain(at.field("name"), v.ConfigMap.Name)
+		p.mode(at.field("defaultMode"), v.ConfigMap.DefaultMode)
+		p.items(at.field("items"), v.ConfigMap.Items, unique{})
 	case v.Secret != nil:
 		at = at.field("secret")
-		c.subdomain(at.field("secretName"), v.Secret.SecretName)
-		c.mode(at.field("defaultMode"), v.Secret.DefaultMode)
-		c.items(at.field("items"), v.Secret.Items)
+		p.subdomain(at.field("secretName"), v.Secret.SecretName)
+		p.mode(at.field("defaultMode"), v.Secret.DefaultMode)
+		p.items(at.field("items"), v.Secret.Items, unique{})
+	case v.Projected != nil:
+		p.projected(at.field("projected"), v.Projected)
+	case v.DownwardAPI != nil:
+		at = at.field("downwardAPI")
+		p.mode(at.field("defaultMode"), v.DownwardAPI.DefaultMode)
+		p.downwardItems(at.field("items"), v.DownwardAPI.Items, unique{})
 	default:
-		c.subdomain(at.field("persistentVolumeClaim").field("claimName"), v.PersistentVolumeClaim.ClaimName)
+		p.subdomain(at.field("persistentVolumeClaim").field("claimName"), v.PersistentVolumeClaim.ClaimName)
+	}
+}
+
+// projected checks a volume that puts several sources into one folder.
+func (p podCheck) projected(at *path, v *corev1.ProjectedVolumeSource) {
+	p.mode(at.field("defaultMode"), v.DefaultMode)
+	paths, at := unique{}, at.field("sources")
+	for i := range v.Sources {
+		s, at := &v.Sources[i], at.at(i)
+		if !p.exactlyOne(at, map[string]bool{"configMap": s.ConfigMap != nil, "secret": s.Secret != nil, "downwardAPI": s.DownwardAPI != nil}) {
+			continue
+		}
+		switch {
+		case s.ConfigMap != nil:
+			p.subdomain(at.field("configMap").field("name"), s.ConfigMap.Name)
+			p.items(at.field("configMap").field("items"), s.ConfigMap.Items, paths)
+		case s.Secret != nil:
+			p.subdomain(at.field("secret").field("name"), s.Secret.Name)
+			p.items(at.field("secret").field("items"), s.Secret.Items, paths)
+		default:
+			p.downwardItems(at.field("downwardAPI").field("items"), s.DownwardAPI.Items, paths)
+		}
+	}
+}
+
+// volumeFields is what a file may hold of its pod.
+const volumeFields = "metadata.name metadata.namespace metadata.uid metadata.labels metadata.annotations"
+
+func (p podCheck) downwardItems(at *path, items []corev1.DownwardAPIVolumeFile, paths unique) {
+	for i := range items {
+		item, at := &items[i], at.at(i)
+		p.itemPath(at.field("path"), item.Path, "say which file it becomes", paths)
+		p.mode(at.field("mode"), item.Mode)
+		switch {
+		case !p.exactlyOne(at, map[string]bool{"fieldRef": item.FieldRef != nil, "resourceFieldRef": item.ResourceFieldRef != nil}):
+		case item.FieldRef != nil:
+			p.fieldRef(at.field("fieldRef"), item.FieldRef, volumeFields)
+		case item.ResourceFieldRef.ContainerName == "":
+			p.missing(at.field("resourceFieldRef").field("containerName"), "say whose resource is wanted")
+		default:
+			p.resourceFieldRef(at.field("resourceFieldRef"), item.ResourceFieldRef)
+		}
 	}
 }
 
@@ -84,8 +132,7 @@ func (c *check) mode(at *path, mode *int32) {
 	}
 }
 
-func (c *check) items(at *path, items []corev1.KeyToPath) {
-	paths := unique{}
+func (c *check) items(at *path, items []corev1.KeyToPath, paths unique) {
 	for i := range items {
 		item, at := &items[i], at.at(i)
 		if item.Key == "" {
@@ -93,17 +140,22 @@ func (c *check) items(at *path, items []corev1.KeyToPath) {
 		} else {
 			c.dataKey(at.field("key"), item.Key)
 		}
-		if item.Path == "" {
-			c.missing(at.field("path"), "say which file the key becomes")
-		} else {
-			c.relative(at.field("path"), item.Path)
-			if strings.HasPrefix(item.Path, "..") && !hasDotDot(item.Path) {
-				c.bad(at.field("path"), `%s must not begin with ".."`, quote(item.Path))
-			}
-			paths.add(c, at.field("path"), slash.Clean(item.Path))
-		}
+		c.itemPath(at.field("path"), item.Path, "say which file the key becomes", paths)
 		c.mode(at.field("mode"), item.Mode)
 	}
+}
+
+// itemPath checks the path of a file within its volume.
+func (c *check) itemPath(at *path, path, missing string, paths unique) {
+	if path == "" {
+		c.missing(at, missing)
+		return
+	}
+	c.relative(at, path)
+	if strings.HasPrefix(path, "..") && !hasDotDot(path) {
+		c.bad(at, `%s must not begin with ".."`, quote(path))
+	}
+	paths.add(c, at, slash.Clean(path))
 }
 
 // relative checks a path that must stay within its volume.
