@@ -54,6 +54,7 @@ type Engine struct {
 	held map[spec.PodKey]*os.File // the locks this process holds
 
 	serial   keyedMutex
+	ends     terminations
 	toldTorn sync.Map // UIDs of pods whose record is damaged, once logged
 	unhealed sync.Map // IDs of pods whose network HealNetworks cannot judge
 }

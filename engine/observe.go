@@ -99,7 +99,7 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 	if st.History, err = e.records.ReadHistory(pod.ID); err != nil {
 		return fail(err)
 	}
-	st.Stopped = intent.Pod
+	st.Stopped, st.Verdict = intent.Pod, intent.Verdict
 	for _, c := range pod.All() {
 		status, err := e.observeContainer(run, &pod, c.Name)
 		if err != nil {
@@ -172,7 +172,10 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 	status.ID, status.Name, status.Init, status.Attempt = c.ID, name, pod.IsInit(name), c.Attempt
 	status.Image, status.ImageID, status.ImageDigest = c.Image, c.ImageID, c.ImageDigest
 	status.Command, status.LogPath, status.CreatedAt = c.Command, c.LogPath, c.CreatedAt
-	return status, nil
+	if wanted.Gated() && c.Ended == nil {
+		status.Life, err = e.records.ReadLife(pod.ID, name, c.ID)
+	}
+	return status, err
 }
 
 // Reasons of a container's end, in the kubelet's words.

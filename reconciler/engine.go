@@ -16,6 +16,7 @@ type Engine interface {
 	PodEngine
 	ContainerEngine
 	VolumeEngine
+	LifeEngine
 
 	// Lock makes the caller the only one who changes pods of that key, in this
 	// process and any other. It waits until the lock is free or ctx ends.

@@ -188,7 +188,8 @@ func makeWorkingDir(s *specs.Spec) error {
 func bundleFiles() []string {
 	return []string{
 		"config.json", "pidfile", "conmon.pid", "process.json", "create.lock", "conmon.err",
-		"attach", "ctl", "winsz", "oom", "exit", "oci-log", "shm",
+		"attach", "ctl", "winsz", "oom", "exit", "oci-log", "shm", "resources.json",
+		"life.json", // engine/state's
 	}
 }
 

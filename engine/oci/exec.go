@@ -32,6 +32,7 @@ type ExecOptions struct {
 	Size       Size // of the terminal at first
 	Privileged bool // all capabilities
 	Detach     bool // do not wait; the streams are not connected
+	KillAll    bool // when ctx ends, what the command started is killed with it
 	Streams    Streams
 }
 
@@ -212,7 +213,11 @@ func (e *execCall) kill(runtime *os.Process, ended <-chan error) {
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for {
-		for _, p := range e.commands(runtime.Pid) {
+		commands := e.commands(runtime.Pid)
+		if e.o.KillAll {
+			commands = e.withOffspring(commands)
+		}
+		for _, p := range commands {
 			if err := p.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				e.r.log.Warn("command cannot be killed", "container", e.c.ID.Short(), "error", err)
 			}
@@ -234,12 +239,34 @@ func (e *execCall) kill(runtime *os.Process, ended <-chan error) {
 func (e *execCall) commands(runtime int) []Process {
 	pids, _ := readWords(e.path("pid"))
 	if len(pids) == 0 {
-		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", runtime))
-		for _, task := range tasks {
-			children, _ := readWords(task)
-			pids = append(pids, children...)
-		}
+		pids = childrenOf(runtime)
 	}
+	return e.inContainer(pids)
+}
+
+// withOffspring are processes of the container and those they started. Each is
+// stopped first: it starts no more.
+func (e *execCall) withOffspring(list []Process) []Process {
+	for i := 0; i < len(list); i++ {
+		_ = list[i].Signal(syscall.SIGSTOP) // it is killed next, or has ended
+		list = append(list, e.inContainer(childrenOf(list[i].Pid))...)
+	}
+	return list
+}
+
+// childrenOf are the processes a process started, by PID.
+func childrenOf(pid int) []string {
+	var pids []string
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, task := range tasks {
+		children, _ := readWords(task)
+		pids = append(pids, children...)
+	}
+	return pids
+}
+
+// inContainer are those of the PIDs that live in the container's cgroup.
+func (e *execCall) inContainer(pids []string) []Process {
 	var list []Process
 	for _, word := range pids {
 		pid, err := strconv.Atoi(word)

@@ -10,11 +10,13 @@
 //
 //	State/pods/<uid>/pod.json           the spec, synced; the folder appears with it
 //	State/pods/<uid>/c/<name>.json      the container made for that name
-//	State/pods/<uid>/intent.json        what a person stopped by hand
+//	State/pods/<uid>/intent.json        what a person stopped by hand, the verdict on the pod
 //	State/pods/<uid>/history.json       restart counts and back-off
 //	Run/boot                            the boot Run belongs to
 //	Run/pods/<uid>/sandbox.json         infra container, address lease
+//	Run/pods/<uid>/haste.json           by when the sandbox must be gone
 //	Run/pods/<uid>/c/<name>/            a container's bundle, engine/oci's
+//	Run/pods/<uid>/c/<name>/life.json   what is known of the running container
 //	Run/exits/<container id>            written by conmon
 //	Run/locks/<ns>_<name>               held by whoever changes that pod; a long name is cut
 //

@@ -46,10 +46,12 @@ type Container struct {
 	Ended *spec.Termination `json:"ended,omitempty"`
 }
 
-// Intent is what a person stopped by hand.
+// Intent is what was decided about a pod: what a person stopped by hand, and
+// whether it is over.
 type Intent struct {
-	Pod        bool     `json:"pod,omitempty"`
-	Containers []string `json:"containers,omitempty"`
+	Pod        bool          `json:"pod,omitempty"`
+	Containers []string      `json:"containers,omitempty"`
+	Verdict    *spec.Verdict `json:"verdict,omitempty"`
 }
 
 // Sandbox is a pod's infra container and addresses. It is written before any
@@ -318,16 +320,16 @@ func (s *Store) RemoveSandbox(id spec.PodID) error {
 	return atomicfile.Remove(filepath.Join(s.PodRun(id), "sandbox.json"))
 }
 
-// SaveIntent records what a person stopped by hand.
+// SaveIntent records what was decided about a pod.
 func (s *Store) SaveIntent(id spec.PodID, i Intent) error {
 	path := filepath.Join(s.Pod(id), "intent.json")
-	if !i.Pod && len(i.Containers) == 0 {
+	if !i.Pod && len(i.Containers) == 0 && i.Verdict == nil {
 		return atomicfile.Remove(path)
 	}
 	return save(atomicfile.WriteJSON, path, i)
 }
 
-// ReadIntent reads what a person stopped by hand; a torn file counts as none.
+// ReadIntent reads what was decided about a pod; a torn file counts as none.
 func (s *Store) ReadIntent(id spec.PodID) (Intent, error) {
 	i, err := load[Intent](filepath.Join(s.Pod(id), "intent.json"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) {

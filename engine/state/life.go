@@ -1,0 +1,112 @@
+package state
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/engine/spec"
+	"berth/internal/atomicfile"
+)
+
+// SaveLife records what is known of a running container, in its bundle, with
+// which it goes. Where that is gone there is nothing to record.
+func (s *Store) SaveLife(id spec.PodID, name string, life spec.Life) error {
+	err := save(atomicfile.WriteVolatileJSON, s.lifeFile(id, name), life)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// ReadLife reads what is known of the container made under a name; nil where
+// that is nothing, or is about another one.
+func (s *Store) ReadLife(id spec.PodID, name string, c spec.ContainerID) (*spec.Life, error) {
+	life, err := load[spec.Life](s.lifeFile(id, name))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) || err == nil && life.Container != c {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &life, nil
+}
+
+func (s *Store) lifeFile(id spec.PodID, name string) string {
+	return filepath.Join(s.Bundle(id, name), "life.json")
+}
+
+// haste is the end that was set to a pod's termination.
+type haste struct {
+	Sandbox spec.ContainerID `json:"sandbox"` // of another one it says nothing
+	// At counts from the machine's start: setting the clock changes nothing.
+	At time.Duration `json:"at"`
+}
+
+// HasteFile is the name of the file in a pod's run folder that says by when its
+// termination must be over.
+const HasteFile = "haste.json"
+
+// Hasten records by when the pod's sandbox must be gone. What was recorded
+// before holds if it is sooner.
+func (s *Store) Hasten(id spec.PodID, sandbox spec.ContainerID, deadline time.Time) error {
+	dir, err := os.Open(s.PodRun(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // and so is the sandbox
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := waitFlock(dir); err != nil {
+		return err
+	}
+	up, err := uptime()
+	if err != nil {
+		return err
+	}
+	next := haste{Sandbox: sandbox, At: up + time.Until(deadline)}
+	path := filepath.Join(s.PodRun(id), HasteFile)
+	old, err := load[haste](path)
+	switch {
+	case err == nil && old.Sandbox == sandbox && old.At <= next.At:
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTorn):
+		return err
+	}
+	err = save(atomicfile.WriteVolatileJSON, path, next)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// ReadHaste is by when the pod's sandbox must be gone; ok is false where nobody
+// said so.
+func (s *Store) ReadHaste(id spec.PodID, sandbox spec.ContainerID) (deadline time.Time, ok bool, err error) {
+	h, err := load[haste](filepath.Join(s.PodRun(id), HasteFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) || err == nil && h.Sandbox != sandbox {
+		return time.Time{}, false, nil
+	}
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	up, err := uptime()
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	return time.Now().Add(h.At - up), true, nil
+}
+
+// uptime is the kernel's clock that nobody sets; all processes of a boot share it.
+func uptime() (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		return 0, os.NewSyscallError("clock_gettime", err)
+	}
+	return time.Duration(ts.Nano()), nil
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"berth/engine/spec"
+	"berth/engine/state"
+	"berth/internal/deadline"
+)
+
+// terminations are the contexts of Terminating that have not ended. One watcher
+// serves them all: a host has few to give.
+type terminations struct {
+	mu      sync.Mutex
+	watcher *fsnotify.Watcher // nil while there is none
+	pods    map[string]termination
+}
+
+// termination is how a pod ends, by its run folder.
+type termination struct {
+	id        spec.PodID
+	deadlines map[*deadline.Deadline]spec.ContainerID // and the sandbox each is of
+}
+
+// Terminating is a context that ends when the pod's termination must be over: at
+// the deadline given, or sooner if Hasten says so, in whichever process, now or
+// before, of this sandbox. Its cause is context.DeadlineExceeded then. It does
+// not need the pod's lock.
+func (e *Engine) Terminating(ctx context.Context, id spec.PodID, at time.Time) (context.Context, context.CancelFunc, error) {
+	sb, ok, err := e.records.ReadSandbox(id)
+	if err == nil && !ok {
+		_, err = e.records.ReadPod(id)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, d := deadline.With(ctx, at)
+	if !ok {
+		return ctx, d.Stop, nil // nothing can be hastened that is not up
+	}
+	folder := e.records.PodRun(id)
+	if err := e.ends.add(folder, id, d, sb.Infra, e.shorten); err != nil {
+		// A host that has no more watches: better end late than not at all.
+		e.log.Warn("a termination that is under way cannot be shortened", "pod", id.Short(), "error", err)
+	}
+	stop := func() {
+		e.ends.remove(folder, d)
+		d.Stop()
+	}
+	// Only now: what is said from here on, the watcher sees.
+	hastened, said, err := e.records.ReadHaste(id, sb.Infra)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	if said {
+		d.Sooner(hastened)
+	}
+	return ctx, stop, nil
+}
+
+// Hasten has the terminations of the pod's present sandbox be over by then,
+// those under way and those that follow. It never makes one longer. It does not
+// need the pod's lock.
+func (e *Engine) Hasten(_ context.Context, id spec.PodID, at time.Time) error {
+	sb, ok, err := e.records.ReadSandbox(id)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		_, err := e.records.ReadPod(id)
+		return err // nothing is up that could end sooner
+	}
+	return e.records.Hasten(id, sb.Infra, at)
+}
+
+// shorten moves the deadlines of a pod to where Hasten wants them.
+func (e *Engine) shorten(t termination) {
+	for d, sandbox := range t.deadlines {
+		at, said, err := e.records.ReadHaste(t.id, sandbox)
+		switch {
+		case err != nil:
+			e.log.Warn("read by when a pod must have ended", "pod", t.id.Short(), "error", err)
+		case said:
+			d.Sooner(at)
+		}
+	}
+}
+
+// add has changed called whenever somebody hastens the pod of that folder.
+func (t *terminations) add(folder string, id spec.PodID, d *deadline.Deadline, sandbox spec.ContainerID, changed func(termination)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.watcher == nil {
+		w, err := fsnotify.NewWatcher()
+		if err != nil {
+			return fmt.Errorf("watch for shortened terminations: %w", err)
+		}
+		t.watcher, t.pods = w, map[string]termination{}
+		go t.follow(w, changed)
+	}
+	pod, watched := t.pods[folder]
+	if !watched {
+		if err := t.watcher.Add(folder); err != nil {
+			t.closeIdle()
+			return fmt.Errorf("watch for shortened terminations: %w", err)
+		}
+		pod = termination{id, map[*deadline.Deadline]spec.ContainerID{}}
+		t.pods[folder] = pod
+	}
+	pod.deadlines[d] = sandbox
+	return nil
+}
+
+// remove forgets a deadline, and with the last one of a pod its folder.
+func (t *terminations) remove(folder string, d *deadline.Deadline) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	pod, watched := t.pods[folder]
+	if !watched {
+		return
+	}
+	delete(pod.deadlines, d)
+	if len(pod.deadlines) > 0 {
+		return
+	}
+	delete(t.pods, folder)
+	_ = t.watcher.Remove(folder) // it may have gone with its pod
+	t.closeIdle()
+}
+
+// closeIdle closes the watcher when nobody needs it. The mutex is held.
+func (t *terminations) closeIdle() {
+	if len(t.pods) == 0 && t.watcher != nil {
+		_ = t.watcher.Close()
+		t.watcher = nil
+	}
+}
+
+// follow reads a watcher until it is closed.
+func (t *terminations) follow(w *fsnotify.Watcher, changed func(termination)) {
+	for {
+		select {
+		case event, ok := <-w.Events:
+			if !ok {
+				return
+			}
+			if filepath.Base(event.Name) == state.HasteFile {
+				for _, pod := range t.watched(filepath.Dir(event.Name)) {
+					changed(pod)
+				}
+			}
+		case _, ok := <-w.Errors: // events were lost: look at all
+			if !ok {
+				return
+			}
+			for _, pod := range t.watched("") {
+				changed(pod)
+			}
+		}
+	}
+}
+
+// watched copies what is known of the pod of that folder; "" is all.
+func (t *terminations) watched(folder string) []termination {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var list []termination
+	for at, pod := range t.pods {
+		if folder == "" || at == folder {
+			list = append(list, termination{pod.id, maps.Clone(pod.deadlines)})
+		}
+	}
+	return list
+}
