@@ -149,7 +149,9 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		host.CgroupsVersion = "v2"
 	}
 	host.LogDriver = "k8s-file"
-	host.OCIRuntime = Runtime{filepath.Base(oci.Path()), Helper{oci.Path(), runtimeVersion}}
+	if path := oci.Path(); path != "" {
+		host.OCIRuntime = Runtime{filepath.Base(path), Helper{path, runtimeVersion}}
+	}
 	host.Conmon = Helper{oci.ConmonPath(), conmonVersion}
 	host.NetworkBackend = "netavark"
 	host.NetworkBackendInfo = NetworkBackend{host.NetworkBackend, Helper{netavark, netavarkVersion}}

@@ -40,7 +40,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	if err != nil {
 		return err
 	}
-	if err := checkLimits(runtime, pod); err != nil {
+	if err := errors.Join(runtime.Ready(), checkLimits(runtime, pod)); err != nil {
 		return err
 	}
 	recorded, err := e.records.ReadPod(pod.ID)
@@ -94,7 +94,7 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{checkLimits(runtime, pod)}
+	errs := []error{runtime.Ready(), checkLimits(runtime, pod)}
 	for i := range pod.Volumes {
 		errs = append(errs, volume.Check(&pod.Volumes[i]))
 	}

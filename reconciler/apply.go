@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -218,15 +217,14 @@ func (r *applying) prepareAll(ctx context.Context) error {
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				errs = append(errs, fmt.Errorf("pod %s: %w", j.plan.Key, err))
+				errs = append(errs, ofPod(j.plan.Key, err)...)
 			}
 			j.prepared = prepared
 			return nil
 		})
 	}
 	_ = group.Wait() // the errors are in errs
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return errors.Join(errs...)
+	return joinPods(errs)
 }
 
 // change is all that undo takes back.
@@ -321,16 +319,6 @@ func (r *applying) parallel(ctx context.Context, jobs []*job) (blocked []*job, e
 	}
 	_ = group.Wait() // the errors are in errs
 	return blocked, joinFirst(errs)
-}
-
-// joinFirst drops the errors of those that were only told to stop because
-// another had failed.
-func joinFirst(errs []error) error {
-	own := slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return errors.Is(err, context.Canceled) })
-	if len(own) > 0 {
-		return errors.Join(own...)
-	}
-	return errors.Join(errs...)
 }
 
 // blockedError tries once more, to have the error.

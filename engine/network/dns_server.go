@@ -98,6 +98,15 @@ func (m *Manager) isServer(pid int) bool {
 	return err == nil && bytes.Contains(cmdline, []byte("\x00"+m.dnsDir()+"\x00"))
 }
 
+// serverProgram finds aardvark-dns.
+func (m *Manager) serverProgram() (string, error) {
+	path, err := hostexec.Find(serverName, m.helperDirs)
+	if err != nil {
+		return "", fmt.Errorf("names of pods need aardvark-dns (or a network without DNS): %w", err)
+	}
+	return path, nil
+}
+
 // ensureServer has aardvark-dns running and says whether it had to start it. It
 // must have a file to read, else it ends at once.
 func (m *Manager) ensureServer(ctx context.Context) (started bool, err error) {
@@ -109,9 +118,9 @@ func (m *Manager) ensureServer(ctx context.Context) (started bool, err error) {
 		s.close()
 		return false, nil
 	}
-	path, err := hostexec.Find(serverName, m.helperDirs)
+	path, err := m.serverProgram()
 	if err != nil {
-		return false, fmt.Errorf("names of pods need aardvark-dns (or a network without DNS): %w", err)
+		return false, err
 	}
 	if err := os.Remove(filepath.Join(m.dnsDir(), pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false, fmt.Errorf("remove the stale pid file of %s: %w", serverName, err)

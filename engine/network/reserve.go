@@ -71,10 +71,17 @@ func (m *Manager) CheckPod(ctx context.Context, pod Pod) error {
 	for i, a := range pod.Attachments {
 		n, err := m.Inspect(ctx, attachedName(a))
 		if errors.Is(err, spec.ErrNotFound) && attachedName(a) == DefaultNetwork {
-			return nil // it is made when it is first joined
+			_, err := m.serverProgram()
+			return err // the network is made when it is first joined
 		}
 		if err != nil {
 			return err
+		}
+		if n.servesNames() {
+			// Also where the server runs: it may have to start again.
+			if _, err := m.serverProgram(); err != nil {
+				return err
+			}
 		}
 		l, _, err := begin(n, a, i)
 		if err != nil {

@@ -41,6 +41,9 @@ type started struct {
 // startConmon starts conmon, puts it into its cgroup and lets it go on. It is
 // not ours to wait for: it forks away, and lives as long as the container.
 func (r *Runtime) startConmon(ctx context.Context, c Create) (_ *conmonCall, err error) {
+	if err := r.Ready(); err != nil {
+		return nil, err
+	}
 	args, err := r.conmonArgs(c)
 	if err != nil {
 		return nil, err

@@ -48,6 +48,9 @@ func (r *Runtime) Exec(ctx context.Context, c Container, o ExecOptions) (int, er
 	if state.State != spec.StateRunning || state.Pid == 0 {
 		return 0, fmt.Errorf("exec in a container that is %s: %w", state.State, ErrNotRunning)
 	}
+	if r.noRuntime != nil {
+		return 0, r.noRuntime
+	}
 	process, err := r.execProcess(c, o)
 	if err != nil {
 		return 0, err

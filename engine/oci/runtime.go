@@ -37,9 +37,12 @@ type Options struct {
 	Log            *slog.Logger
 }
 
-// Runtime drives conmon and an OCI runtime.
+// Runtime drives conmon and an OCI runtime. What runs can be seen, and ended,
+// without either.
 type Runtime struct {
 	runtime, conmon    string
+	noRuntime          error // why there is no runtime
+	noConmon           error
 	helperDirs         []string
 	stateRoot, exitDir string
 	manager, cgroup    string
@@ -63,7 +66,7 @@ type Container struct {
 func (c Container) path(name string) string { return filepath.Join(c.Bundle, name) }
 
 // New finds the helpers and observes the host. It starts nothing and makes
-// only the two folders.
+// only the two folders. That a helper is missing is Ready's to say.
 func New(o Options) (*Runtime, error) {
 	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, cgroup: cmp.Or(o.Cgroup, defaultCgroup), log: o.Log}
 	if r.log == nil {
@@ -76,12 +79,8 @@ func New(o Options) (*Runtime, error) {
 		return nil, errors.New("oci: StateRoot and ExitDir must be given")
 	}
 	var err error
-	if r.runtime, err = findRuntime(o.Runtime, o.HelperDirs); err != nil {
-		return nil, err
-	}
-	if r.conmon, err = findHelper(o.Conmon, "conmon", o.HelperDirs); err != nil {
-		return nil, err
-	}
+	r.runtime, r.noRuntime = findRuntime(o.Runtime, o.HelperDirs)
+	r.conmon, r.noConmon = findHelper(o.Conmon, "conmon", o.HelperDirs)
 	if r.host, err = ReadHost(); err != nil {
 		return nil, err
 	}
@@ -97,13 +96,16 @@ func New(o Options) (*Runtime, error) {
 	return r, nil
 }
 
+// Ready fails if a helper is missing without which no container can be made.
+func (r *Runtime) Ready() error { return errors.Join(r.noRuntime, r.noConmon) }
+
 // As is the runtime with the program and the cgroup manager that something was
 // made with: another program would not know it, another manager look for it
 // elsewhere. A program that is gone, as after an upgrade, is replaced by ours.
 func (r *Runtime) As(program, manager string) *Runtime {
 	as := *r
 	if program != r.runtime && exists(program) {
-		as.runtime = program
+		as.runtime, as.noRuntime = program, nil
 	}
 	if manager != "" {
 		as.manager = manager
@@ -127,19 +129,26 @@ func (r *Runtime) ConmonPath() string { return r.conmon }
 func (r *Runtime) Versions(ctx context.Context) (runtime, conmon string, err error) {
 	var wg sync.WaitGroup
 	var errs [2]error
-	ask := func(path string, line *string, err *error) {
+	ask := func(path string, missing error, line *string, err *error) {
+		if missing != nil {
+			*err = missing
+			return
+		}
 		out, e := hostexec.Run(ctx, hostexec.Cmd{Path: path, Args: []string{"--version"}, Env: helperEnv(), Timeout: r.timeout})
 		*line, _, _ = strings.Cut(string(out), "\n")
 		*err = e
 	}
-	wg.Go(func() { ask(r.runtime, &runtime, &errs[0]) })
-	wg.Go(func() { ask(r.conmon, &conmon, &errs[1]) })
+	wg.Go(func() { ask(r.runtime, r.noRuntime, &runtime, &errs[0]) })
+	wg.Go(func() { ask(r.conmon, r.noConmon, &conmon, &errs[1]) })
 	wg.Wait()
 	return runtime, conmon, errors.Join(errs[:]...)
 }
 
 // call runs the runtime once, to its end.
 func (r *Runtime) call(ctx context.Context, c Container, args ...string) ([]byte, error) {
+	if r.noRuntime != nil {
+		return nil, r.noRuntime
+	}
 	return hostexec.Run(ctx, hostexec.Cmd{
 		Path: r.runtime, Args: append([]string{"--root=" + r.stateRoot}, args...),
 		Env: helperEnv(), ExtraFiles: c.Locks, Timeout: r.timeout,
@@ -157,7 +166,7 @@ func findRuntime(name string, dirs []string) (string, error) {
 	if path, err := hostexec.Find("runc", dirs); err == nil {
 		return path, nil
 	}
-	return "", fmt.Errorf("no OCI runtime: neither crun nor runc: %w", err)
+	return "", fmt.Errorf("there is no OCI runtime, crun or runc: %w", err)
 }
 
 func findHelper(name, fallback string, dirs []string) (string, error) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +29,30 @@ func Find(name string, dirs []string) (string, error) {
 			return path, nil
 		}
 	}
-	searched := append(append(append([]string(nil), dirs...), "$PATH"), helperDirs...)
-	return "", fmt.Errorf("%s is not installed: looked in %s", name, strings.Join(searched, ", "))
+	return "", &MissingError{Name: name, Package: packageOf(name), Searched: slices.Concat(dirs, []string{"$PATH"}, helperDirs)}
+}
+
+// MissingError is a program that this host does not have.
+type MissingError struct {
+	Name     string
+	Package  string   // of Debian, and most others, that has it
+	Searched []string // where it was looked for
+}
+
+// Error says what to install.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%s is not installed: install the package %s (looked in %s)", e.Name, e.Package, strings.Join(e.Searched, ", "))
+}
+
+// packageOf names the package of a program; most have the same name.
+func packageOf(name string) string {
+	switch name {
+	case "iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore":
+		return "iptables"
+	case "nft":
+		return "nftables"
+	}
+	return name
 }
 
 func executable(path string) bool {

@@ -55,7 +55,11 @@ func TestFindLooksInTheGivenFoldersFirst(t *testing.T) {
 	if got, err := Find("sh", nil); err != nil || got == mine {
 		t.Errorf("Find without the folder = %q, %v", got, err)
 	}
-	if _, err := Find("no-such-program", []string{dir}); err == nil || !strings.Contains(err.Error(), dir) {
-		t.Errorf("err %v does not say where it looked", err)
+	t.Setenv("PATH", dir)
+	for name, pkg := range map[string]string{"no-such-program": "no-such-program", "iptables-save": "iptables", "nft": "nftables"} {
+		_, err := Find(name, []string{dir})
+		if want := name + " is not installed: install the package " + pkg; err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
+			t.Errorf("err %v does not say %q and where it looked", err, want)
+		}
 	}
 }
