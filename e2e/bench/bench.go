@@ -51,10 +51,7 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 	if err := b.call(ctx, b.berth, "load", "-q", "-i", archive); err != nil {
 		return nil, err
 	}
-	if b.podman, err = exec.LookPath("podman"); errors.Is(err, exec.ErrNotFound) {
-		return b, nil
-	}
-	return b, err
+	return b, b.findPodman(ctx)
 }
 
 // unpack makes the root file system of the floor's containers.
@@ -76,13 +73,6 @@ func unpack(dir string) error {
 		}
 	}
 	return nil
-}
-
-func (b *bench) podmanVersion(ctx context.Context) string {
-	if b.podman == "" {
-		return "not installed"
-	}
-	return version(ctx, b.podman, "--version")
 }
 
 // call runs a command and fails with what it said.
@@ -168,7 +158,7 @@ func (b *bench) onePod(ctx context.Context) ([]row, error) {
 	if play.berth, err = b.playAndDown(ctx, b.berth, path, few); err != nil {
 		return nil, err
 	}
-	if play.podman, err = b.withPodman(ctx, func() (time.Duration, error) { return b.playAndDown(ctx, b.podman, path, few) }); err != nil {
+	if play.podman, err = b.withPodman(func() (time.Duration, error) { return b.playAndDown(ctx, b.podman, path, few) }); err != nil {
 		return nil, err
 	}
 	return []row{play}, nil
@@ -185,17 +175,6 @@ func (b *bench) playAndDown(ctx context.Context, program, path string, n int) (t
 		times = append(times, took)
 	}
 	return median(times), nil
-}
-
-// withPodman measures podman, once it has the image: it shares berth's store.
-func (b *bench) withPodman(ctx context.Context, measure func() (time.Duration, error)) (time.Duration, error) {
-	if b.podman == "" {
-		return 0, nil
-	}
-	if err := b.call(ctx, b.podman, "image", "exists", imageName); err != nil {
-		return 0, fmt.Errorf("podman does not see berth's image: %w", err)
-	}
-	return measure()
 }
 
 func (b *bench) manyPods(ctx context.Context) ([]row, error) {
@@ -262,7 +241,7 @@ func (b *bench) list(ctx context.Context) ([]row, error) {
 	if r.berth, err = measure(b.berth); err != nil {
 		return nil, err
 	}
-	r.podman, err = b.withPodman(ctx, func() (time.Duration, error) { return measure(b.podman) })
+	r.podman, err = b.withPodman(func() (time.Duration, error) { return measure(b.podman) })
 	return []row{r}, err
 }
 

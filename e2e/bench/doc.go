@@ -8,4 +8,10 @@
 // $BERTH_E2E_BINARY is the berth to measure. Times are medians, wall clock
 // unless said otherwise. The floor leaves conmon and pod names out: they are what
 // berth adds.
+//
+// podman need not be installed to be measured, unpacked packages will do:
+//
+//	apt-get download podman libgpgme11
+//	for p in *.deb; do dpkg -x $p /tmp/podman; done
+//	PATH=/tmp/podman/usr/bin:$PATH LD_LIBRARY_PATH=/tmp/podman/usr/lib/x86_64-linux-gnu make bench
 package main

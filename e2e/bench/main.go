@@ -87,6 +87,9 @@ func measure(ctx context.Context, o options) error {
 			return err
 		}
 	}
+	if err := b.clearPodman(); err != nil {
+		return err
+	}
 	leaks, err := testhost.Leaks(ctx)
 	if err != nil {
 		return err
