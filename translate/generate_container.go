@@ -204,7 +204,11 @@ func (g *generator) limitAnnotations(c *spec.Container) {
 	}
 	var words []string
 	for _, u := range c.Resources.Ulimits {
-		words = append(words, u.Name+"="+ulimit(u.Soft)+":"+ulimit(u.Hard))
+		word := u.Name + "=" + ulimit(u.Soft)
+		if u.Hard != u.Soft {
+			word += ":" + ulimit(u.Hard)
+		}
+		words = append(words, word)
 	}
 	if len(words) > 0 {
 		text := strings.Join(words, ",")
