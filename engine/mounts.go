@@ -13,7 +13,7 @@ import (
 )
 
 // mounts are a container's volumes and the files every container gets:
-// /etc/hosts, /etc/resolv.conf and /etc/hostname; shm is the pod's /dev/shm.
+// /etc/hosts, /etc/resolv.conf, /etc/hostname and the one for its last words; shm is the pod's /dev/shm.
 func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, facts spec.Facts) (mounts []oci.Mount, shm string, err error) {
 	unlock := e.serial.lock(pod.ID) // containers of a pod share what is made here
 	defer unlock()
@@ -47,6 +47,13 @@ func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c 
 		if !slices.ContainsFunc(mounts, func(m oci.Mount) bool { return filepath.Clean(m.Path) == f.Path }) {
 			mounts = append(mounts, f)
 		}
+	}
+	message, ok, err := e.messageMount(pod, c)
+	if err != nil {
+		return nil, "", err
+	}
+	if ok {
+		mounts = append(mounts, message)
 	}
 	shm, err = e.shm(pod)
 	return mounts, shm, err

@@ -107,7 +107,7 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 	if c.Ended != nil {
 		return nil
 	}
-	if c.Ended, err = ended(runtime, target, *c); err != nil || c.Ended == nil {
+	if c.Ended, err = e.ended(runtime, target, pod, *c); err != nil || c.Ended == nil {
 		return err
 	}
 	return e.records.SaveContainer(pod.ID, *c)
@@ -153,12 +153,16 @@ func (e *Engine) imageVolumes(pod spec.PodID, c spec.ContainerID) string {
 }
 
 // ended is how a container ended, nil if it never ran.
-func ended(runtime *oci.Runtime, target oci.Container, c state.Container) (*spec.Termination, error) {
+func (e *Engine) ended(runtime *oci.Runtime, target oci.Container, pod *spec.Pod, c state.Container) (*spec.Termination, error) {
 	s, err := runtime.State(target)
 	if err != nil || s.State == spec.StateNone || s.StartedAt.IsZero() {
 		return nil, err
 	}
 	status := describe(s)
+	status.LogPath = c.LogPath
+	if wanted, ok := pod.Container(c.Name); ok && status.State == spec.StateExited {
+		status.Message = e.message(pod, wanted, &status)
+	}
 	finished := status.FinishedAt
 	if finished.IsZero() {
 		finished = time.Now()

@@ -63,8 +63,8 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 	if err != nil {
 		return err
 	}
-	if d := pod.Log.Driver; d != "" && d != "k8s-file" && d != "json-file" {
-		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, d)
+	if !readable(&pod) {
+		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, pod.Log.Driver)
 	}
 	if !o.Follow {
 		return oci.ReadLog(ctx, c.LogPath, o, each)
@@ -79,6 +79,12 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 		_, _ = e.WaitContainer(watch, id, container)
 	}()
 	return oci.ReadLog(ctx, c.LogPath, o, each)
+}
+
+// readable reports whether what the pod's containers write can be read back.
+func readable(pod *spec.Pod) bool {
+	d := pod.Log.Driver
+	return d == "" || d == "k8s-file" || d == "json-file"
 }
 
 // LastOutput is the end of what a container wrote: at most so many lines, none

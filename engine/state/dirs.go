@@ -35,6 +35,11 @@ func (d Dirs) Bundle(id spec.PodID, container string) string {
 	return filepath.Join(d.PodRun(id), "c", container)
 }
 
+// Message is where the container made under a name writes why it ended.
+func (d Dirs) Message(id spec.PodID, container string) string {
+	return filepath.Join(d.Pod(id), "c", container+".message")
+}
+
 // Netns is where a pod's network namespace is pinned.
 func (d Dirs) Netns(id spec.PodID) string { return filepath.Join(d.PodRun(id), "netns") }
 

@@ -10,6 +10,7 @@
 //
 //	State/pods/<uid>/pod.json           the spec, synced; the folder appears with it
 //	State/pods/<uid>/c/<name>.json      the container made for that name
+//	State/pods/<uid>/c/<name>.message   why that container says that it ended
 //	State/pods/<uid>/intent.json        what a person stopped by hand, the verdict on the pod
 //	State/pods/<uid>/history.json       restart counts and back-off
 //	Run/boot                            the boot Run belongs to

@@ -291,6 +291,7 @@ func (s *Store) RemoveContainer(id spec.PodID, c Container) error {
 	return errors.Join(
 		tree.Remove(s.Bundle(id, c.Name)),
 		atomicfile.Remove(s.Exit(c.ID)),
+		atomicfile.Remove(s.Message(id, c.Name)),
 		atomicfile.Remove(s.containerFile(id, c.Name)))
 }
 
