@@ -16,6 +16,9 @@ const maxFile = 4 << 20
 // errBusy is a file that somebody has open for writing.
 var errBusy = errors.New("it is being written")
 
+// errTooLarge is a file of more than maxFile.
+var errTooLarge = fmt.Errorf("it is larger than %d MiB: split it", maxFile>>20)
+
 // stamp is by what a changed file is told from an unchanged one without reading it.
 type stamp struct {
 	dev, ino     uint64
@@ -47,13 +50,13 @@ func readRegular(path string, wary bool) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, errors.New("it is not a regular file")
 	case info.Size() > maxFile:
-		return nil, tooLarge(path)
+		return nil, errTooLarge
 	case wary && openForWriting(f):
 		return nil, errBusy
 	}
-	return readBounded(f, path)
+	return readBounded(f)
 }
 
 // openForWriting reports whether anybody has the file open for writing: only
@@ -68,17 +71,13 @@ func openForWriting(f *os.File) bool {
 }
 
 // readBounded reads all there is, up to the limit.
-func readBounded(r io.Reader, name string) ([]byte, error) {
+func readBounded(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return nil, fmt.Errorf("read it: %w", err)
 	}
 	if len(data) > maxFile {
-		return nil, tooLarge(name)
+		return nil, errTooLarge
 	}
 	return data, nil
-}
-
-func tooLarge(name string) error {
-	return fmt.Errorf("%s is larger than %d MiB: split it", name, maxFile>>20)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -58,9 +59,12 @@ func loadOne(ctx context.Context, arg string, o LoadOptions) ([]*kube.Object, so
 			if o.Stdin == nil {
 				return nil, fmt.Errorf("there is no standard input")
 			}
-			return readBounded(o.Stdin, "<stdin>")
+			return readBounded(o.Stdin)
 		}
 	case strings.HasPrefix(arg, "http://"), strings.HasPrefix(arg, "https://"):
+		if u, err := url.Parse(arg); err == nil {
+			name = u.Redacted() // it stands in messages, and in the store
+		}
 		read = func() ([]byte, error) { return fetch(ctx, arg, o.Insecure) }
 	default:
 		if info, err := os.Stat(arg); err == nil && info.IsDir() {
@@ -102,14 +106,14 @@ func readNamed(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readBounded(f, path)
+	return readBounded(f)
 }
 
 // fetch reads a URL.
-func fetch(ctx context.Context, url string, insecure bool) ([]byte, error) {
+func fetch(ctx context.Context, address string, insecure bool) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -126,5 +130,5 @@ func fetch(ctx context.Context, url string, insecure bool) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the server answered %s", resp.Status)
 	}
-	return readBounded(resp.Body, url)
+	return readBounded(resp.Body)
 }

@@ -313,6 +313,30 @@ func TestLoadReadsAllAndSaysAllThatIsWrong(t *testing.T) {
 	}
 }
 
+func TestAPasswordInAURLIsUsedAndNotTold(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "me" || password != "hush" {
+			http.Error(rw, "no", http.StatusUnauthorized)
+			return
+		}
+		if r.URL.Path == "/broken.yaml" {
+			_, _ = rw.Write([]byte("kind: ["))
+			return
+		}
+		_, _ = rw.Write([]byte(conf("web")))
+	}))
+	defer server.Close()
+	at := strings.Replace(server.URL, "http://", "http://me:hush@", 1)
+	closed := strings.Replace(at, server.URL[len("http://"):], "127.0.0.1:1", 1)
+	set := Load(t.Context(), []string{at + "/ok.yaml", at + "/broken.yaml", strings.Replace(at, "me", "you", 1), closed}, LoadOptions{})
+	if len(set.Objects) != 1 || len(set.Diagnostics) < 3 {
+		t.Fatalf("set %+v", set)
+	}
+	if said := fmt.Sprint(set.Diagnostics, set.Objects[0].Pos); strings.Contains(said, "hush") || !strings.Contains(said, "me:xxxxx@") {
+		t.Errorf("said %s", said)
+	}
+}
+
 func TestLoadReadsAPipe(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	must(t, err)
@@ -328,10 +352,10 @@ func TestLoadReadsAPipe(t *testing.T) {
 }
 
 func TestWhatIsReadIsBounded(t *testing.T) {
-	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile+1)), "it"); err == nil {
+	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile+1))); err == nil {
 		t.Error("too much was read")
 	}
-	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile)), "it"); err != nil {
+	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile))); err != nil {
 		t.Error(err)
 	}
 }

@@ -87,7 +87,7 @@ func newHandler(folder, to string) (http.Handler, error) {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if where, ok := strings.CutPrefix(r.URL.Path, "/redirect/"); ok {
-			http.Redirect(w, r, strings.Replace(where, ":/", "://", 1), http.StatusFound)
+			http.Redirect(w, r, where, http.StatusFound)
 			return
 		}
 		if r.URL.Path == "/endless" {
