@@ -127,9 +127,6 @@ func healthOf(ctx context.Context, conn net.Conn, addr, service string) (serving
 	req.Header.Set("Content-Type", "application/grpc")
 	req.Header.Set("Te", "trailers")
 	req.Header.Set("User-Agent", "kube-probe/"+version)
-	if deadline, ok := ctx.Deadline(); ok {
-		req.Header.Set("Grpc-Timeout", strconv.FormatInt(max(time.Until(deadline).Milliseconds(), 1), 10)+"m")
-	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return 0, &grpcError{codeUnavailable, err.Error()}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"berth/engine/spec"
@@ -74,7 +76,7 @@ func (t Target) request(ctx context.Context, get *spec.HTTPGet, purpose string) 
 // without looking at certificates. What is left of it, done takes away.
 func (t Target) client(timeout time.Duration) (client *http.Client, done func()) {
 	transport := &http.Transport{
-		DialContext:        t.dial,
+		DialContext:        t.dialShy,
 		DisableKeepAlives:  true,
 		DisableCompression: true,
 		ForceAttemptHTTP2:  true, // some servers speak nothing else over TLS
@@ -94,4 +96,36 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return errors.New("stopped after 10 redirects")
 	}
 	return nil
+}
+
+// dialShy is dial for net/http, which logs, where nobody can keep it from it,
+// that a server spoke before it was asked.
+func (t Target) dialShy(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := t.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &shy{Conn: conn, spoken: make(chan struct{})}, nil
+}
+
+// shy is a connection that listens only after it has spoken.
+type shy struct {
+	net.Conn
+	once   sync.Once
+	spoken chan struct{} // closed by the first Write, or Close
+}
+
+func (s *shy) Read(p []byte) (int, error) {
+	<-s.spoken
+	return s.Conn.Read(p)
+}
+
+func (s *shy) Write(p []byte) (int, error) {
+	s.once.Do(func() { close(s.spoken) })
+	return s.Conn.Write(p)
+}
+
+func (s *shy) Close() error {
+	s.once.Do(func() { close(s.spoken) })
+	return s.Conn.Close()
 }
