@@ -17,10 +17,6 @@ PACKAGES = ./...
 FILES    = $(shell git ls-files --cached --others --exclude-standard '*.go')
 TOOL     = GOFLAGS= $(GO) tool -modfile=internal/tools/go.mod
 
-# containers/storage reads a flag of its lock files without the mutex that guards it
-# (AssertLocked): whoever uses it in parallel trips the race detector there.
-NORACE = berth/engine berth/engine/image
-
 .PHONY: help
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,8 +77,7 @@ lint:
 
 .PHONY: unit
 unit:
-	CGO_ENABLED=1 $(GO) test -race $(filter-out berth/e2e $(NORACE),$(shell $(GO) list $(PACKAGES)))
-	$(GO) test $(NORACE)
+	CGO_ENABLED=1 $(GO) test -race $(filter-out berth/e2e,$(shell $(GO) list $(PACKAGES)))
 
 .PHONY: test
 test: check e2e ## check, then the end-to-end tests (as root)

@@ -13,8 +13,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/containers/image/v5/pkg/compression"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/pkg/compression"
 )
 
 // Bounds of what is read from an archive: more than any image has, and far

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/containers/storage"
+	"go.podman.io/storage"
 
 	"berth/engine/spec"
 )

@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containers/image/v5/manifest"
-	istorage "github.com/containers/image/v5/storage"
-	"github.com/containers/storage"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/manifest"
+	istorage "go.podman.io/image/v5/storage"
+	"go.podman.io/storage"
 
 	"berth/engine/spec"
 )

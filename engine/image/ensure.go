@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/containers/image/v5/types"
-	"github.com/containers/storage"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
 
 	"berth/engine/spec"
 )

@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containers/storage"
-	"github.com/containers/storage/pkg/reexec"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/reexec"
 
 	"berth/internal/testhost"
 )

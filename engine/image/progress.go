@@ -6,10 +6,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/containers/image/v5/copy"
-	"github.com/containers/image/v5/types"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"go.podman.io/image/v5/copy"
+	"go.podman.io/image/v5/types"
 )
 
 // board is where all pulls of a Store report: bars of one pool on a terminal,

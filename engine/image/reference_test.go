@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containers/image/v5/types"
+	"go.podman.io/image/v5/types"
 )
 
 func TestSplitTransport(t *testing.T) {

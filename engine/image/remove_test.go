@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containers/storage"
+	"go.podman.io/storage"
 
 	"berth/engine/spec"
 )

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/containers/storage"
+	"go.podman.io/storage"
 
 	"berth/engine/spec"
 )

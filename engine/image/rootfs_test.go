@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/containers/storage"
-	graphdriver "github.com/containers/storage/drivers"
+	"go.podman.io/storage"
+	graphdriver "go.podman.io/storage/drivers"
 
 	"berth/engine/spec"
 )

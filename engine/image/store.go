@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/containers/image/v5/types"
-	"github.com/containers/storage"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage"
 	"golang.org/x/sync/semaphore"
 )
 

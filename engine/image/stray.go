@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containers/storage"
 	"github.com/moby/sys/mountinfo"
+	"go.podman.io/storage"
 	"golang.org/x/sys/unix"
 )
 

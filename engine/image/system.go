@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/containers/image/v5/signature"
-	"github.com/containers/image/v5/types"
-	"github.com/containers/storage/pkg/homedir"
+	"go.podman.io/image/v5/signature"
+	"go.podman.io/image/v5/types"
+	"go.podman.io/storage/pkg/homedir"
 
 	"berth/engine/spec"
 )

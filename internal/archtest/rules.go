@@ -57,7 +57,7 @@ func Onlys() []Only {
 		{"github.com/spf13/pflag", []string{"translate/option", "cmd"}, false,
 			"podman's flags and what they mean are known in one place, for the command line and for Quadlet"},
 		{"github.com/spf13/cobra", []string{"cmd"}, false, "commands are a face, and a face holds no logic"},
-		{"github.com/containers/image", []string{"engine/image"}, true, "one room knows registries and image formats"},
+		{"go.podman.io/image", []string{"engine/image"}, true, "one room knows registries and image formats"},
 		{"github.com/opencontainers/runtime-spec", []string{"engine/oci"}, true, "one room knows the runtime's configuration"},
 		{"github.com/vishvananda", []string{"engine/network", "engine/oci"}, true, "one room knows links and namespaces"},
 		{"github.com/fsnotify/fsnotify", []string{"manifests", "engine"}, true, "who watches says so here"},
