@@ -65,15 +65,12 @@ func (m *minimizer) mapping(fields map[string]any) {
 		}
 		value := fields[key]
 		delete(fields, key)
-		if empty(value) {
-			continue
-		}
-		if m.idle() {
+		if idleAnyway(key, value) || m.idle() {
 			continue
 		}
 		fields[key] = value
 		m.value(value)
-		if empty(value) {
+		if idleAnyway(key, value) {
 			delete(fields, key)
 		}
 	}
@@ -96,14 +93,11 @@ func spoken(key string) bool {
 	return slices.Contains([]string{"apiVersion", "kind", "emptyDir", "labelSelector", "namespaceSelector"}, key)
 }
 
-func empty(value any) bool {
-	switch value := value.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		return len(value) == 0
-	}
-	return false
+// idleAnyway are values that say nothing, though the typed object tells them
+// from none. An empty volume source does say something.
+func idleAnyway(key string, value any) bool {
+	fields, isMap := value.(map[string]any)
+	return value == nil || isMap && len(fields) == 0 && slices.Contains([]string{"securityContext", "resources", "status"}, key)
 }
 
 // YAML writes objects one after another, each field in its place by name.

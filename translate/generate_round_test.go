@@ -115,7 +115,7 @@ func again(t *testing.T, from *kube.Set, generated []Generated) []*spec.Pod {
 }
 
 func TestEveryManifestComesBack(t *testing.T) {
-	count, deployments := 0, 0
+	schema, count, deployments := loadSchema(t), 0, 0
 	for _, m := range everyManifest(t) {
 		t.Run(m.name, func(t *testing.T) {
 			result := Pods(&m.set, testHost, Options{})
@@ -124,7 +124,7 @@ func TestEveryManifestComesBack(t *testing.T) {
 				if len(p.Manifest) == 0 {
 					fakeManifest(t, &m.set, p)
 				}
-				comesBack(t, &m.set, p, GenerateOptions{})
+				comesBack(t, schema, &m.set, p, GenerateOptions{})
 				if p.Origin.Kind == "Deployment" {
 					deployments++
 					o := GenerateOptions{Kind: "Deployment"}
@@ -133,7 +133,7 @@ func TestEveryManifestComesBack(t *testing.T) {
 							o.Replicas++
 						}
 					}
-					comesBack(t, &m.set, p, o)
+					comesBack(t, schema, &m.set, p, o)
 				}
 			}
 		})
@@ -146,7 +146,7 @@ func TestEveryManifestComesBack(t *testing.T) {
 // What is known of a pod without its manifest is enough where nothing is said
 // to be lost.
 func TestPodsMadeByHandComeBack(t *testing.T) {
-	whole := 0
+	schema, whole := loadSchema(t), 0
 	for _, m := range everyManifest(t) {
 		t.Run(m.name, func(t *testing.T) {
 			for _, p := range Pods(&m.set, testHost, Options{}).Pods {
@@ -157,7 +157,7 @@ func TestPodsMadeByHandComeBack(t *testing.T) {
 				}
 				if len(ds) == 0 {
 					whole++
-					comesBack(t, &m.set, p, GenerateOptions{PodmanOnly: true})
+					comesBack(t, schema, &m.set, p, GenerateOptions{PodmanOnly: true})
 				} else if len(generated) != 1 {
 					t.Errorf("pod %s: %d objects", p.Key(), len(generated))
 				}
@@ -170,13 +170,14 @@ func TestPodsMadeByHandComeBack(t *testing.T) {
 }
 
 // comesBack generates the objects of a pod, plays them, and looks for the pod.
-func comesBack(t *testing.T, set *kube.Set, p *spec.Pod, o GenerateOptions) {
+func comesBack(t *testing.T, schema *openAPI, set *kube.Set, p *spec.Pod, o GenerateOptions) {
 	t.Helper()
 	generated, ds := Generate(p, o)
 	if len(ds) > 0 {
 		t.Errorf("pod %s: %v", p.Key(), source.Diagnostics(ds))
 		return
 	}
+	schema.fits(t, generated)
 	pods := again(t, set, generated)
 	i := slices.IndexFunc(pods, func(other *spec.Pod) bool { return other.Key() == p.Key() })
 	if i < 0 {
