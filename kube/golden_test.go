@@ -96,4 +96,18 @@ func checkRoundTrip(t *testing.T, o *Object) {
 	if err != nil || string(second) != string(data) {
 		t.Errorf("%s: canonical form is not stable: %v\n%s\n%s", o.Key(), err, data, second)
 	}
+	given, err := o.Given()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, ds = Decode("given.json", given)
+	if err := ds.Err(); err != nil || len(again) != 1 {
+		t.Fatalf("%s: what was given cannot be read again: %v\n%s", o.Key(), err, given)
+	}
+	if diff := cmp.Diff(o.typed(), again[0].typed()); diff != "" {
+		t.Errorf("%s is another one when it is given again:\n%s", o.Key(), diff)
+	}
+	if third, err := again[0].Given(); err != nil || string(third) != string(given) {
+		t.Errorf("%s: what was given is not stable: %v\n%s\n%s", o.Key(), err, given, third)
+	}
 }
