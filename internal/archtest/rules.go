@@ -21,8 +21,10 @@ func Rooms() []Room {
 			"unit files are plain data that can be read and checked without a host"},
 		{"translate", []string{"kube", "engine/spec", "internal/source"},
 			"it is pure, so that every translation can be tested as a file; it knows what the engine is told, not the engine"},
-		{"reconciler", []string{"kube", "quadlet", "translate", "engine/spec", "internal"},
+		{"reconciler", []string{"kube", "quadlet", "translate", "engine/spec", "internal", "reconciler/probe"},
 			"it decides, and declares the engine it needs, so that it can be tested on a fake one"},
+		{"reconciler/probe", []string{"engine/spec", "internal"},
+			"it asks and tells; what an answer means for a pod is the reconciler's"},
 		{"engine", []string{"engine/image", "engine/network", "engine/oci", "engine/spec", "engine/state", "engine/volume", "internal"},
 			"it is mechanism: it knows neither Kubernetes nor units nor policy"},
 		{"engine/enginetest", []string{"engine", "internal"},
@@ -77,6 +79,7 @@ func Nevers() []Never {
 	const pure = "it is pure: what a flag or a field names is read by the caller, and nothing is logged"
 	return []Never{
 		{"engine", []string{"k8s.io", "sigs.k8s.io"}, "the engine has no Kubernetes types"},
+		{"reconciler/probe", []string{"google.golang.org/grpc"}, "net/http asks gRPC's one question for half the price"},
 		{"kube", impure, pure},
 		{"quadlet", impure, pure},
 		{"translate", impure, pure},
