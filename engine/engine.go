@@ -220,5 +220,5 @@ func (e *Engine) pod(id spec.PodID) (spec.Pod, error) {
 }
 
 func (e *Engine) volumeSet(id spec.PodID) volume.Set {
-	return volume.Set{Named: e.volumes, Disk: e.records.Pod(id), Run: e.records.PodRun(id)}
+	return volume.Set{Named: e.volumes, Disk: e.records.Pod(id), Run: e.records.PodRun(id), Pod: id}
 }

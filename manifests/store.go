@@ -100,7 +100,7 @@ func (s *Store) Put(ctx context.Context, objects []*kube.Object) error {
 }
 
 func putOne(path string, o *kube.Object) error {
-	object, err := o.JSON()
+	object, err := o.Given()
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,33 @@ func podmanKeys() map[string]bool {
 	}
 }
 
+// berthPrefix begins annotations of ours, which say what Kubernetes has no field
+// for.
+const berthPrefix = "berth.io/"
+
+// restartOnChangeKey has a pod restarted where changed ConfigMaps or Secrets
+// would only swap its files.
+const restartOnChangeKey = berthPrefix + "restart-on-change"
+
+func (b *builder) restartOnChange() bool {
+	value, ok := b.pod.Annotations[restartOnChangeKey]
+	if ok && value != "true" && value != "false" {
+		b.errorf(annotationField(restartOnChangeKey), `want "true" or "false", found %q`, value)
+	}
+	return value == "true"
+}
+
+// checkOwn refuses annotations of ours that do not exist: whoever writes one
+// counts on it.
+func (b *builder) checkOwn() {
+	known := []string{restartOnChangeKey}
+	for _, name := range slices.Sorted(maps.Keys(b.pod.Annotations)) {
+		if strings.HasPrefix(name, berthPrefix) && !slices.Contains(known, name) {
+			b.errorf(annotationField(name), "is not an annotation of berth%s", didYouMeanOneOf(name, known))
+		}
+	}
+}
+
 // isDefault reports values by which a refused annotation asks for what happens
 // anyway.
 func isDefault(key, value string) bool {
@@ -53,6 +80,7 @@ func isDefault(key, value string) bool {
 // checkAnnotations refuses annotations of podman that would not be honoured.
 // Those of others are left alone.
 func (b *builder) checkAnnotations() {
+	b.checkOwn()
 	known := podmanKeys()
 	names := slices.Collect(maps.Keys(known))
 	slices.Sort(names)

@@ -33,6 +33,11 @@ func (b *builder) container(c *corev1.Container, field string) spec.Container {
 	if c.RestartPolicy != nil {
 		out.RestartPolicy = spec.RestartPolicy(*c.RestartPolicy)
 	}
+	for _, r := range c.ResizePolicy {
+		if r.RestartPolicy == corev1.RestartContainer {
+			out.RestartOnResize = append(out.RestartOnResize, string(r.ResourceName))
+		}
+	}
 	return out
 }
 

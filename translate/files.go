@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -18,32 +19,62 @@ import (
 // defaultFileMode is the mode of ConfigMap and Secret files.
 const defaultFileMode = 0o644
 
-// files is a volume with the keys of a ConfigMap or Secret as files, or only
-// those that items name. nameField is the field that names the object.
-func (b *builder) files(key kube.Key, optional *bool, items []corev1.KeyToPath, mode *int32, field, nameField string) *spec.FilesVolume {
-	out := &spec.FilesVolume{}
-	content, ok := b.config(key, optional, field+"."+nameField)
-	if ok && items == nil {
+// keySource is a ConfigMap or a Secret whose keys become files, or only those
+// that items name. name is the field that names the object.
+type keySource struct {
+	object   kube.Key
+	optional *bool
+	items    []corev1.KeyToPath
+	field    string
+	name     string
+}
+
+// files are the files of one source. mode is the volume's.
+func (b *builder) files(s keySource, mode *int32) []spec.File {
+	content, ok := b.config(s.object, s.optional, s.field+"."+s.name)
+	if !ok {
+		return nil
+	}
+	var out []spec.File
+	if s.items == nil {
 		for _, k := range content.keys() {
 			data, _ := content.data(k)
-			out.Files = append(out.Files, spec.File{Path: k, Mode: fileMode(mode, nil), Data: data})
+			out = append(out, spec.File{Path: k, Mode: fileMode(mode, nil), Data: data})
 		}
 	}
-	if ok {
-		for i, item := range items {
-			at := fmt.Sprintf("%s.items[%d]", field, i)
-			data, found := content.data(item.Key)
-			switch {
-			case path.IsAbs(item.Path) || item.Path == "" || slices.Contains(splitPath(item.Path), ".."):
-				b.errorf(at+".path", "%q leaves the volume: give a relative path without ..", item.Path)
-			case found:
-				out.Files = append(out.Files, spec.File{Path: path.Clean(item.Path), Mode: fileMode(mode, item.Mode), Data: data})
-			case !isTrue(optional):
-				b.errorf(at+".key", "%s", content.missingKey(key, item.Key))
-			}
+	for i, item := range s.items {
+		at := fmt.Sprintf("%s.items[%d]", s.field, i)
+		data, found := content.data(item.Key)
+		switch {
+		case !b.filePath(at+".path", item.Path):
+		case found:
+			out = append(out, spec.File{Path: path.Clean(item.Path), Mode: fileMode(mode, item.Mode), Data: data})
+		case !isTrue(s.optional):
+			b.errorf(at+".key", "%s", content.missingKey(s.object, item.Key))
 		}
 	}
-	slices.SortStableFunc(out.Files, func(x, y spec.File) int { return strings.Compare(x.Path, y.Path) })
+	return out
+}
+
+// filePath refuses a path that leaves its volume.
+func (b *builder) filePath(field, p string) bool {
+	if path.IsAbs(p) || p == "" || slices.Contains(splitPath(p), "..") {
+		b.errorf(field, "%q leaves the volume: give a relative path without ..", p)
+		return false
+	}
+	return true
+}
+
+// filesVolume is a volume of files. Of two with one path the later wins.
+func filesVolume(files []spec.File) *spec.FilesVolume {
+	byPath := map[string]spec.File{}
+	for _, f := range files {
+		byPath[f.Path] = f
+	}
+	out := &spec.FilesVolume{}
+	for _, p := range slices.Sorted(maps.Keys(byPath)) {
+		out.Files = append(out.Files, byPath[p])
+	}
 	out.Content = contentDigest(out.Files)
 	return out
 }

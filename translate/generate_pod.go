@@ -13,9 +13,6 @@ import (
 	"berth/engine/spec"
 )
 
-// restartOnChangeKey is our annotation for spec.Pod.RestartOnChange.
-const restartOnChangeKey = "berth.io/restart-on-change"
-
 // byHand makes the Kubernetes pod of one that has no manifest.
 func (g *generator) byHand() {
 	p := g.pod

@@ -34,6 +34,7 @@ spec:
   volumes:
   - {name: files, configMap: {name: files}}
   - {name: data, persistentVolumeClaim: {claimName: data}}
+  - {name: tmp, emptyDir: {medium: Memory}}
   containers:
   - name: app
     image: busybox:1
@@ -78,7 +79,14 @@ func TestHashChangesOnlyWithWhatRuns(t *testing.T) {
 		"an argument":                                 {replace: `["5"]=>["five"]`},
 		"a label":                                     {replace: `l: "4"=>l: "four"`},
 		"the image":                                   {replace: "busybox:1=>busybox:2"},
-		"a request":                                   {replace: "memory: 1Gi=>memory: 2Gi"},
+		"a request":                                   {replace: "memory: 1Gi=>memory: 2Gi", same: true},
+		"a limit beside it":                           {replace: "requests: {memory: 1Gi}=>limits: {memory: 2Gi}, requests: {memory: 1Gi}", same: true},
+		"what a resize takes":                         {replace: "args:=>resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}]\n    args:", same: true},
+		"another class of service":                    {replace: "resources: {requests: {memory: 1Gi}}=>resources: {}"},
+		"the class Guaranteed":                        {replace: "requests: {memory: 1Gi}=>limits: {cpu: 1, memory: 1Gi}"},
+		"a probe":                                     {replace: "args:=>livenessProbe: {tcpSocket: {port: 1}}\n    args:"},
+		"the size of a tmpfs":                         {replace: "medium: Memory=>medium: Memory, sizeLimit: 1Mi"},
+		"a reference to a request":                    {replace: "args:=>env: [{name: M, valueFrom: {resourceFieldRef: {resource: requests.memory}}}]\n    args:"},
 		"another ConfigMap is mounted somewhere else": {replace: "mountPath: /files=>mountPath: /other"},
 		"options":                                     {options: Options{NoHosts: true}},
 	} {
@@ -125,10 +133,13 @@ func TestHashLeavesOutWhatIsMadeLater(t *testing.T) {
 	p.ID, p.CreatedAt, p.Owner, p.Origin = spec.NewPodID(), time.Unix(1, 0), "play", spec.Origin{File: "x"}
 	p.Containers[0].ImageID, p.Containers[0].ImageDigest = "id", "digest"
 	p.Volumes[0].Files.Files = nil // as in the pod's record
+	p.Manifest = []byte("{}")
+	p.Containers[0].Resources.Resize(spec.Resources{MemoryRequest: 5, MemoryLimit: 7}) // as it was resized
+	p.Volumes[2].Empty.Cap = 7
 	if got := Hash(p); got != want {
 		t.Errorf("hash %s, want %s", got, want)
 	}
-	if p.Containers[0].ImageID != "id" || p.Volumes[0].Files.Content == "" {
+	if p.Containers[0].ImageID != "id" || p.Volumes[0].Files.Content == "" || p.Containers[0].Resources.MemoryLimit != 7 || p.Volumes[2].Empty.Cap != 7 {
 		t.Error("Hash changed the pod")
 	}
 }

@@ -47,6 +47,13 @@ func (b *builder) build() {
 	p.Log = b.options.Log
 	p.RestartPolicy = cmp.Or(spec.RestartPolicy(b.from.RestartPolicy), spec.RestartAlways)
 	p.TerminationGrace = grace(b.from.TerminationGracePeriodSeconds)
+	p.ReadinessGates = readinessGates(b.from)
+	p.Priority = priority(b.from)
+	if b.from.ActiveDeadlineSeconds != nil {
+		p.ActiveDeadline = seconds(*b.from.ActiveDeadlineSeconds)
+	}
+	p.RestartOnChange = b.restartOnChange()
+	p.Manifest = b.manifest()
 	p.DNS = dns(b.from)
 	b.hosts()
 	b.sysctls()
@@ -96,6 +103,25 @@ func grace(seconds *int64) time.Duration {
 		return defaultGrace
 	}
 	return time.Duration(max(1, *seconds)) * time.Second
+}
+
+func readinessGates(from *corev1.PodSpec) []string {
+	var gates []string
+	for _, gate := range from.ReadinessGates {
+		gates = append(gates, string(gate.ConditionType))
+	}
+	return unique(gates)
+}
+
+// priority is the pod's number, or that of one of Kubernetes' own classes.
+func priority(from *corev1.PodSpec) int32 {
+	if system, ok := kube.SystemPriority(from.PriorityClassName); ok {
+		return system
+	}
+	if from.Priority != nil {
+		return *from.Priority
+	}
+	return 0
 }
 
 func (b *builder) hosts() {

@@ -43,7 +43,7 @@ const (
 // oomScores gives each container its oom_score_adj: the class is the pod's, the
 // score of a burstable container falls with its share of the host's memory.
 func (b *builder) oomScores() {
-	class := qosClass(b.from)
+	class := b.pod.QOS()
 	lists := [][]spec.Container{b.pod.InitContainers, b.pod.Containers}
 	for _, list := range lists {
 		for i := range list {
@@ -60,11 +60,11 @@ func (b *builder) oomScores() {
 	}
 }
 
-func oomScore(class corev1.PodQOSClass, request, capacity int64) int {
+func oomScore(class spec.QOSClass, request, capacity int64) int {
 	switch class {
-	case corev1.PodQOSGuaranteed:
+	case spec.QOSGuaranteed:
 		return oomGuaranteed
-	case corev1.PodQOSBestEffort:
+	case spec.QOSBestEffort:
 		return oomBestEffort
 	}
 	share := 0.0
@@ -72,30 +72,6 @@ func oomScore(class corev1.PodQOSClass, request, capacity int64) int {
 		share = float64(request) / float64(capacity)
 	}
 	return min(max(oomBestEffort-int(share*oomBestEffort), oomBurstableMin), oomBestEffort-1)
-}
-
-// qosClass is a pod's class of service: Guaranteed if every container has cpu
-// and memory limits equal to its requests, BestEffort if none has any.
-func qosClass(pod *corev1.PodSpec) corev1.PodQOSClass {
-	guaranteed, none := true, true
-	for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
-		for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-			limit, ask := c.Resources.Limits[name], request(&c, name)
-			if !limit.IsZero() || !ask.IsZero() {
-				none = false
-			}
-			if limit.IsZero() || limit.Cmp(*ask) != 0 {
-				guaranteed = false
-			}
-		}
-	}
-	switch {
-	case none:
-		return corev1.PodQOSBestEffort
-	case guaranteed:
-		return corev1.PodQOSGuaranteed
-	}
-	return corev1.PodQOSBurstable
 }
 
 // memoryLimit is what the containers of a pod may use together; 0 if one of
@@ -120,9 +96,10 @@ func memoryLimit(pod *corev1.PodSpec) int64 {
 }
 
 // resourceFieldRef is a request or a limit of a container in units of the
-// divisor, rounded up. Without a limit it is what the host has.
+// divisor, rounded up. Without a limit it is what the host has. c is whose it is
+// where the reference does not say; nil: it must.
 func (b *builder) resourceFieldRef(c *corev1.Container, ref *corev1.ResourceFieldSelector, field string) (string, bool) {
-	if ref.ContainerName != "" {
+	if ref.ContainerName != "" || c == nil {
 		all := slices.Concat(b.from.InitContainers, b.from.Containers)
 		i := slices.IndexFunc(all, func(c corev1.Container) bool { return c.Name == ref.ContainerName })
 		if i < 0 {

@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"berth/engine/spec"
 )
 
 func list(words ...string) corev1.ResourceList {
@@ -23,43 +25,21 @@ func containers(limitsAndRequests ...corev1.ResourceList) []corev1.Container {
 	return out
 }
 
-func TestQOSClass(t *testing.T) {
-	full := list("cpu", "1", "memory", "1Gi")
-	for sentence, c := range map[string]struct {
-		init, apps []corev1.Container
-		want       corev1.PodQOSClass
-	}{
-		"nothing asked is best effort":                   {apps: containers(nil, nil, nil, nil), want: corev1.PodQOSBestEffort},
-		"zero asked is best effort":                      {apps: containers(list("cpu", "0"), nil), want: corev1.PodQOSBestEffort},
-		"limits alone are also requests":                 {apps: containers(full, nil), want: corev1.PodQOSGuaranteed},
-		"equal in another notation":                      {apps: containers(full, list("cpu", "1000m", "memory", "1024Mi")), want: corev1.PodQOSGuaranteed},
-		"a request below its limit is burstable":         {apps: containers(full, list("cpu", "500m", "memory", "1Gi")), want: corev1.PodQOSBurstable},
-		"memory alone is burstable":                      {apps: containers(list("memory", "1Gi"), nil), want: corev1.PodQOSBurstable},
-		"one container without makes all burstable":      {apps: containers(full, nil, nil, nil), want: corev1.PodQOSBurstable},
-		"an init container without makes it burstable":   {init: containers(nil, nil), apps: containers(full, nil), want: corev1.PodQOSBurstable},
-		"a request of only an init container counts too": {init: containers(nil, list("cpu", "1m")), apps: containers(nil, nil), want: corev1.PodQOSBurstable},
-	} {
-		if got := qosClass(&corev1.PodSpec{InitContainers: c.init, Containers: c.apps}); got != c.want {
-			t.Errorf("%s: got %s, want %s", sentence, got, c.want)
-		}
-	}
-}
-
 func TestOOMScore(t *testing.T) {
 	const gib = 1 << 30
 	for _, c := range []struct {
-		class             corev1.PodQOSClass
+		class             spec.QOSClass
 		request, capacity int64
 		want              int
 	}{
-		{corev1.PodQOSGuaranteed, gib, 8 * gib, -997},
-		{corev1.PodQOSBestEffort, 0, 8 * gib, 1000},
-		{corev1.PodQOSBurstable, 0, 8 * gib, 999},
-		{corev1.PodQOSBurstable, 4 * gib, 8 * gib, 500},
-		{corev1.PodQOSBurstable, 8 * gib, 8 * gib, 3},
-		{corev1.PodQOSBurstable, 80 * gib, 8 * gib, 3},
-		{corev1.PodQOSBurstable, gib, 0, 999},
-		{corev1.PodQOSBurstable, 4 << 40, 8 << 40, 500},
+		{spec.QOSGuaranteed, gib, 8 * gib, -997},
+		{spec.QOSBestEffort, 0, 8 * gib, 1000},
+		{spec.QOSBurstable, 0, 8 * gib, 999},
+		{spec.QOSBurstable, 4 * gib, 8 * gib, 500},
+		{spec.QOSBurstable, 8 * gib, 8 * gib, 3},
+		{spec.QOSBurstable, 80 * gib, 8 * gib, 3},
+		{spec.QOSBurstable, gib, 0, 999},
+		{spec.QOSBurstable, 4 << 40, 8 << 40, 500},
 	} {
 		if got := oomScore(c.class, c.request, c.capacity); got != c.want {
 			t.Errorf("oomScore(%s, %d, %d) = %d, want %d", c.class, c.request, c.capacity, got, c.want)

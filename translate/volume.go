@@ -35,16 +35,20 @@ func (b *builder) volume(v *corev1.Volume, field string) spec.Volume {
 		}
 	case v.ConfigMap != nil:
 		s := v.ConfigMap
-		out.Files = b.files(b.key("ConfigMap", s.Name), s.Optional, s.Items, s.DefaultMode, field+".configMap", "name")
+		out.Files = filesVolume(b.files(keySource{b.key("ConfigMap", s.Name), s.Optional, s.Items, field + ".configMap", "name"}, s.DefaultMode))
 	case v.Secret != nil:
 		s := v.Secret
-		out.Files = b.files(b.key("Secret", s.SecretName), s.Optional, s.Items, s.DefaultMode, field+".secret", "secretName")
+		out.Files = filesVolume(b.files(keySource{b.key("Secret", s.SecretName), s.Optional, s.Items, field + ".secret", "secretName"}, s.DefaultMode))
+	case v.Projected != nil:
+		out.Files = filesVolume(b.projected(v.Projected, field+".projected.sources"))
+	case v.DownwardAPI != nil:
+		out.Files = filesVolume(b.downward(v.DownwardAPI.Items, v.DownwardAPI.DefaultMode, field+".downwardAPI.items"))
 	case v.PersistentVolumeClaim != nil:
 		out.Named = b.claim(v.PersistentVolumeClaim, field+".persistentVolumeClaim.claimName")
 	case v.VolumeSource == corev1.VolumeSource{}: // Kubernetes' default
 		out.Empty = &spec.EmptyVolume{}
 	default:
-		b.errorf(field, "this kind of volume cannot be honoured: use emptyDir, hostPath, configMap, secret or persistentVolumeClaim")
+		b.errorf(field, "this kind of volume cannot be honoured: use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim")
 	}
 	return out
 }
@@ -55,8 +59,8 @@ func emptyDir(v *corev1.EmptyDirVolumeSource, podLimit int64) *spec.EmptyVolume 
 	if v.SizeLimit != nil {
 		out.SizeLimit = v.SizeLimit.Value()
 	}
-	if out.Memory && podLimit > 0 && (out.SizeLimit == 0 || podLimit < out.SizeLimit) {
-		out.SizeLimit = podLimit
+	if out.Memory {
+		out.Cap = podLimit
 	}
 	return out
 }

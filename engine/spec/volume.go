@@ -14,6 +14,17 @@ type Volume struct {
 type EmptyVolume struct {
 	Memory    bool  `json:"memory,omitempty"`    // tmpfs instead of disk
 	SizeLimit int64 `json:"sizeLimit,omitempty"` // bytes; enforced on tmpfs only
+	// Cap is what the pod's containers may use of memory, 0 for any amount. It
+	// follows from their limits and is outside the pod's hash.
+	Cap int64 `json:"cap,omitempty"`
+}
+
+// Size is how many bytes a volume in memory may hold; 0: any number.
+func (v *EmptyVolume) Size() int64 {
+	if v.SizeLimit == 0 || v.Cap > 0 && v.Cap < v.SizeLimit {
+		return v.Cap
+	}
+	return v.SizeLimit
 }
 
 // HostVolume is a path of the host. Type is Kubernetes' hostPath type: "",
@@ -48,4 +59,5 @@ type File struct {
 	Path string `json:"path"` // relative, clean, no ".."
 	Mode uint32 `json:"mode"` // permission bits
 	Data []byte `json:"data"`
+	Late bool   `json:"late,omitempty"` // Data holds LatePodUID
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/engine/spec"
@@ -52,7 +53,7 @@ func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
 		}
 		return dir, nil
 	}
-	return dir, swap(dir, v)
+	return dir, s.swap(dir, v)
 }
 
 // Update gives a files volume of a running pod another content.
@@ -61,7 +62,7 @@ func (s Set) Update(name string, v *spec.FilesVolume) error {
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("volume %q: %w", name, err)
 	}
-	if err := swap(dir, v); err != nil {
+	if err := s.swap(dir, v); err != nil {
 		return fmt.Errorf("volume %q: %w", name, err)
 	}
 	return nil
@@ -76,7 +77,7 @@ func (s Set) Content(name string) string {
 	return strings.TrimPrefix(target, "..")
 }
 
-func swap(dir string, v *spec.FilesVolume) error {
+func (s Set) swap(dir string, v *spec.FilesVolume) error {
 	content := ".." + v.Content
 	old, err := os.Readlink(filepath.Join(dir, dataLink))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -88,7 +89,7 @@ func swap(dir string, v *spec.FilesVolume) error {
 	if err := os.RemoveAll(filepath.Join(dir, content)); err != nil { // left by a swap that was cut short
 		return err
 	}
-	if err := writeFiles(filepath.Join(dir, content), v.Files); err != nil {
+	if err := writeFiles(filepath.Join(dir, content), s.filled(v.Files)); err != nil {
 		return err
 	}
 	next := filepath.Join(dir, "..data_next")
@@ -100,6 +101,17 @@ func swap(dir string, v *spec.FilesVolume) error {
 		return err
 	}
 	return tidy(dir, content, topsOf(v.Files))
+}
+
+// filled is files with what only this pod knows of itself.
+func (s Set) filled(files []spec.File) []spec.File {
+	out := slices.Clone(files)
+	for i := range out {
+		if out[i].Late {
+			out[i].Data = []byte(spec.Facts{PodUID: string(s.Pod)}.Fill(string(out[i].Data)))
+		}
+	}
+	return out
 }
 
 // topsOf are the first path elements of files, which are the visible names.

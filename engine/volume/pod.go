@@ -21,6 +21,7 @@ type Set struct {
 	Named *Store
 	Disk  string // the pod's folder that survives a reboot
 	Run   string // the pod's folder that does not
+	Pod   spec.PodID
 }
 
 // Prepare makes a volume real and returns its source path. It is idempotent.
@@ -55,8 +56,8 @@ func (s Set) empty(name string, v *spec.EmptyVolume) (string, error) {
 		return "", err
 	}
 	options := "mode=1777"
-	if v.SizeLimit > 0 {
-		options += ",size=" + strconv.FormatInt(v.SizeLimit, 10)
+	if size := v.Size(); size > 0 {
+		options += ",size=" + strconv.FormatInt(size, 10)
 	}
 	return path, ensureTmpfs(path, options)
 }

@@ -126,6 +126,26 @@ func TestFilesChangeAllAtOnce(t *testing.T) {
 	}
 }
 
+func TestFilesKnowTheirPod(t *testing.T) {
+	s := set(t)
+	s.Pod = "5f1e"
+	made := func(files ...spec.File) *spec.FilesVolume {
+		return &spec.FilesVolume{Content: files[0].Path, Files: files}
+	}
+	dir, err := s.Prepare(context.Background(), &spec.Volume{Name: "own", Files: made(spec.File{Path: "uid", Data: []byte(spec.LatePodUID), Late: true})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update("own", made(spec.File{Path: "again", Data: []byte(spec.LatePodUID), Late: true}, spec.File{Path: "plain", Data: []byte(spec.LatePodUID)})); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"again": "5f1e", "plain": spec.LatePodUID} {
+		if got, err := os.ReadFile(filepath.Join(dir, path)); err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v; want %q", path, got, err, want)
+		}
+	}
+}
+
 func TestSubPathNeverLeavesTheVolume(t *testing.T) {
 	testhost.Need(t)
 	s := set(t)
