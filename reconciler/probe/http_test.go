@@ -1,13 +1,16 @@
 package probe_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"berth/engine/spec"
@@ -212,15 +215,47 @@ func TestTCPSocket(t *testing.T) {
 	}
 }
 
-func TestTimeoutWhileConnecting(t *testing.T) {
-	to := target()
-	to.Reach = stuck{}
-	for _, h := range []spec.Handler{{TCP: &spec.TCPSocket{Port: 80}}, {HTTP: &spec.HTTPGet{Port: 80}}, {GRPC: &spec.GRPC{Port: 80}}} {
-		got, says, err := probe.Once(t.Context(), to, &h, 20*time.Millisecond)
-		if got != probe.Failure || err != nil || says == "" {
-			t.Errorf("%v %q %v", got, says, err)
-		}
+// TestNothingIsLeftBehind: a bubble of fake time does not end while one of its goroutines lives.
+func TestNothingIsLeftBehind(t *testing.T) {
+	handlers := []spec.Handler{{TCP: &spec.TCPSocket{Port: 80}}, {HTTP: &spec.HTTPGet{Port: 80}},
+		{HTTP: &spec.HTTPGet{Port: 80, Scheme: "HTTPS"}}, {GRPC: &spec.GRPC{Port: 80}}}
+	for _, h := range handlers {
+		synctest.Test(t, func(t *testing.T) {
+			to := target()
+			to.Reach = stuck{} // nobody can connect
+			begun := time.Now()
+			got, says, err := probe.Once(t.Context(), to, &h, time.Second)
+			if got != probe.Failure || err != nil || says == "" || time.Since(begun) != time.Second {
+				t.Errorf("%v %q %v after %v", got, says, err, time.Since(begun))
+			}
+		})
 	}
+	for _, h := range handlers[1:] {
+		synctest.Test(t, func(t *testing.T) {
+			to := target()
+			to.Reach = deaf{} // who connects gets no answer
+			got, says, err := probe.Once(t.Context(), to, &h, time.Second)
+			if got != probe.Failure || err != nil || says == "" {
+				t.Errorf("%v %q %v", got, says, err)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := probe.Hook(ctx, probe.Target{Reach: stuck{}}, &handlers[1]); err == nil {
+			t.Error("a hook nobody answers succeeded")
+		}
+	})
+}
+
+// deaf is a pod whose server takes everything in and says nothing.
+type deaf struct{ stuck }
+
+func (deaf) DialPod(context.Context, spec.PodID, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	go io.Copy(io.Discard, server) // ends as the client closes
+	return client, nil
 }
 
 func TestNoHandler(t *testing.T) {
