@@ -16,8 +16,8 @@
 //     kubelet's, of version 1.36.
 //   - A handler that outlives its time-out is given up, and leaves nothing behind.
 //   - A probe at rest costs one timer. There is no goroutine while nothing is asked.
-//   - Nothing is told of a container that has been replaced, or that Sync has
-//     said is not to be probed any more.
+//   - An answer counts for nothing that comes after its container was replaced,
+//     or after Sync has said that it is not to be probed any more.
 //
 // Start reading at Once, then Set.Sync, then schedule.
 package probe

@@ -55,7 +55,8 @@ type attempt struct {
 }
 
 // NewSet makes a Set that tells news to tell, from several goroutines, but of
-// one probe never two at a time. tell may call the Set, all but Close.
+// one probe never two at a time. tell may call the Set, all but Close. News may
+// cross with a Sync, so it names the container it is of; Results say how it is.
 func NewSet(reach Reach, tell func(Result)) *Set {
 	return &Set{reach: reach, tell: tell, pods: map[spec.PodID]map[string]*container{}}
 }
