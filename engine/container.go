@@ -41,7 +41,7 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 	if err := runtime.Start(ctx, target); err != nil {
 		return fmt.Errorf("start container %q: %w", name, err)
 	}
-	return nil
+	return e.records.TellStarted(id)
 }
 
 // ensureContainer has a live container under name, created or running.

@@ -239,6 +239,9 @@ func (e *Engine) WaitContainer(ctx context.Context, id spec.PodID, name string) 
 	if err != nil {
 		return spec.ContainerStatus{}, err
 	}
+	if _, ok := pod.Container(name); !ok {
+		return spec.ContainerStatus{}, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
 	run, err := e.runtimeOf(id)
 	if err != nil {
 		return spec.ContainerStatus{}, err

@@ -174,7 +174,10 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 		return err
 	}
 	sb.Ready, sb.StartedAt = true, time.Now()
-	return e.records.SaveSandbox(pod.ID, sb)
+	if err := e.records.SaveSandbox(pod.ID, sb); err != nil {
+		return err
+	}
+	return e.records.TellStarted(pod.ID)
 }
 
 // writeFiles writes the contents of ConfigMaps and Secrets for all containers,

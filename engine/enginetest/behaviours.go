@@ -187,6 +187,8 @@ func (s *suite) notThere() {
 	p := s.pod("there", forever())
 	s.up(p)
 	s.locked(p, func() { s.wants(s.Engine.StartContainer(s.ctx, p.ID, "other"), spec.ErrNotFound) })
+	_, err = s.Engine.WaitContainer(s.ctx, p.ID, "other")
+	s.wants(err, spec.ErrNotFound)
 }
 
 func (s *suite) missingImage() {

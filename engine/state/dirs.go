@@ -26,6 +26,9 @@ func (d Dirs) Pods() string { return filepath.Join(d.State, "pods") }
 // Pod is a pod's folder.
 func (d Dirs) Pod(id spec.PodID) string { return filepath.Join(d.State, "pods", id.UID()) }
 
+// PodRuns is the folder of those that PodRun names.
+func (d Dirs) PodRuns() string { return filepath.Join(d.Run, "pods") }
+
 // PodRun is a pod's folder of things that die with the boot.
 func (d Dirs) PodRun(id spec.PodID) string { return filepath.Join(d.Run, "pods", id.UID()) }
 
@@ -120,7 +123,7 @@ func (d Dirs) make(stale bool) error {
 			}
 		}
 	}
-	for _, dir := range []string{d.Pods(), d.Volumes(), d.Run, filepath.Join(d.Run, "pods"), d.Exits(), d.locks(), d.OCI()} {
+	for _, dir := range []string{d.Pods(), d.Volumes(), d.Run, d.PodRuns(), d.Exits(), d.locks(), d.OCI()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the engine's folders: %w", err)
 		}

@@ -40,6 +40,13 @@ func (s *Store) lifeFile(id spec.PodID, name string) string {
 	return filepath.Join(s.Bundle(id, name), "life.json")
 }
 
+// TellStarted tells whoever watches PodRuns that a process of the pod was
+// started: its run folder gets a new time.
+func (s *Store) TellStarted(id spec.PodID) error {
+	now := time.Now()
+	return os.Chtimes(s.PodRun(id), now, now)
+}
+
 // haste is the end that was set to a pod's termination.
 type haste struct {
 	Sandbox spec.ContainerID `json:"sandbox"` // of another one it says nothing
