@@ -32,6 +32,7 @@ type globals struct {
 	root, runRoot, runtime, cgroupManager string
 	storageDriver, networkDir, logLevel   string
 	storageOpts                           []string
+	noSupervise                           bool
 }
 
 // engine opens the engine once.

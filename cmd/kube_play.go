@@ -91,15 +91,15 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	}
 	awake := supervised(ctx, e)
 	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
-		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake,
+		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake || !a.globals.noSupervise,
 	})
 	a.tellWarnings(result, f.verbose)
 	if err != nil {
 		return err
 	}
-	a.wake(ctx, e)
+	awake = a.handOver(cmd, e)
 	a.printPlay(result, f.verbose)
-	if !awake && f.start && !f.wait && made(result) && restarting(set) {
+	if !awake && a.globals.noSupervise && f.start && !f.wait && made(result) && restarting(set) {
 		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")
 	}
 	if f.wait {

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) podRestart() *cobra.Command {
-	var t targets
+	t := targets{starts: true}
 	var grace time.Duration
 	cmd := &cobra.Command{
 		Use:     "restart [flags] POD [POD...]",

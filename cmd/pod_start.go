@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) podStart() *cobra.Command {
-	var t targets
+	t := targets{starts: true}
 	cmd := &cobra.Command{
 		Use:   "start [flags] POD [POD...]",
 		Short: "Start pods",
@@ -31,7 +31,7 @@ func (a *app) onPods(t *targets, do func(context.Context, *engine.Engine, spec.P
 	return func(cmd *cobra.Command, args []string) error {
 		return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 			pods, missing := t.pods(ctx, e, args)
-			defer a.wake(ctx, e)
+			defer a.afterwards(cmd, e, t.starts)
 			return errors.Join(missing, forEach(ctx, a.out, pods, func(ctx context.Context, p spec.PodStatus) (string, error) {
 				return string(p.Pod.ID), do(ctx, e, p)
 			}))

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) restart() *cobra.Command {
-	t := targets{filterKey: "f"}
+	t := targets{filterKey: "f", starts: true}
 	var grace time.Duration
 	var running bool
 	cmd := &cobra.Command{

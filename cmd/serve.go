@@ -28,6 +28,7 @@ const stopPodsTime = 2 * time.Minute
 type serveFlags struct {
 	config, logFormat string
 	stopPods          bool
+	onDemand          bool
 	rescan            time.Duration
 }
 
@@ -54,7 +55,7 @@ Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, lo
 				return err
 			}
 			debug.SetGCPercent(100) // it stays: what it keeps counts more than what it spends
-			return a.runServe(cmd.Context(), s)
+			return a.runServe(cmd.Context(), s, f.onDemand)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
@@ -63,6 +64,7 @@ Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, lo
 	flags := cmd.Flags()
 	flags.StringVar(&f.config, "config", settings.Path, "read the settings from this `file`")
 	flags.BoolVar(&f.stopPods, "stop-pods", preset.StopPods, "stop the pods at the end")
+	flags.BoolVar(&f.onDemand, "on-demand", false, "watch no folder, end when nothing is left to supervise, and give way to a berth serve without this flag")
 	flags.DurationVar(&f.rescan, "rescan", preset.Rescan, "read everything again after this `time`, though nothing seems to have changed")
 	flags.StringVar(&f.logFormat, "log-format", preset.LogFormat, "write the log as `text` or json")
 	complete(cmd, "log-format", settings.Formats()...)
@@ -81,6 +83,12 @@ func (f *serveFlags) settings(cmd *cobra.Command, args []string) (settings.Setti
 		return s, err
 	}
 	s.Folders = append(s.Folders, args...)
+	if f.onDemand {
+		if len(args) > 0 {
+			return s, usageError(cmd, "--on-demand watches no folder")
+		}
+		s.Folders, s.StopPods = nil, false
+	}
 	changed := cmd.Flags().Changed
 	if changed("stop-pods") {
 		s.StopPods = f.stopPods
@@ -97,7 +105,7 @@ func (f *serveFlags) settings(cmd *cobra.Command, args []string) (settings.Setti
 	return s, s.Check()
 }
 
-func (a *app) runServe(ctx context.Context, s settings.Settings) error {
+func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) error {
 	a.globals.logLevel = s.LogLevel
 	log, err := a.logger(s.LogFormat)
 	if err != nil {
@@ -118,7 +126,7 @@ func (a *app) runServe(ctx context.Context, s settings.Settings) error {
 		Engine: e, Source: sources, Translate: translator(), Log: log, SlowPass: s.Rescan,
 	})
 	supervisor := &reconciler.Supervisor{
-		Loop: loop, RunDir: e.Paths().Run, Version: a.build.Version, Log: log,
+		Loop: loop, RunDir: e.Paths().Run, Version: a.build.Version, Log: log, OnDemand: onDemand,
 		Ready: func() {
 			log.Info("supervising", "version", a.build.Version, "folders", s.Folders)
 			notify(log, daemon.SdNotifyReady)
@@ -130,8 +138,9 @@ func (a *app) runServe(ctx context.Context, s settings.Settings) error {
 	go feedWatchdog(helpers, loop, log)
 	err = supervisor.Run(ctx)
 	notify(log, daemon.SdNotifyStopping)
-	if errors.Is(err, reconciler.ErrSteppedDown) {
-		return nil
+	var other *reconciler.SupervisedError
+	if errors.Is(err, reconciler.ErrSteppedDown) || onDemand && errors.As(err, &other) {
+		return nil // what was to be supervised is
 	}
 	if err == nil && s.StopPods {
 		return stopPods(context.WithoutCancel(ctx), e, sources.Owners(), log)

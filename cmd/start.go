@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) start() *cobra.Command {
-	t := targets{filterKey: "f"}
+	t := targets{filterKey: "f", starts: true}
 	cmd := &cobra.Command{
 		Use:   "start [flags] CONTAINER [CONTAINER...]",
 		Short: "Start containers",
@@ -31,7 +31,7 @@ func (a *app) onContainers(t *targets, do func(context.Context, *engine.Engine, 
 	return func(cmd *cobra.Command, args []string) error {
 		return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 			list, missing := t.containers(ctx, e, a, args)
-			defer a.wake(ctx, e)
+			defer a.afterwards(cmd, e, t.starts)
 			return errors.Join(missing, forEachInPod(ctx, a.out, list, func(ctx context.Context, c target) (string, error) {
 				return c.raw, do(ctx, e, c)
 			}))

@@ -100,6 +100,9 @@ container stands on. Nothing brings them back.`,
 				if !force && !a.confirm(fmt.Sprintf("This removes all pods, all networks, all volumes with their data, and all images.\nIt empties %s and %s.", p.State, p.Run)) {
 					return nil
 				}
+				if err := dismissSupervisor(ctx, e); err != nil {
+					return err
+				}
 				return e.Reset(ctx)
 			})
 		},

@@ -21,6 +21,7 @@ type targets struct {
 	filters             []string
 	filterKey           string // the shorthand of --filter
 	namespace           string
+	starts              bool // they run afterwards, and want a supervisor
 }
 
 // registerTargets adds the flags. what is "container" or "pod", verb what

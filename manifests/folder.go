@@ -43,6 +43,12 @@ func (f *Folder) Owners() []string { return []string{f.tree.owner} }
 // are not read again.
 func (f *Folder) Read(context.Context) kube.Set { return f.tree.scan().set }
 
+// Outdated reports whether what a set says, or does not say, of an object is no
+// longer so.
+func (f *Folder) Outdated(_ string, key kube.Key, known bool) bool {
+	return f.tree.outdated(key, known, "")
+}
+
 // Run hands over the folder's set now and whenever it changes, until ctx ends.
 func (f *Folder) Run(ctx context.Context, emit func(kube.Set)) error {
 	newWatcher(f.tree, f.opts).run(ctx, emit)

@@ -13,6 +13,7 @@ import (
 // Source is a source of objects, such as a Folder or the Store.
 type Source interface {
 	Owners() []string
+	Outdated(owner string, key kube.Key, known bool) bool
 	Run(ctx context.Context, emit func(kube.Set)) error
 }
 
@@ -33,6 +34,16 @@ func (m *Merged) Owners() []string {
 		out = append(out, s.Owners()...)
 	}
 	return out
+}
+
+// Outdated asks the source of that owner.
+func (m *Merged) Outdated(owner string, key kube.Key, known bool) bool {
+	for _, s := range m.sources {
+		if slices.Contains(s.Owners(), owner) {
+			return s.Outdated(owner, key, known)
+		}
+	}
+	return false
 }
 
 // moveTime is how long what is gone from one folder, or is in two, may be on

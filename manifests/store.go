@@ -66,6 +66,12 @@ func (s *Store) Owners() []string { return []string{StoreOwner} }
 // Read reads the store now.
 func (s *Store) Read(context.Context) kube.Set { return s.tree.scan().set }
 
+// Outdated reports whether what a set says, or does not say, of an object is no
+// longer so.
+func (s *Store) Outdated(_ string, key kube.Key, known bool) bool {
+	return s.tree.outdated(key, known, s.path(key))
+}
+
 // Run hands over the stored set now and whenever it changes, until ctx ends.
 func (s *Store) Run(ctx context.Context, emit func(kube.Set)) error {
 	newWatcher(s.tree, s.opts).run(ctx, emit)

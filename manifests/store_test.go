@@ -209,6 +209,8 @@ type hand struct {
 
 func (h hand) Owners() []string { return []string{h.owner} }
 
+func (h hand) Outdated(string, kube.Key, bool) bool { return false }
+
 func (h hand) Run(ctx context.Context, emit func(kube.Set)) error {
 	for {
 		select {
@@ -358,4 +360,30 @@ func TestWhatIsReadIsBounded(t *testing.T) {
 	if _, err := readBounded(strings.NewReader(strings.Repeat("x", maxFile))); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestOutdatedIsWhatHasChangedSince(t *testing.T) {
+	dir := t.TempDir()
+	store, err := NewStore(dir, FolderOptions{})
+	must(t, err)
+	object := given(t, conf("a"))[0]
+	key := object.Key()
+	check := func(when string, known, want bool) {
+		t.Helper()
+		if got := store.Outdated(StoreOwner, key, known); got != want {
+			t.Errorf("%s: outdated %t, want %t", when, got, want)
+		}
+	}
+	store.Read(t.Context())
+	check("neither there nor known", false, false)
+	must(t, store.Put(t.Context(), []*kube.Object{object}))
+	check("stored, and not looked at", false, true)
+	store.Read(t.Context())
+	check("looked at, and not handed over", false, true)
+	check("handed over", true, false)
+	must(t, store.Delete(t.Context(), []kube.Key{key}))
+	check("forgotten, and not looked at", true, true)
+	store.Read(t.Context())
+	check("forgotten, and not handed over", true, true)
+	check("forgotten, handed over", false, false)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"berth/internal/source"
 	"berth/kube"
@@ -100,6 +101,32 @@ func (t *tree) scan() scanned {
 	}
 	out.print = t.fingerprint(&out.set)
 	return out
+}
+
+// outdated reports whether what a set says of an object is no longer so: its
+// file has changed or is gone since it was looked at, or the set, which knows
+// the object or does not, is older than the last look. absent is where the file
+// of an object lies that nobody knows of yet; "" where that cannot be told.
+func (t *tree) outdated(key kube.Key, known bool, absent string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	path := t.holders[key]
+	e := t.entries[path]
+	if e == nil {
+		if known || absent == "" {
+			return known
+		}
+		path = absent
+	}
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
+		return known
+	case err != nil:
+		return false // it is unknown, and what was known goes on
+	}
+	return e == nil || !known || stampOf(&st) != e.stamp
 }
 
 // isLost reports whether path lies where something could not be read.

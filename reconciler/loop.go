@@ -43,6 +43,9 @@ type Loop struct {
 	actor  *actor
 	events *eventLog
 	wake   chan struct{}
+	// whenIdle is called when a look at everything finds nothing to supervise;
+	// nil: nobody wants to know.
+	whenIdle func()
 
 	workers sync.WaitGroup
 
@@ -188,6 +191,21 @@ func (l *Loop) pass(ctx context.Context) {
 	plan := MakePlan(result.Pods, observed, scope)
 	l.tell(ctx, append(slices.Clone(set.Diagnostics), result.Diagnostics...), plan)
 	l.dispatch(ctx, plan, observed, scope)
+	if l.whenIdle != nil && err == nil && !plan.Changes() && !slices.ContainsFunc(observed, needsSupervisor) {
+		l.whenIdle()
+	}
+}
+
+// nothingLeft looks whether there is anything to supervise.
+func (l *Loop) nothingLeft(ctx context.Context) bool {
+	observed, err := l.opts.Engine.Observe(ctx)
+	return err == nil && !slices.ContainsFunc(observed, needsSupervisor)
+}
+
+// needsSupervisor reports whether anything may still have to be done about a
+// pod. One that was stopped, or is over, needs nobody.
+func needsSupervisor(st spec.PodStatus) bool {
+	return supervised(&st.Pod) && (slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running) || !st.Stopped && !complete(&st))
 }
 
 // dispatch gives each worker its target, making those that are missing.
@@ -231,7 +249,7 @@ func (l *Loop) dispatch(ctx context.Context, plan Plan, observed []spec.PodStatu
 func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scope) {
 	w := l.bySlot[place]
 	if w == nil {
-		w = newWorker(l.actor, place)
+		w = newWorker(l.actor, place, l.outdated)
 		l.bySlot[place] = w
 		l.workers.Go(func() { w.run(ctx, l.leave) })
 	}
@@ -253,7 +271,21 @@ func (l *Loop) leave(w *worker) bool {
 		return false
 	}
 	delete(l.bySlot, w.slot)
+	if len(l.bySlot) == 0 && l.whenIdle != nil {
+		l.Wake() // to see whether anything is left
+	}
 	return true
+}
+
+// outdated reports whether what is known of the object a pod is made from is no
+// longer so. Other processes store objects before they make their pods, and
+// forget them before they remove those.
+func (l *Loop) outdated(pod *spec.Pod) bool {
+	key := objectKey(pod.Origin)
+	l.mu.Lock()
+	known := l.set != nil && slices.ContainsFunc(l.set.Objects, func(o *kube.Object) bool { return o.Key() == key })
+	l.mu.Unlock()
+	return l.opts.Source.Outdated(string(pod.Owner), key, known)
 }
 
 // look wakes the worker of a pod to which something happened.

@@ -105,6 +105,11 @@ func (m *memory) Read(context.Context) kube.Set {
 	return set
 }
 
+// has reports whether there is such an object now.
+func (m *memory) has(key kube.Key) bool {
+	return slices.ContainsFunc(m.Read(context.Background()).Objects, func(o *kube.Object) bool { return o.Key() == key })
+}
+
 // Put implements ObjectStore.
 func (m *memory) Put(_ context.Context, objects []*kube.Object) error {
 	m.change(func() {

@@ -290,6 +290,15 @@ type pair [2]*memory
 
 func (p pair) Owners() []string { return []string{p[0].owner, p[1].owner} }
 
+func (p pair) Outdated(owner string, key kube.Key, known bool) bool {
+	for _, m := range p {
+		if m.owner == owner {
+			return m.has(key) != known
+		}
+	}
+	return false
+}
+
 func (p pair) Run(ctx context.Context, emit func(kube.Set)) error {
 	for {
 		a, b := p[0].Read(ctx), p[1].Read(ctx)

@@ -14,8 +14,9 @@ import (
 
 // VersionInfo says who answers at the socket.
 type VersionInfo struct {
-	Version string `json:"version"`
-	PID     int    `json:"pid"`
+	Version  string `json:"version"`
+	PID      int    `json:"pid"`
+	OnDemand bool   `json:"onDemand,omitempty"` // it was started for what a command left, and gives way to any other
 }
 
 // server answers at the supervisor's socket:
@@ -35,7 +36,7 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 	since := time.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/version", func(w http.ResponseWriter, _ *http.Request) {
-		s.answer(ctx, w, VersionInfo{s.Version, os.Getpid()})
+		s.answer(ctx, w, VersionInfo{s.Version, os.Getpid(), s.OnDemand})
 	})
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
 		status := s.Loop.Status()

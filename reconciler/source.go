@@ -13,6 +13,10 @@ type Source interface {
 	// Owners are the owners of the objects it hands over, whether or not there
 	// are any now. What they own and the set does not hold is removed.
 	Owners() []string
+	// Outdated reports whether what the set handed over last says of an owner's
+	// object, or that it does not know it, is no longer so: another set is on
+	// its way. It is asked before anything is made or removed.
+	Outdated(owner string, key kube.Key, known bool) bool
 	// Run hands the full set to emit, once at the start and after every
 	// change, until ctx ends. emit is never called twice at a time.
 	Run(ctx context.Context, emit func(kube.Set)) error

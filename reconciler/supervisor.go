@@ -29,6 +29,9 @@ const (
 // ErrSteppedDown is how a supervisor ends that gave way to another.
 var ErrSteppedDown = errors.New("another supervisor takes over")
 
+// errNothingLeft ends a supervisor on demand.
+var errNothingLeft = errors.New("there is nothing left to supervise")
+
 // SupervisedError says that an engine root has a supervisor already.
 type SupervisedError struct {
 	Version string // empty: it did not answer
@@ -51,11 +54,15 @@ type Supervisor struct {
 	Version string // of this program; a newer one makes an older one step down
 	Log     *slog.Logger
 	Ready   func() // called when the socket answers; nil: nobody wants to know
+	// OnDemand is for one that a command starts for what it leaves behind: it
+	// ends when nothing is left, and gives way to one that is not on demand.
+	OnDemand bool
 }
 
 // Run becomes the supervisor and works until ctx ends, or until a newer one
 // comes: then the error is ErrSteppedDown. Pods run on in either case. If there
-// is a supervisor that is not older, it is a *SupervisedError.
+// is a supervisor that is not older, it is a *SupervisedError. One on demand
+// also ends, without an error, when nothing is left to supervise.
 func (s *Supervisor) Run(ctx context.Context) error {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
@@ -70,21 +77,64 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer lock.Close() // gives it up
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	server, err := s.serve(ctx, func() { cancel(ErrSteppedDown) })
-	if err != nil {
+	desk := &desk{open: func() (*server, error) { return s.serve(ctx, func() { cancel(ErrSteppedDown) }) }}
+	if err := desk.reopen(); err != nil {
 		return err
 	}
 	if s.Ready != nil {
 		s.Ready()
 	}
-	err = s.Loop.Run(ctx)
-	if cause := context.Cause(ctx); err == nil && errors.Is(cause, ErrSteppedDown) {
-		err = ErrSteppedDown
+	if s.OnDemand {
+		s.Loop.whenIdle = func() { s.retire(ctx, desk, cancel) }
 	}
-	return errors.Join(err, server.close())
+	err = s.Loop.Run(ctx)
+	switch cause := context.Cause(ctx); {
+	case err == nil && errors.Is(cause, ErrSteppedDown):
+		err = ErrSteppedDown
+	case errors.Is(cause, errNothingLeft):
+		s.Log.InfoContext(ctx, "nothing is left to supervise")
+	}
+	return errors.Join(err, desk.close())
 }
 
-// acquire takes the supervisor's lock, asking an older holder to step down.
+// desk is the supervisor's answering, which may be closed and opened again.
+type desk struct {
+	open   func() (*server, error)
+	server *server
+}
+
+func (d *desk) reopen() (err error) {
+	d.server, err = d.open()
+	return err
+}
+
+func (d *desk) close() error {
+	if d.server == nil {
+		return nil
+	}
+	err := d.server.close()
+	d.server = nil
+	return err
+}
+
+// retire ends a supervisor on demand for which nothing seems to be left. It
+// stops answering before it looks for the last time: whoever leaves something
+// after that finds nobody, and starts another, which waits for the lock.
+func (s *Supervisor) retire(ctx context.Context, desk *desk, end context.CancelCauseFunc) {
+	if err := desk.close(); err != nil {
+		s.Log.WarnContext(ctx, "stop answering", "error", err)
+	}
+	if s.Loop.nothingLeft(ctx) {
+		end(errNothingLeft)
+		return
+	}
+	if err := desk.reopen(); err != nil {
+		end(err)
+	}
+}
+
+// acquire takes the supervisor's lock, asking a holder that is older, or only
+// on demand, to step down.
 func (s *Supervisor) acquire(ctx context.Context) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(s.RunDir, lockName), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -100,32 +150,57 @@ func (s *Supervisor) acquire(ctx context.Context) (*os.File, error) {
 		// It may be ending just now; else it is stuck.
 		return s.await(ctx, f, &SupervisedError{}, time.Second)
 	}
-	if !newer(s.Version, theirs.Version) {
+	yields := theirs.OnDemand && !s.OnDemand
+	if !yields && !newer(s.Version, theirs.Version) {
 		_ = f.Close() // nothing was written
 		return nil, &SupervisedError{Version: theirs.Version, PID: theirs.PID}
 	}
-	s.Log.InfoContext(ctx, "an older supervisor is asked to step down", "version", theirs.Version, "pid", theirs.PID)
+	s.Log.InfoContext(ctx, "the present supervisor is asked to step down", "version", theirs.Version, "pid", theirs.PID)
 	if err := client.StepDown(ctx); err != nil {
-		s.Log.WarnContext(ctx, "the older supervisor does not answer", "error", err)
+		s.Log.WarnContext(ctx, "the present supervisor does not answer", "error", err)
 	}
 	return s.await(ctx, f, &SupervisedError{Version: theirs.Version, PID: theirs.PID}, stepDownTime)
+}
+
+// AwaitEnd waits until no supervisor runs, or ctx ends.
+func AwaitEnd(ctx context.Context, runDir string) error {
+	f, err := os.OpenFile(filepath.Join(runDir, lockName), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the supervisor's lock: %w", err)
+	}
+	if err := pollLock(ctx, f); err != nil {
+		return fmt.Errorf("wait for the supervisor's end: %w", err)
+	}
+	return f.Close()
 }
 
 // await waits for the lock for so long.
 func (s *Supervisor) await(ctx context.Context, f *os.File, late error, limit time.Duration) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if err := pollLock(ctx, f); errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil, late
+	} else if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// pollLock takes the lock as soon as it is free; if it cannot, f is closed.
+func pollLock(ctx context.Context, f *os.File) error {
 	tick := time.NewTicker(stepDownPoll)
 	defer tick.Stop()
 	for {
+		got, err := tryLock(f)
+		if got || err != nil {
+			_, err = lockedFile(f, err)
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			_ = f.Close() // nothing was written
-			return nil, late
+			return ctx.Err()
 		case <-tick.C:
-		}
-		if got, err := tryLock(f); got || err != nil {
-			return lockedFile(f, err)
 		}
 	}
 }

@@ -22,6 +22,9 @@ type worker struct {
 	*actor
 	slot spec.Origin
 	wake chan struct{} // holds one
+	// outdated reports whether the target may be that of a set which is being
+	// replaced: then nothing is made or removed by it.
+	outdated func(*spec.Pod) bool
 
 	mu     sync.Mutex
 	target target
@@ -44,8 +47,8 @@ type podState struct {
 	retryAt time.Time
 }
 
-func newWorker(a *actor, slot spec.Origin) *worker {
-	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1)}
+func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod) bool) *worker {
+	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1), outdated: outdated}
 }
 
 // aim gives the worker a target. A failure's back-off goes on unless the target
@@ -264,6 +267,9 @@ func replan(t target, have *spec.PodStatus) (p PodPlan, ok bool) {
 
 // carryOut does what the plan says, then what the containers need.
 func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, error) {
+	if w.mustWait(p) {
+		return podState{seen: p.Observed, next: Next{At: time.Now().Add(outdatedTime)}}, nil
+	}
 	switch p.Action {
 	case ActionRefuse:
 		return podState{seen: p.Observed}, fmt.Errorf("%s", p.Reason)
@@ -280,6 +286,22 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 		w.tell(ctx, p)
 	}
 	return w.supervise(ctx, p.Observed, p.Desired)
+}
+
+// outdatedTime is when an outdated target is looked at again, should no set
+// have replaced it.
+const outdatedTime = time.Second
+
+// mustWait reports whether a plan would make or remove a pod by what is no
+// longer so.
+func (w *worker) mustWait(p PodPlan) bool {
+	switch p.Action {
+	case ActionCreate, ActionReplace:
+		return w.outdated(p.Desired)
+	case ActionRemove:
+		return w.outdated(&p.Observed.Pod)
+	}
+	return false
 }
 
 // bringAbout creates or replaces the pod.

@@ -36,7 +36,7 @@ for program in runc conmon netavark; do
 	while n=$((n+1)); [ $n -le 12 ]; do
 		rm -f /run/fault.hit
 		fault $program $n
-		patient berth kube play pod.yaml > /run/faults.out 2>&1; played=$?
+		patient berth --no-supervise kube play pod.yaml > /run/faults.out 2>&1; played=$?
 		patient berth kube down pod.yaml >> /run/faults.out 2>&1; downed=$?
 		[ $played != 137 ] && [ $downed != 137 ] || [ $how = kill ] || die "did not end when interrupted: $(cat /run/faults.out)"
 		rm /usr/local/sbin/$program
@@ -47,7 +47,7 @@ for program in runc conmon netavark; do
 			break
 		fi
 		[ $played != 0 ] || [ $downed != 0 ] || [ $how = kill ] || echo "$program: call $n may fail"
-		berth kube play pod.yaml > /run/faults.out 2>&1 || die "play again: $(cat /run/faults.out)"
+		berth --no-supervise kube play pod.yaml > /run/faults.out 2>&1 || die "play again: $(cat /run/faults.out)"
 		berth exec x-main true || die "exec"
 		berth kube down pod.yaml > /run/faults.out 2>&1 || die "down again: $(cat /run/faults.out)"
 		berth system check > /run/faults.out 2>&1 || die "system check: $(cat /run/faults.out)"
