@@ -8,5 +8,7 @@
 // engine/oci's work.
 //
 // Invariant: no path that came from a manifest or an image is followed out of
-// the volume it was said to be in.
+// the volume it was said to be in. A named volume is only taken away while no
+// pod can obtain one (Take): pods are recorded before they do, so that one of
+// both sees the other.
 package volume
