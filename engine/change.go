@@ -41,6 +41,17 @@ func (e *Engine) SetOwner(_ context.Context, id spec.PodID, owner spec.Owner, or
 	return e.records.SavePod(&pod)
 }
 
+// DescribePod records the labels, annotations and manifest of a pod that runs on
+// unchanged.
+func (e *Engine) DescribePod(_ context.Context, id spec.PodID, from *spec.Pod) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	pod.Describe(from)
+	return e.records.SavePod(&pod)
+}
+
 // SetStopped records that a person stopped a container, or with container ""
 // the whole pod, or that this no longer holds.
 func (e *Engine) SetStopped(_ context.Context, id spec.PodID, container string, stopped bool) error {

@@ -198,6 +198,11 @@ func (a *actor) touch(ctx context.Context, p PodPlan) error {
 			return fmt.Errorf("new files for volume %q: %w", name, err)
 		}
 	}
+	if p.Describe {
+		if err := a.engine.DescribePod(ctx, id, p.Desired); err != nil {
+			return err
+		}
+	}
 	if !p.Adopt {
 		return nil
 	}

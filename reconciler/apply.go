@@ -353,7 +353,7 @@ func (r *applying) one(ctx context.Context, j *job) error {
 	case ActionRestart:
 		return r.restart(ctx, j)
 	}
-	if len(p.Files) == 0 && !p.Adopt {
+	if !p.touches() {
 		return nil
 	}
 	j.touched = true

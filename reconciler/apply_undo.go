@@ -168,8 +168,16 @@ func (r *applying) untouch(ctx context.Context, p PodPlan, former *spec.Pod) err
 		back.Files = nil
 	}
 	return r.actor.locked(ctx, p.Observed.Pod.Key(), func() error {
-		if err := r.actor.touch(ctx, back); err != nil || !p.Adopt {
+		if err := r.actor.touch(ctx, back); err != nil {
 			return err
+		}
+		if p.Describe {
+			if err := r.Engine.DescribePod(ctx, p.Observed.Pod.ID, &p.Observed.Pod); err != nil {
+				return err
+			}
+		}
+		if !p.Adopt {
+			return nil
 		}
 		return r.Engine.SetOwner(ctx, p.Observed.Pod.ID, p.Observed.Pod.Owner, p.Observed.Pod.Origin)
 	})

@@ -64,6 +64,8 @@ type PodEngine interface {
 	// UpdateFiles swaps the files of a volume and records their new content digest.
 	UpdateFiles(ctx context.Context, id spec.PodID, volume string, files *spec.FilesVolume) error
 	SetOwner(ctx context.Context, id spec.PodID, owner spec.Owner, origin spec.Origin) error
+	// DescribePod records the labels, annotations and manifest of from.
+	DescribePod(ctx context.Context, id spec.PodID, from *spec.Pod) error
 	// SetStopped records a person's wish; the container "" is the whole pod.
 	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
 	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error

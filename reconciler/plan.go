@@ -3,6 +3,7 @@ package reconciler
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"berth/engine/spec"
@@ -20,7 +21,7 @@ const (
 	ActionReplace Action = "replace"
 	ActionRemove  Action = "remove"
 	ActionRestart Action = "restart" // it is as it should be, but down
-	ActionUpdate  Action = "update"  // files of ConfigMaps or Secrets are swapped
+	ActionUpdate  Action = "update"  // it takes over what needs no restart: files, labels
 	ActionAdopt   Action = "adopt"   // the same pod now comes from elsewhere
 	ActionRefuse  Action = "refuse"  // it cannot be had: the name belongs to another owner
 )
@@ -34,7 +35,11 @@ type PodPlan struct {
 	Observed *spec.PodStatus // nil: it is not there
 	Files    []string        // volumes whose files are to be swapped
 	Adopt    bool            // owner or origin is to be recorded anew
+	Describe bool            // labels, annotations or the manifest are
 }
+
+// touches reports whether a pod that is kept takes something over.
+func (p *PodPlan) touches() bool { return len(p.Files) > 0 || p.Adopt || p.Describe }
 
 // Plan is what is to be done, one entry for each pod, ordered by key.
 type Plan []PodPlan
@@ -158,6 +163,8 @@ func planPod(want *spec.Pod, have *spec.PodStatus, scope Scope) PodPlan {
 	}
 	p.Files = changedFiles(&have.Pod, want)
 	p.Adopt = have.Pod.Owner != want.Owner || have.Pod.Origin != want.Origin
+	described := changedDescription(&have.Pod, want)
+	p.Describe = len(described) > 0
 	switch why := needsStart(have, scope); {
 	case have.Pod.Hash != want.Hash, have.Pod.Key() != want.Key():
 		p.Action, p.Reason = ActionReplace, DescribeChange(&have.Pod, want)
@@ -169,6 +176,8 @@ func planPod(want *spec.Pod, have *spec.PodStatus, scope Scope) PodPlan {
 		p.Action, p.Reason = ActionUpdate, "new files in volume "+join(p.Files)
 	case have.Pod.Owner != want.Owner:
 		p.Action, p.Reason = ActionAdopt, fmt.Sprintf("it belonged to %s", have.Pod.Owner)
+	case p.Describe:
+		p.Action, p.Reason = ActionUpdate, join(described)+" changed"
 	case p.Adopt:
 		p.Action, p.Reason = ActionAdopt, fmt.Sprintf("it now comes from %s", place(want.Origin))
 	}
@@ -264,6 +273,21 @@ func changedFiles(have, want *spec.Pod) []string {
 		if old, ok := have.Volume(v.Name); ok && old.Files != nil && old.Files.Content != v.Files.Content {
 			out = append(out, v.Name)
 		}
+	}
+	return out
+}
+
+// changedDescription lists what is said otherwise of a pod.
+func changedDescription(have, want *spec.Pod) []string {
+	var out []string
+	if !maps.Equal(have.Labels, want.Labels) {
+		out = append(out, "labels")
+	}
+	if !maps.Equal(have.Annotations, want.Annotations) {
+		out = append(out, "annotations")
+	}
+	if len(out) == 0 && !have.SameManifest(want) {
+		out = append(out, "manifest")
 	}
 	return out
 }

@@ -48,6 +48,14 @@ func deployed(name string, ordinal int) func(*spec.Pod) {
 
 func owned(o spec.Owner) func(*spec.Pod)   { return func(p *spec.Pod) { p.Owner = o } }
 func files(content string) func(*spec.Pod) { return func(p *spec.Pod) { p.Volumes = filesOf(content) } }
+func labelled(value string) func(*spec.Pod) {
+	return func(p *spec.Pod) {
+		p.Labels, p.Annotations = map[string]string{"l": value}, map[string]string{"a": value}
+	}
+}
+func given(manifest string) func(*spec.Pod) {
+	return func(p *spec.Pod) { p.Manifest = []byte(manifest) }
+}
 func filesOf(content string) []spec.Volume {
 	return []spec.Volume{{Name: "conf", Files: &spec.FilesVolume{Content: content}}}
 }
@@ -142,6 +150,22 @@ func TestPlan(t *testing.T) {
 			want: []*spec.Pod{want("web", "1")}, have: []spec.PodStatus{have(want("web", "1", owned("folder:/b")))},
 			scope: with(serve, func(s *Scope) { s.Owners = append(s.Owners, "folder:/b"); s.Unknown = []spec.Owner{"folder:/b"} }),
 			plan:  "refuse web: pod default/web belongs to folder:/b, which cannot be read now",
+		},
+		"other labels and annotations are taken over without a restart": {
+			want: []*spec.Pod{want("web", "1", labelled("b"))}, have: []spec.PodStatus{have(want("web", "1", labelled("a")))}, scope: serve,
+			plan: "update web: labels and annotations changed",
+		},
+		"files that show labels are swapped with them": {
+			want: []*spec.Pod{want("web", "1", labelled("b"), files("b"))}, have: []spec.PodStatus{have(want("web", "1", labelled("a"), files("a")))},
+			scope: serve, plan: "update web: new files in volume conf",
+		},
+		"what is only written otherwise is taken over": {
+			want: []*spec.Pod{want("web", "1", given(`{"spec":{}}`))}, have: []spec.PodStatus{have(want("web", "1", given(`{}`)))},
+			scope: serve, plan: "update web: manifest changed",
+		},
+		"a record may space a manifest as it likes": {
+			want: []*spec.Pod{want("web", "1", given(`{"spec":{}}`))}, have: []spec.PodStatus{have(want("web", "1", given(" {\n\"spec\": {} }")))},
+			scope: serve, plan: "keep web",
 		},
 		"new files are swapped without a restart": {
 			want: []*spec.Pod{want("web", "1", files("b"))}, have: []spec.PodStatus{have(want("web", "1", files("a")))}, scope: serve,

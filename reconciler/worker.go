@@ -278,7 +278,7 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 	case ActionCreate, ActionReplace:
 		return w.bringAbout(ctx, p)
 	}
-	if len(p.Files) > 0 || p.Adopt {
+	if p.touches() {
 		err := w.locked(ctx, p.Observed.Pod.Key(), func() error { return w.touch(ctx, p) })
 		if err != nil {
 			return podState{seen: p.Observed}, err
@@ -413,7 +413,7 @@ func (w *worker) find(ctx context.Context, t target) (*spec.PodStatus, error) {
 func (w *worker) tell(ctx context.Context, p PodPlan) {
 	done := map[Action]string{
 		ActionCreate: "pod created", ActionReplace: "pod replaced", ActionRemove: "pod removed",
-		ActionUpdate: "pod has new files", ActionAdopt: "pod adopted", ActionRestart: "pod has new files",
+		ActionUpdate: "pod updated", ActionAdopt: "pod adopted", ActionRestart: "pod updated",
 	}[p.Action]
 	w.log.InfoContext(ctx, done, "pod", p.Key.String(), "reason", p.Reason)
 	w.events.add(p.Key, EventNormal, eventReason(p.Action), p.Reason)

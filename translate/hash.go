@@ -12,14 +12,14 @@ import (
 
 // Hash identifies what a pod runs; another hash means it has to be made anew.
 // It leaves out who owns it, where it was read and how it was written, what is
-// resolved when it is made (image IDs), what can change while it runs (the content
-// of mounted files, CPU and memory, as long as the class of service stays), what
-// follows from these or from the host, and what only matters to a volume that is
-// not there yet.
+// resolved when it is made (image IDs), what can change while it runs (labels and
+// annotations, the content of mounted files, CPU and memory, as long as the class
+// of service stays), what follows from these or from the host, and what only
+// matters to a volume that is not there yet.
 func Hash(p *spec.Pod) string {
 	n := *p
 	n.ID, n.CreatedAt, n.Owner, n.Origin, n.Hash = "", time.Time{}, "", spec.Origin{}, ""
-	n.Manifest = nil
+	n.Describe(&spec.Pod{})
 	n.InitContainers = hashedContainers(p.InitContainers)
 	n.Containers = hashedContainers(p.Containers)
 	n.Volumes = slices.Clone(p.Volumes)

@@ -77,7 +77,11 @@ func TestHashChangesOnlyWithWhatRuns(t *testing.T) {
 		"quantities were written differently":         {replace: "memory: 1Gi=>memory: 1024Mi", same: true},
 		"a ConfigMap read into the environment":       {replace: `A: "2"=>A: "two"`},
 		"an argument":                                 {replace: `["5"]=>["five"]`},
-		"a label":                                     {replace: `l: "4"=>l: "four"`},
+		"a label":                                     {replace: `l: "4"=>l: "four"`, same: true},
+		"an annotation":                               {replace: `labels: {l: "4"}=>annotations: {l: "4"}`, same: true},
+		"an annotation of ours":                       {replace: `labels: {l: "4"}=>annotations: {berth.io/restart-on-change: "true"}`, same: true},
+		"an annotation of podman's that has effect":   {replace: `labels: {l: "4"}=>annotations: {io.podman.annotations.pids-limit: "5"}`},
+		"a label that a variable shows":               {replace: `args:=>env: [{name: L, valueFrom: {fieldRef: {fieldPath: "metadata.labels['l']"}}}]` + "\n    args:"},
 		"the image":                                   {replace: "busybox:1=>busybox:2"},
 		"a request":                                   {replace: "memory: 1Gi=>memory: 2Gi", same: true},
 		"a limit beside it":                           {replace: "requests: {memory: 1Gi}=>limits: {memory: 2Gi}, requests: {memory: 1Gi}", same: true},
@@ -134,6 +138,7 @@ func TestHashLeavesOutWhatIsMadeLater(t *testing.T) {
 	p.Containers[0].ImageID, p.Containers[0].ImageDigest = "id", "digest"
 	p.Volumes[0].Files.Files = nil // as in the pod's record
 	p.Manifest = []byte("{}")
+	p.Labels, p.Annotations, p.RestartOnChange = nil, map[string]string{"a": "b"}, true
 	p.Containers[0].Resources.Resize(spec.Resources{MemoryRequest: 5, MemoryLimit: 7}) // as it was resized
 	p.Volumes[2].Empty.Cap = 7
 	if got := Hash(p); got != want {

@@ -274,12 +274,17 @@ func (s *suite) persistence() {
 	p := s.pod("kept", forever(), forever())
 	s.up(p)
 	origin := spec.Origin{Kind: "Deployment", Namespace: "default", Name: "d", Ordinal: 2, File: "/m/d.yaml"}
+	described := &spec.Pod{
+		Labels: map[string]string{"app": "kept"}, Annotations: map[string]string{"a": "<b>"},
+		Manifest: []byte(`{"kind":"Pod","spec":{}}`), RestartOnChange: true,
+	}
 	history := spec.History{"a": {
 		Restarts: 4, Backoff: time.Minute, BackoffAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Last: &spec.Termination{ContainerID: "x", ExitCode: 3, Reason: "Error"},
 	}}
 	s.locked(p, func() {
 		s.must(s.Engine.SetOwner(s.ctx, p.ID, "folder:/m", origin))
+		s.must(s.Engine.DescribePod(s.ctx, p.ID, described))
 		s.must(s.Engine.SaveHistory(s.ctx, p.ID, history))
 		s.must(s.Engine.SetStopped(s.ctx, p.ID, "", true))
 		s.must(s.Engine.SetStopped(s.ctx, p.ID, "b", true))
@@ -289,6 +294,10 @@ func (s *suite) persistence() {
 	st := s.observe(p)
 	s.same("owner", st.Pod.Owner, spec.Owner("folder:/m"))
 	s.same("origin", st.Pod.Origin, origin)
+	s.same("labels", st.Pod.Labels, described.Labels)
+	s.same("annotations", st.Pod.Annotations, described.Annotations)
+	s.same("manifest", st.Pod.SameManifest(described), true)
+	s.same("restarts on change", st.Pod.RestartOnChange, true)
 	s.same("restarts", st.History["a"].Restarts, 4)
 	s.same("back-off", st.History["a"].Backoff, time.Minute)
 	s.same("back-off time", st.History["a"].BackoffAt.Equal(history["a"].BackoffAt), true)

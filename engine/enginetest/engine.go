@@ -24,6 +24,7 @@ type Engine interface {
 	RemovePod(ctx context.Context, id spec.PodID, grace time.Duration) error
 	UpdateFiles(ctx context.Context, id spec.PodID, volume string, files *spec.FilesVolume) error
 	SetOwner(ctx context.Context, id spec.PodID, owner spec.Owner, origin spec.Origin) error
+	DescribePod(ctx context.Context, id spec.PodID, from *spec.Pod) error
 	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
 	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
 

@@ -184,6 +184,16 @@ func (f *Fake) SetOwner(_ context.Context, id spec.PodID, owner spec.Owner, orig
 	return after(nil)
 }
 
+// DescribePod records labels, annotations and manifest.
+func (f *Fake) DescribePod(_ context.Context, id spec.PodID, from *spec.Pod) error {
+	p, after, err := f.change("DescribePod", id)
+	if err != nil {
+		return err
+	}
+	p.spec.Describe(from)
+	return after(nil)
+}
+
 // SetStopped records a person's wish.
 func (f *Fake) SetStopped(_ context.Context, id spec.PodID, name string, stopped bool) error {
 	p, after, err := f.change("SetStopped", id)

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"time"
@@ -26,9 +27,9 @@ type Pod struct {
 	// empty for one that was made by hand. Outside the hash.
 	Manifest json.RawMessage `json:"manifest,omitempty"`
 
-	// Hash is the digest of all that follows but for the containers' CPU and
-	// memory, which a running pod can be given anew; made by translate. Two pods
-	// of one hash run the same thing.
+	// Hash is the digest of all that follows but for labels and annotations, and
+	// the containers' CPU and memory, which a running pod can be given anew; made
+	// by translate. Two pods of one hash run the same thing.
 	Hash string `json:"hash"`
 
 	Labels      map[string]string `json:"labels,omitempty"`
@@ -56,7 +57,7 @@ type Pod struct {
 	Priority         int32         `json:"priority,omitempty"`       // the higher, the later it is stopped or evicted
 
 	// RestartOnChange restarts the pod where changed ConfigMaps or Secrets would
-	// only swap its files.
+	// only swap its files. Outside the hash.
 	RestartOnChange bool `json:"restartOnChange,omitempty"`
 
 	Volumes        []Volume    `json:"volumes,omitempty"`
@@ -145,6 +146,22 @@ func (p *Pod) WithContents(from *Pod) *Pod {
 		}
 	}
 	return &out
+}
+
+// Describe takes over what is said of a pod and changes nothing that runs:
+// labels, annotations, the manifest. All of it is outside the hash.
+func (p *Pod) Describe(from *Pod) {
+	p.Labels, p.Annotations, p.Manifest, p.RestartOnChange = from.Labels, from.Annotations, from.Manifest, from.RestartOnChange
+}
+
+// SameManifest reports whether both were given the same, however their records
+// space it.
+func (p *Pod) SameManifest(other *Pod) bool {
+	if bytes.Equal(p.Manifest, other.Manifest) {
+		return true
+	}
+	var a, b bytes.Buffer
+	return json.Compact(&a, p.Manifest) == nil && json.Compact(&b, other.Manifest) == nil && bytes.Equal(a.Bytes(), b.Bytes())
 }
 
 // Owner says who may change or remove a pod: "folder:<path>", "play", "run" or
