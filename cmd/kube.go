@@ -7,10 +7,10 @@ import (
 )
 
 func (a *app) kube() *cobra.Command {
-	return newGroup("kube", "Play Kubernetes YAML and take it down",
-		`Plays Pods, Deployments, ConfigMaps, Secrets and PersistentVolumeClaims from YAML or JSON on this host, and
-takes them down again.`,
-		a.kubePlay(), a.kubeDown())
+	return newGroup("kube", "Play Kubernetes YAML, take it down, and write it",
+		`Plays Pods, Deployments, ConfigMaps, Secrets and PersistentVolumeClaims from YAML or JSON on this host, takes
+them down again, and writes the YAML of what is here.`,
+		a.kubePlay(), a.kubeDown(), a.kubeGenerate())
 }
 
 // play is podman's older name of kube play.

@@ -72,6 +72,7 @@ type generator struct {
 	options GenerateOptions
 
 	out         corev1.Pod
+	written     map[string]any // the manifest, if there is one
 	diagnostics source.Diagnostics
 }
 
@@ -121,7 +122,7 @@ func (g *generator) minimalPod() map[string]any {
 		g.errorf("%v", err)
 		return nil
 	}
-	for _, d := range minimize(tree) {
+	for _, d := range minimize(tree, g.written) {
 		g.lost("berth would refuse to play this: %s: %s", d.Field, d.Message)
 	}
 	return tree
@@ -144,11 +145,13 @@ func (g *generator) wrap(pod map[string]any) Generated {
 	}
 	labels, _ := templateMeta["labels"].(map[string]any)
 	delete(labels, templateHashLabel)
-	if len(labels) == 0 { // a selector needs one; podman's
+	if len(labels) == 0 && g.options.Kind != "Job" { // a selector needs one; podman's
 		labels = map[string]any{"app": key.Name}
 		templateMeta["labels"] = labels
 	}
-	template["metadata"] = templateMeta
+	if len(templateMeta) > 0 {
+		template["metadata"] = templateMeta
+	}
 	body := map[string]any{"template": template}
 	apiVersion := "batch/v1"
 	if g.options.Kind != "Job" {

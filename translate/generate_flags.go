@@ -2,6 +2,7 @@ package translate
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,7 +26,7 @@ func (g *generator) lostFlags() {
 		{p.Log.Driver != "" && p.Log.Driver != "k8s-file", "--log-driver " + p.Log.Driver},
 		{p.Log.Path != "", "--log-opt path=" + p.Log.Path},
 		{p.Log.Tag != "", "--log-opt tag=" + p.Log.Tag},
-		{p.Log.MaxSize != 0, "--log-opt max-size"},
+		{p.Log.MaxSize != 0, "--log-opt max-size=" + strconv.FormatInt(p.Log.MaxSize, 10)},
 	} {
 		if f.set {
 			g.lost("Kubernetes has no field for %s: give it when you play this", f.flag)

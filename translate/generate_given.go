@@ -2,6 +2,7 @@ package translate
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"path"
 	"slices"
@@ -19,9 +20,12 @@ import (
 // running pod was given anew.
 func (g *generator) given() {
 	p := g.pod
-	if err := json.Unmarshal(p.Manifest, &g.out); err != nil {
+	if err := errors.Join(json.Unmarshal(p.Manifest, &g.out), json.Unmarshal(p.Manifest, &g.written)); err != nil {
 		g.errorf("its manifest cannot be read: %v", err)
 		return
+	}
+	if meta, _ := g.written["metadata"].(map[string]any); meta["namespace"] == spec.DefaultNamespace {
+		delete(meta, "namespace") // as most write it
 	}
 	g.out.ObjectMeta = metav1.ObjectMeta{
 		Name: p.Name, Namespace: p.Namespace, Labels: maps.Clone(p.Labels), Annotations: maps.Clone(p.Annotations),
@@ -80,7 +84,7 @@ func (g *generator) givenPorts() {
 			of := &c.Ports[j]
 			m, ok := take(c.Name, *of)
 			switch {
-			case ok && (int32(m.HostPort) != of.HostPort || m.HostIP != of.HostIP):
+			case ok && (m.HostPort == 0 || int32(m.HostPort) != of.HostPort || m.HostIP != of.HostIP):
 				made := g.port(m)
 				of.HostPort, of.HostIP = made.HostPort, made.HostIP
 			case !ok:

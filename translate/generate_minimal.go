@@ -14,16 +14,17 @@ import (
 )
 
 // minimize takes out of a Kubernetes object what changes nothing when it is not
-// there: zero values, defaults, what a cluster wrote. Of an object that would be
-// refused only what is empty goes, and why it would be comes back.
+// there: zero values, defaults. What somebody wrote, which stands in given,
+// stays. Of an object that would be refused only what is empty goes, and why it
+// would be comes back.
 //
 // It asks kube.Decode instead of keeping a list of defaults, so that both ways
 // agree for ever.
-func minimize(tree map[string]any) source.Diagnostics {
+func minimize(tree, given map[string]any) source.Diagnostics {
 	m := &minimizer{tree: tree}
 	var ds source.Diagnostics
 	m.want, ds = m.meaning()
-	m.mapping(tree)
+	m.mapping(tree, given)
 	return ds
 }
 
@@ -58,33 +59,52 @@ func (m *minimizer) idle() bool {
 }
 
 // mapping takes out of one mapping what can go, then looks into what stays.
-func (m *minimizer) mapping(fields map[string]any) {
+func (m *minimizer) mapping(fields, given map[string]any) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		value, written := fields[key], given[key]
 		if spoken(key) {
 			continue
 		}
-		value := fields[key]
 		delete(fields, key)
-		if idleAnyway(key, value) || m.idle() {
+		if idleAnyway(key, value) || written == nil && m.idle() {
 			continue
 		}
 		fields[key] = value
-		m.value(value)
+		m.value(value, written)
 		if idleAnyway(key, value) {
 			delete(fields, key)
 		}
 	}
 }
 
-func (m *minimizer) value(value any) {
+func (m *minimizer) value(value, given any) {
 	switch value := value.(type) {
 	case map[string]any:
-		m.mapping(value)
+		fields, _ := given.(map[string]any)
+		m.mapping(value, fields)
 	case []any:
-		for _, item := range value {
-			m.value(item)
+		items, _ := given.([]any)
+		for i, item := range value {
+			m.value(item, counterpart(items, item, i))
 		}
 	}
+}
+
+// counterpart is the item of a list that was given for one of what became of it:
+// that of the same name, else the one at its place.
+func counterpart(given []any, item any, i int) any {
+	fields, _ := item.(map[string]any)
+	if name, ok := fields["name"]; ok {
+		for _, other := range given {
+			if o, ok := other.(map[string]any); ok && o["name"] == name {
+				return other
+			}
+		}
+	}
+	if i < len(given) {
+		return given[i]
+	}
+	return nil
 }
 
 // spoken are fields that stay though they could go without saying: a volume

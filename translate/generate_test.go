@@ -1,0 +1,192 @@
+package translate
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/quick"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"berth/engine/spec"
+	"berth/kube"
+)
+
+// TestGenerateGolden generates the pod of pod.json, or what play.yaml with
+// play.json becomes, with options.json, and compares with out.yaml and lost.txt.
+func TestGenerateGolden(t *testing.T) {
+	paths, err := filepath.Glob("testdata/generate/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	schema := loadSchema(t)
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { generateGolden(t, schema, path) })
+	}
+}
+
+func generateGolden(t *testing.T, schema *openAPI, path string) {
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p spec.Pod
+	var options GenerateOptions
+	set, defaults := readArchive(t, archive)
+	if result := Pods(set, testHost, defaults); len(result.Pods) > 0 {
+		if err := result.Diagnostics.Err(); err != nil {
+			t.Fatal(err)
+		}
+		p = *result.Pods[0]
+	}
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "pod.json":
+			strictJSON(t, f.Data, &p)
+		case "generate.json":
+			strictJSON(t, f.Data, &options)
+		}
+	}
+	generated, ds := Generate(&p, options)
+	schema.fits(t, generated)
+	text, err := YAML(generated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		again, _ := Generate(&p, options)
+		if data, _ := YAML(again); !bytes.Equal(data, text) {
+			t.Error("generated again, the same pod gives another file")
+		}
+	}
+	got := map[string][]byte{"out.yaml.want": text, "problems.txt": problems(Result{Diagnostics: ds})}
+	if *update {
+		archive.Files = slices.DeleteFunc(archive.Files, func(f txtar.File) bool { _, ours := got[f.Name]; return ours })
+		for _, name := range []string{"problems.txt", "out.yaml.want"} {
+			if len(got[name]) > 0 {
+				archive.Files = append(archive.Files, txtar.File{Name: name, Data: got[name]})
+			}
+		}
+		if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]string{}
+	for _, f := range archive.Files {
+		want[f.Name] = string(f.Data)
+	}
+	for name, data := range got {
+		if diff := cmp.Diff(want[name], string(data)); diff != "" {
+			t.Errorf("%s (-want +got, run with -update if this is right):\n%s", name, diff)
+		}
+	}
+}
+
+func strictJSON(t *testing.T, data []byte, into any) {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEscapeIsTheWayBackOfExpand(t *testing.T) {
+	alphabet := []rune("$$()(a")
+	back := func(seed []uint8) bool {
+		var text strings.Builder
+		for _, s := range seed {
+			text.WriteRune(alphabet[int(s)%len(alphabet)])
+		}
+		known := func(string) (string, bool) { return "expanded", true }
+		return Expand(escape(text.String()), known) == text.String()
+	}
+	if err := quick.Check(back, &quick.Config{MaxCount: 5000}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestGenerateClaim(t *testing.T) {
+	for volume, want := range map[string]struct{ namespace, name, lost string }{
+		"data":           {"default", "data", ""},
+		"prod_data":      {"prod", "data", ""},
+		"pg.data":        {"default", "pg.data", ""},
+		"My_Data":        {"default", "my-data", "it is called my-data"},
+		"prod_Data":      {"prod", "data", "it is called data"},
+		"_":              {"default", safeEncode(volumeHashLen/2, []byte("_")), "Kubernetes takes no claim of this name"},
+		"a_b_c":          {"a", "b-c", "it is called b-c"},
+		"0123456789abcd": {"default", "0123456789abcd", ""},
+	} {
+		made := spec.NamedVolume{Volume: volume, Labels: map[string]string{"app": "web"}, Options: map[string]string{
+			"type": "tmpfs", "device": "tmpfs", "o": "uid=1000,size=1m,gid=7,noexec",
+		}}
+		g, ds := GenerateClaim(made)
+		if g.Namespace != want.namespace || g.Name != want.name {
+			t.Errorf("%s becomes %s", volume, g.Key)
+		}
+		if got := ds.Error(); want.lost == "" && len(ds) > 0 || !strings.Contains(got, want.lost) || ds.Err() != nil {
+			t.Errorf("%s: %q, want %q", volume, got, want.lost)
+		}
+		loadSchema(t).fits(t, []Generated{g})
+		text, err := YAML([]Generated{g})
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, problems := kube.Decode("claim.yaml", text)
+		if problems.Err() != nil {
+			t.Fatalf("%v\n%s", problems.Err(), text)
+		}
+		again, problems := Volumes(&kube.Set{Objects: objects})
+		if problems.Err() != nil || len(again) != 1 {
+			t.Fatalf("%d volumes, %v", len(again), problems)
+		}
+		made.Options["o"] = "uid=1000,gid=7,size=1m,noexec"
+		if len(ds) > 0 {
+			made.Volume = again[0].Volume
+		}
+		if diff := cmp.Diff(made, again[0]); diff != "" {
+			t.Errorf("%s is made anew as another one (-was +is):\n%s", volume, diff)
+		}
+	}
+}
+
+func TestClaimSaysWhatItCannot(t *testing.T) {
+	_, ds := GenerateClaim(spec.NamedVolume{Volume: "data", Options: map[string]string{"nocopy": ""}})
+	if !strings.Contains(ds.Error(), "the option nocopy") {
+		t.Errorf("got %q", ds.Error())
+	}
+}
+
+func TestGenerateRefusesKindsForOtherPods(t *testing.T) {
+	for _, c := range []struct {
+		policy spec.RestartPolicy
+		kind   string
+		want   string
+	}{
+		{spec.RestartAlways, "Deployment", ""},
+		{spec.RestartNever, "Deployment", "k8s Deployments can only have restartPolicy set to Always, this pod has Never"},
+		{spec.RestartOnFailure, "DaemonSet", "k8s DaemonSets can only have restartPolicy set to Always"},
+		{spec.RestartAlways, "Job", "k8s Jobs can not have restartPolicy set to Always"},
+		{spec.RestartOnFailure, "Job", ""},
+	} {
+		p := &spec.Pod{Namespace: "default", Name: "p", RestartPolicy: c.policy, Networks: []spec.NetworkAttachment{{Network: DefaultNetwork}},
+			Containers: []spec.Container{{Name: "a", Image: "busybox:1"}}}
+		generated, ds := Generate(p, GenerateOptions{Kind: c.kind})
+		if c.want == "" && (ds.Err() != nil || len(generated) != 1) || c.want != "" && (ds.Err() == nil || !strings.Contains(ds.Error(), c.want) || generated != nil) {
+			t.Errorf("%s of a pod with %s: %v", c.kind, c.policy, ds)
+		}
+		loadSchema(t).fits(t, generated)
+	}
+}
+
+func TestGenerateWithoutAManifestThatCanBeRead(t *testing.T) {
+	p := &spec.Pod{Name: "p", Manifest: json.RawMessage(`{"spec": 1}`)}
+	if _, ds := Generate(p, GenerateOptions{}); ds.Err() == nil || !strings.Contains(ds.Error(), "its manifest cannot be read") {
+		t.Errorf("got %v", ds)
+	}
+}
