@@ -23,8 +23,9 @@ func DescribeChange(old, new *spec.Pod) string {
 	differs("ports", old.Ports, new.Ports)
 	differs("networks", old.Networks, new.Networks)
 	differs("volumes", plainVolumes(old.Volumes), plainVolumes(new.Volumes))
-	differs("labels", old.Labels, new.Labels)
-	differs("annotations", old.Annotations, new.Annotations)
+	differs("active deadline", old.ActiveDeadline, new.ActiveDeadline)
+	differs("readiness gates", old.ReadinessGates, new.ReadinessGates)
+	differs("priority", old.Priority, new.Priority)
 	differs("hostname", old.Hostname, new.Hostname)
 	differs("host namespaces", [4]bool{old.HostNet, old.HostPID, old.HostIPC, old.SharePID}, [4]bool{new.HostNet, new.HostPID, new.HostIPC, new.SharePID})
 	differs("DNS", old.DNS, new.DNS)
@@ -84,6 +85,8 @@ func containerChange(a, b spec.Container) string {
 		{"security settings", a.Security, b.Security},
 		{"working directory", a.WorkingDir, b.WorkingDir},
 		{"restart policy", a.RestartPolicy, b.RestartPolicy},
+		{"stop signal", a.StopSignal, b.StopSignal},
+		{"probes or hooks", a.Lifecycle, b.Lifecycle},
 	} {
 		if !same(f.a, f.b) {
 			out = append(out, f.what)
@@ -98,6 +101,9 @@ func plainVolumes(volumes []spec.Volume) []spec.Volume {
 	for i, v := range volumes {
 		if v.Files != nil {
 			v.Files = &spec.FilesVolume{}
+		}
+		if v.Empty != nil {
+			v.Empty = &spec.EmptyVolume{Memory: v.Empty.Memory, SizeLimit: v.Empty.SizeLimit}
 		}
 		out[i] = v
 	}

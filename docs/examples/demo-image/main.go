@@ -2,6 +2,8 @@
 // pod answered, and how often the page was fetched. The count is kept in a file,
 // so it is as durable as what is mounted there.
 //
+// /healthz says whether it could, without counting.
+//
 // Called as "demo prepare" it makes the file, as the demo's init container does.
 package main
 
@@ -35,7 +37,7 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	server := &http.Server{Addr: env("LISTEN", ":8080"), Handler: page(count)}
+	server := &http.Server{Addr: env("LISTEN", ":8080"), Handler: pages(count)}
 	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.Background()) }) // ListenAndServe tells
 	slog.Info("listening", "address", server.Addr)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
@@ -49,6 +51,19 @@ func env(name, otherwise string) string {
 		return v
 	}
 	return otherwise
+}
+
+func pages(count *counter) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", page(count))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := count.read(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	return mux
 }
 
 func page(count *counter) http.Handler {
@@ -85,14 +100,24 @@ func (c *counter) prepare() error {
 	return f.Close()
 }
 
-func (c *counter) next() (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// read is how often the page was fetched; a counter that is not there or empty
+// is at zero.
+func (c *counter) read() (int, error) {
 	data, err := os.ReadFile(c.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("read the counter: %w", err)
 	}
-	n, _ := strconv.Atoi(strings.TrimSpace(string(data))) // new or empty: zero
+	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return n, nil
+}
+
+func (c *counter) next() (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, err := c.read()
+	if err != nil {
+		return 0, err
+	}
 	n++
 	tmp := c.path + ".new"
 	if err := os.WriteFile(tmp, []byte(strconv.Itoa(n)+"\n"), 0o644); err != nil {

@@ -26,6 +26,17 @@ func TestPageCountsOverARestart(t *testing.T) {
 			t.Errorf("got %q, want %q…", got, want)
 		}
 	}
+	health := func(path string) int {
+		answer := httptest.NewRecorder()
+		pages(&counter{path: path}).ServeHTTP(answer, httptest.NewRequest("GET", "/healthz", nil))
+		return answer.Code
+	}
+	if code := health(filepath.Join(dir, "visits")); code != 200 {
+		t.Errorf("its health is %d", code)
+	}
+	if code := health(dir); code != 500 {
+		t.Errorf("its health is %d where it cannot count", code)
+	}
 	if err := run([]string{"prepare"}); err != nil {
 		t.Fatal(err)
 	}
