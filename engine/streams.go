@@ -81,6 +81,29 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 	return oci.ReadLog(ctx, c.LogPath, o, each)
 }
 
+// PreviousLogs reads what the container made before under that name wrote;
+// spec.ErrNotFound if there was none, or its log cannot be told from the present
+// one's.
+func (e *Engine) PreviousLogs(ctx context.Context, id spec.PodID, container string, o oci.LogOptions, each func(oci.Line) error) error {
+	c, err := e.records.ReadContainer(id, container)
+	if err != nil {
+		return err
+	}
+	pod, err := e.records.ReadPod(id)
+	switch {
+	case err != nil:
+		return err
+	case !readable(&pod):
+		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, pod.Log.Driver)
+	case c.Attempt == 0:
+		return fmt.Errorf("previous terminated container %q in pod %s: %w", container, pod.Key(), spec.ErrNotFound)
+	case pod.Log.Path != "":
+		return fmt.Errorf("previous log of container %q in pod %s: all of them write to %s: %w", container, pod.Key(), pod.Log.Path, spec.ErrNotFound)
+	}
+	o.Follow = false
+	return oci.ReadLog(ctx, e.records.Log(id, container, c.Attempt-1), o, each)
+}
+
 // readable reports whether what the pod's containers write can be read back.
 func readable(pod *spec.Pod) bool {
 	d := pod.Log.Driver

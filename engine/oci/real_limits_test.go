@@ -107,3 +107,55 @@ func TestRealPause(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What a running container is given anew is read back from its cgroup.
+func TestRealUpdate(t *testing.T) {
+	for _, runtime := range []string{"crun", "runc"} {
+		t.Run(runtime, func(t *testing.T) {
+			g := newRig(t, func(o *Options) { o.Runtime = runtime })
+			if g.host.Cgroups.Unified {
+				t.Skip("no limit can be tried on this machine's v2 hosts")
+			}
+			updates(t, g)
+		})
+	}
+}
+
+func updates(t *testing.T, g *rig) {
+	c := sh("a", "x=$(head -c 20000000 /dev/zero | tr '\\0' a); echo ready; sleep 1000 & wait")
+	c.Resources = spec.Resources{CPURequest: 100, MemoryLimit: 64 << 20, PidsLimit: 50}
+	k := g.mustStart(c)
+	k.waitForOutput("ready")
+	folder := cgroupFolder(k.CgroupPath)
+	for i, step := range []struct {
+		to                    spec.Resources
+		memory, shares, quota string
+	}{
+		{spec.Resources{CPURequest: 500, CPULimit: 1500, MemoryLimit: 256 << 20}, "268435456", "512", "150000"}, // more
+		{spec.Resources{CPULimit: 200, MemoryLimit: 128 << 20}, "134217728", "204", "20000"},                    // less
+		{spec.Resources{}, "9223372036854771712", "1024", "-1"},                                                 // none
+		{spec.Resources{MemoryLimit: 96 << 20}, "100663296", "1024", "-1"},
+	} {
+		c.Resources = step.to
+		if err := g.Update(context.Background(), k.Container, &c, false); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		for file, want := range map[string]string{
+			"memory/memory.limit_in_bytes": step.memory, "cpu/cpu.shares": step.shares, "cpu/cpu.cfs_quota_us": step.quota,
+			"pids/pids.max": "50",
+		} {
+			controller, name, _ := strings.Cut(file, "/")
+			data, err := os.ReadFile(filepath.Join(g.host.Cgroups.Mounts[controller], folder, name))
+			if err != nil || strings.TrimSpace(string(data)) != want {
+				t.Errorf("step %d: %s = %q, %v; want %s", i, file, data, err, want)
+			}
+		}
+	}
+	c.Resources = spec.Resources{MemoryLimit: 4 << 20}
+	if err := g.Update(context.Background(), k.Container, &c, false); !errors.Is(err, spec.ErrInUse) {
+		t.Errorf("less memory than it uses: %v", err)
+	}
+	if s := k.state(); !s.Running() {
+		t.Errorf("it did not survive: %+v", s)
+	}
+}

@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -35,7 +36,24 @@ func (r *Runtime) Update(ctx context.Context, c Container, to *spec.Container, a
 	if _, err := r.call(ctx, c, "update", "--resources="+path, string(c.ID)); err != nil {
 		return r.helperError("update", err)
 	}
+	if all.CPU == nil || all.CPU.Quota == nil {
+		return r.unlimitedV1(c)
+	}
 	return nil
+}
+
+// unlimitedV1 takes a limit of CPU time away on cgroup v1, where crun 1.8 writes
+// a number for it that the kernel does not take.
+func (r *Runtime) unlimitedV1(c Container) error {
+	mount, ok := r.host.Cgroups.Mounts["cpu"]
+	if r.host.Cgroups.Unified || !r.host.Cgroups.Quota || !ok {
+		return nil
+	}
+	err := os.WriteFile(filepath.Join(mount, cgroupFolder(c.CgroupPath), "cpu.cfs_quota_us"), []byte("-1"), 0)
+	if gone(err) {
+		return ErrNotRunning
+	}
+	return err
 }
 
 // updated are the settings that change; where there was a limit and is none now,
@@ -51,7 +69,7 @@ func updated(all *specs.LinuxResources, cgroups Controllers) *specs.LinuxResourc
 		shares := uint64(defaultShares)
 		cpu.Shares = &shares
 	}
-	if cpu.Quota == nil && cgroups.Quota {
+	if cpu.Quota == nil && cgroups.Quota && cgroups.Unified { // else unlimitedV1
 		quota, period := int64(-1), uint64(cpuPeriod)
 		cpu.Quota, cpu.Period = &quota, &period
 	}
