@@ -7,6 +7,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+LOGINDDIR ?= $(PREFIX)/lib/systemd/logind.conf.d
 
 GO      ?= go
 export CGO_ENABLED = 0
@@ -99,6 +100,7 @@ install: ## install berth, its completions and berth.service under PREFIX
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
 	sed 's|@BINDIR@|$(PREFIX)/bin|g' docs/systemd/berth.service >$(DESTDIR)$(UNITDIR)/berth.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/berth.service
+	install -D -m 644 docs/systemd/logind.conf $(DESTDIR)$(LOGINDDIR)/berth.conf
 	install -d -m 755 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	bin/berth completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
@@ -107,7 +109,7 @@ install: ## install berth, its completions and berth.service under PREFIX
 .PHONY: uninstall
 uninstall: ## remove what install brought; manifests and pods stay
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now berth.service 2>/dev/null || true; fi
-	rm -f $(DESTDIR)$(PREFIX)/bin/berth $(DESTDIR)$(UNITDIR)/berth.service $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
+	rm -f $(DESTDIR)$(PREFIX)/bin/berth $(DESTDIR)$(UNITDIR)/berth.service $(DESTDIR)$(LOGINDDIR)/berth.conf $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
 	@rmdir $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth 2>/dev/null || true
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 

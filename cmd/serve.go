@@ -8,12 +8,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"berth/cmd/settings"
 	"berth/engine"
@@ -21,9 +21,6 @@ import (
 	"berth/manifests"
 	"berth/reconciler"
 )
-
-// stopPodsTime bounds stopping all pods at the end, beside what they take themselves.
-const stopPodsTime = 2 * time.Minute
 
 type serveFlags struct {
 	config, logFormat string
@@ -136,15 +133,42 @@ func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) 
 	defer cancel()
 	go wakeOnHangup(helpers, loop)
 	go feedWatchdog(helpers, loop, log)
-	err = supervisor.Run(ctx)
+	working, end := context.WithCancel(ctx)
+	defer end()
+	shutdown := watchShutdown(working, log, end)
+	if shutdown != nil {
+		defer shutdown.release()
+	}
+	err = supervisor.Run(working)
 	notify(log, daemon.SdNotifyStopping)
 	var other *reconciler.SupervisedError
 	if errors.Is(err, reconciler.ErrSteppedDown) || onDemand && errors.As(err, &other) {
 		return nil // what was to be supervised is
 	}
-	if err == nil && s.StopPods {
-		return stopPods(context.WithoutCancel(ctx), e, sources.Owners(), log)
+	if err != nil {
+		return err
 	}
+	return a.stopPods(ctx, e, s, sources.Owners(), shutdown, log)
+}
+
+// stopPods stops pods at the supervisor's end: all of them if the host goes
+// down, else those of the sources, and only if the settings say so.
+func (a *app) stopPods(ctx context.Context, e *engine.Engine, s settings.Settings, owners []string, shutdown *hostShutdown, log *slog.Logger) error {
+	hostEnds := ctx.Err() == nil && shutdown != nil // it was not we who were told to end
+	var within time.Duration
+	if hostEnds {
+		within = max(shutdown.given-shutdownReserve, shutdown.given/2)
+	}
+	ctx = context.WithoutCancel(ctx)
+	hostEnds = hostEnds || hostStops(ctx)
+	if !hostEnds && !s.StopPods {
+		return nil
+	}
+	ours := func(o spec.Owner) bool { return hostEnds || slices.Contains(owners, string(o)) }
+	applier := a.applier(e)
+	applier.Log = log
+	err := applier.Shutdown(ctx, ours, within)
+	log.Info("pods stopped")
 	return err
 }
 
@@ -206,43 +230,4 @@ func feedWatchdog(ctx context.Context, loop *reconciler.Loop, log *slog.Logger) 
 			notify(log, daemon.SdNotifyWatchdog)
 		}
 	}
-}
-
-// stopPods stops the pods of these owners, in parallel. It is no person's wish
-// that they stay down: the next supervisor starts them.
-func stopPods(ctx context.Context, e *engine.Engine, owners []string, log *slog.Logger) error {
-	pods, err := e.Observe(ctx)
-	errs := []error{err}
-	ours := map[spec.Owner]bool{}
-	for _, o := range owners {
-		ours[spec.Owner(o)] = true
-	}
-	results := make([]error, len(pods))
-	var g errgroup.Group
-	for i, p := range pods {
-		if !ours[p.Pod.Owner] || p.Sandbox == spec.SandboxNone {
-			continue
-		}
-		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, p.Pod.TerminationGrace+stopPodsTime)
-			defer cancel()
-			results[i] = stopOne(ctx, e, &p.Pod)
-			return nil
-		})
-	}
-	_ = g.Wait() // the errors are in results
-	log.Info("pods stopped")
-	return errors.Join(append(errs, results...)...)
-}
-
-func stopOne(ctx context.Context, e *engine.Engine, pod *spec.Pod) error {
-	unlock, err := e.Lock(ctx, pod.Key())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := e.StopPod(ctx, pod.ID, pod.TerminationGrace); err != nil {
-		return fmt.Errorf("stop pod %s: %w", pod.Key(), err)
-	}
-	return nil
 }
