@@ -17,9 +17,12 @@
 //     that what runs of it is kept.
 //   - A field or podman annotation that would not be honoured is an error that
 //     names it; it is never dropped.
-//   - A pod's Hash changes exactly when it has to be made anew. Files of a
-//     mounted ConfigMap are outside it; values read into the environment are
-//     inside it.
+//   - A pod's Hash changes exactly when it has to be made anew. What a running
+//     pod takes over is outside it: files of a mounted ConfigMap, labels and
+//     annotations, CPU and memory as long as the class of service stays. Values
+//     read into the environment are inside it.
+//   - A pod's Manifest is what was written, without defaults and without what a
+//     Secret holds: the way back to YAML starts from it.
 //
 // Start reading at Pods, then builder.build in pod.go.
 package translate
