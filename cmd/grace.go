@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"berth/engine/spec"
 )
 
 // ownGrace stands for the time a pod gives itself (terminationGracePeriodSeconds).
@@ -44,12 +42,4 @@ func (g graceFlag) Type() string { return "seconds" }
 func addGrace(cmd *cobra.Command, grace *time.Duration) {
 	*grace = ownGrace
 	cmd.Flags().VarP(graceFlag{grace}, "time", "t", "`seconds` between the stop signal and SIGKILL (default: the pod's terminationGracePeriodSeconds)")
-}
-
-// graceOf is the time to give the pod's containers.
-func graceOf(pod *spec.Pod, asked time.Duration) time.Duration {
-	if asked == ownGrace {
-		return pod.TerminationGrace
-	}
-	return asked
 }

@@ -61,12 +61,7 @@ func (a *app) removePod(ctx context.Context, e *engine.Engine, p spec.PodStatus,
 		return err
 	}
 	a.warnOfReturn(&p.Pod)
-	unlock, err := e.Lock(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return e.RemovePod(ctx, p.Pod.ID, graceOf(&p.Pod, grace))
+	return a.applier(e).Remove(ctx, p.Pod.ID, grace)
 }
 
 // warnOfReturn tells who makes a pod again that is removed by itself.
@@ -98,8 +93,13 @@ func (a *app) removeVolume(ctx context.Context, e *engine.Engine, volume string,
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, p := range others {
 		a.warnOfReturn(&p.Pod)
+		errs = append(errs, a.applier(e).Remove(ctx, p.Pod.ID, grace))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
 	}
 	return e.RemoveVolumeAndPods(ctx, volume, grace)
 }

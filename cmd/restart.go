@@ -28,7 +28,7 @@ func (a *app) restart() *cobra.Command {
 			t.filters = append(t.filters, "status=running")
 		}
 		return a.onContainers(&t, func(ctx context.Context, e *engine.Engine, c target) error {
-			if err := stopContainer(ctx, e, c, grace); err != nil {
+			if err := a.stopContainer(ctx, e, c, grace); err != nil {
 				return err
 			}
 			return a.startContainer(ctx, e, c)

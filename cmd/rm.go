@@ -29,7 +29,7 @@ Exits with 1 if a container is not there, with 2 if one runs.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t.ignore = t.ignore || force
 		return removalError(a.onContainers(&t, func(ctx context.Context, e *engine.Engine, c target) error {
-			return removeContainer(ctx, e, c, force, grace)
+			return a.removeContainer(ctx, e, c, force, grace)
 		})(cmd, args))
 	}
 	a.registerTargets(cmd, &t, "container", "remove")
@@ -42,14 +42,14 @@ Exits with 1 if a container is not there, with 2 if one runs.`,
 	return cmd
 }
 
-func removeContainer(ctx context.Context, e *engine.Engine, c target, force bool, grace time.Duration) error {
+func (a *app) removeContainer(ctx context.Context, e *engine.Engine, c target, force bool, grace time.Duration) error {
 	if err := c.refuseInfra("remove"); err != nil {
 		return err
 	}
 	if c.status.Running() && !force {
 		return fmt.Errorf("container %q is %s: stop it first, or use --force: %w", c.raw, c.status.State, spec.ErrInUse)
 	}
-	if err := stopContainer(ctx, e, c, grace); err != nil {
+	if err := a.stopContainer(ctx, e, c, grace); err != nil {
 		return err
 	}
 	unlock, err := e.Lock(ctx, c.pod.Pod.Key())

@@ -45,20 +45,9 @@ func (a *app) startContainer(ctx context.Context, e *engine.Engine, c target) er
 	if err := c.refuseInfra("start"); err != nil {
 		return err
 	}
-	unlock, err := e.Lock(ctx, c.pod.Pod.Key())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	id := c.pod.Pod.ID
+	var want *spec.Pod
 	if c.pod.Sandbox != spec.SandboxReady {
-		pod := &c.pod.Pod
-		if err := e.EnsurePod(ctx, pod.WithContents(a.desired(ctx, e, pod)), []string{c.status.Name}); err != nil {
-			return err
-		}
+		want = a.desired(ctx, e, &c.pod.Pod)
 	}
-	if err := e.SetStopped(ctx, id, c.status.Name, false); err != nil {
-		return err
-	}
-	return e.StartContainer(ctx, id, c.status.Name)
+	return a.applier(e).StartContainer(ctx, c.pod.Pod.ID, c.status.Name, want)
 }

@@ -22,7 +22,7 @@ stopped by hand stays down until it is started, or its pod's YAML changes.`,
   berth stop --filter label=app=web`,
 		Args: t.check("container"),
 		RunE: a.onContainers(&t, func(ctx context.Context, e *engine.Engine, c target) error {
-			return stopContainer(ctx, e, c, grace)
+			return a.stopContainer(ctx, e, c, grace)
 		}),
 		ValidArgsFunction: a.completeContainers,
 	}
@@ -32,17 +32,9 @@ stopped by hand stays down until it is started, or its pod's YAML changes.`,
 	return cmd
 }
 
-func stopContainer(ctx context.Context, e *engine.Engine, c target, grace time.Duration) error {
+func (a *app) stopContainer(ctx context.Context, e *engine.Engine, c target, grace time.Duration) error {
 	if err := c.refuseInfra("stop"); err != nil {
 		return err
 	}
-	unlock, err := e.Lock(ctx, c.pod.Pod.Key())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := e.SetStopped(ctx, c.pod.Pod.ID, c.status.Name, true); err != nil {
-		return err
-	}
-	return e.StopContainer(ctx, c.pod.Pod.ID, c.status.Name, graceOf(&c.pod.Pod, grace))
+	return a.applier(e).StopContainer(ctx, c.pod.Pod.ID, c.status.Name, grace)
 }

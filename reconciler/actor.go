@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"berth/engine/spec"
+	"berth/reconciler/probe"
 )
 
 // stopsAtOnce bounds how many pods are taken down at a time. It is wide: most
@@ -26,8 +27,9 @@ type actor struct {
 	engine Engine
 	log    *slog.Logger
 	events *eventLog
-	setup  limiter // sandboxes and containers being made
-	stop   limiter // pods being taken down
+	setup  limiter    // sandboxes and containers being made
+	stop   limiter    // pods being taken down
+	probes *probe.Set // of a supervisor; nil: nobody probes
 }
 
 func newActor(engine Engine, log *slog.Logger, events *eventLog) *actor {
@@ -101,8 +103,8 @@ func (a *actor) prepare(ctx context.Context, pod *spec.Pod, pull spec.PullOption
 func (a *actor) create(ctx context.Context, pod *spec.Pod) (spec.PodID, error) {
 	made := *pod
 	made.ID, made.CreatedAt = spec.NewPodID(), time.Now()
-	next := NextOf(fresh(&made), made.CreatedAt, Hurry{})
-	return made.ID, a.do(ctx, &made, next)
+	st := fresh(&made)
+	return made.ID, a.do(ctx, st, &made, NextOf(st, made.CreatedAt, Hurry{}))
 }
 
 // fresh is the status of a pod that was not made yet.
@@ -116,18 +118,38 @@ func fresh(pod *spec.Pod) *spec.PodStatus {
 	return st
 }
 
-// do carries out one Next. The pod's lock is held.
-func (a *actor) do(ctx context.Context, pod *spec.Pod, next Next) error {
+// do carries out one Next of a pod that was seen so. The pod's lock is held. pod
+// is the observed one with the contents of its files.
+func (a *actor) do(ctx context.Context, st *spec.PodStatus, pod *spec.Pod, next Next) error {
 	if next.History != nil {
 		if err := a.engine.SaveHistory(ctx, pod.ID, next.History); err != nil {
 			return fmt.Errorf("save the history of pod %s: %w", pod.Key(), err)
 		}
 	}
-	if next.Down != "" {
-		a.log.WarnContext(ctx, "pod is taken down", "pod", pod.Key().String(), "reason", next.Down)
-		a.events.add(pod.Key(), EventWarning, "SandboxChanged", next.Down)
-		return a.stop.do(ctx, func() error { return a.engine.StopPod(ctx, pod.ID, 0) })
+	switch {
+	case next.Verdict != nil:
+		a.log.WarnContext(ctx, "pod is over", "pod", pod.Key().String(), "reason", next.Verdict.Reason, "message", next.Verdict.Message)
+		a.events.add(pod.Key(), EventWarning, next.Verdict.Reason, next.Verdict.Message)
+		return a.engine.SaveVerdict(ctx, pod.ID, next.Verdict)
+	case next.Down != "":
+		return a.down(ctx, st, next.Down)
 	}
+	err := a.bringUp(ctx, pod, next)
+	return errors.Join(err, a.endDoomed(ctx, st, next.End))
+}
+
+// down takes a pod down that is not to be forgotten.
+func (a *actor) down(ctx context.Context, st *spec.PodStatus, why string) error {
+	key := st.Pod.Key()
+	a.log.WarnContext(ctx, "pod is taken down", "pod", key.String(), "reason", why)
+	if st.Sandbox == spec.SandboxLost && !st.Stopped && st.Verdict == nil {
+		a.events.add(key, EventNormal, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+	}
+	return a.stopPod(ctx, st, st.Pod.TerminationGrace)
+}
+
+// bringUp makes the sandbox and starts containers.
+func (a *actor) bringUp(ctx context.Context, pod *spec.Pod, next Next) error {
 	if !next.Ensure && len(next.Start) == 0 {
 		return nil
 	}
@@ -141,14 +163,16 @@ func (a *actor) do(ctx context.Context, pod *spec.Pod, next Next) error {
 			if err := a.engine.StartContainer(ctx, pod.ID, name); err != nil {
 				return err
 			}
+			a.events.add(pod.Key(), EventNormal, "Created", "Created container "+name)
+			a.events.add(pod.Key(), EventNormal, "Started", "Started container "+name)
 		}
 		return nil
 	})
 }
 
 // advance takes a pod as far as it goes now: it observes, decides and acts until
-// there is nothing to do at this moment. Its lock is held. want, if the pod is
-// wanted, has the contents of its files.
+// there is nothing to do at this moment, or something was started. Its lock is
+// held. want, if the pod is wanted, has the contents of its files.
 func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurry Hurry) (*spec.PodStatus, Next, error) {
 	for range observedTooOften {
 		st, err := a.engine.ObservePod(ctx, id)
@@ -159,11 +183,11 @@ func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurr
 		if next.Idle() {
 			return &st, next, nil
 		}
-		if err := a.do(ctx, st.Pod.WithContents(want), next); err != nil {
+		if err := a.do(ctx, &st, st.Pod.WithContents(want), next); err != nil {
 			return &st, next, err
 		}
 		a.tellRestarts(ctx, &st, next)
-		if next.Down == "" {
+		if len(next.Start) > 0 && len(next.End) == 0 {
 			return &st, next, nil
 		}
 	}
@@ -181,9 +205,60 @@ func (a *actor) tellRestarts(ctx context.Context, st *spec.PodStatus, next Next)
 	}
 }
 
+// endDoomed ends containers whose pod goes on. The pod's lock is held.
+func (a *actor) endDoomed(ctx context.Context, st *spec.PodStatus, list []Ending) error {
+	if len(list) == 0 {
+		return nil
+	}
+	for _, e := range list {
+		a.log.WarnContext(ctx, "container is ended", "pod", st.Pod.Key().String(), "container", e.Name, "reason", e.Reason)
+	}
+	return a.stop.do(ctx, func() error { return a.endThose(ctx, st, list) })
+}
+
 // remove takes a pod down and forgets it. Its lock is held.
-func (a *actor) remove(ctx context.Context, pod *spec.Pod) error {
-	return a.stop.do(ctx, func() error { return a.engine.RemovePod(ctx, pod.ID, pod.TerminationGrace) })
+func (a *actor) remove(ctx context.Context, id spec.PodID, grace time.Duration) error {
+	return a.stop.do(ctx, func() error {
+		err := a.terminateNow(ctx, id, grace)
+		if ctx.Err() != nil {
+			return err
+		}
+		return errors.Join(err, a.engine.RemovePod(ctx, id, 0))
+	})
+}
+
+// stopPod takes a pod down, seen so, and keeps its record. Its lock is held.
+func (a *actor) stopPod(ctx context.Context, st *spec.PodStatus, grace time.Duration) error {
+	return a.stop.do(ctx, func() error {
+		err := a.terminate(ctx, st, grace)
+		if ctx.Err() != nil {
+			return err
+		}
+		return errors.Join(err, a.engine.StopPod(ctx, st.Pod.ID, 0))
+	})
+}
+
+// terminateNow ends the containers that run now of a pod; one that is gone has none.
+func (a *actor) terminateNow(ctx context.Context, id spec.PodID, grace time.Duration) error {
+	st, err := a.engine.ObservePod(ctx, id)
+	switch {
+	case gone(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	return a.terminate(ctx, &st, grace)
+}
+
+// ending runs f under the lock of a pod that is to come down within grace. If
+// somebody is ending it already, or a container of it, that takes no longer
+// either.
+func (a *actor) ending(ctx context.Context, pod *spec.Pod, grace time.Duration, f func() error) error {
+	err := a.engine.Hasten(ctx, pod.ID, time.Now().Add(max(grace, leastGrace)))
+	if err != nil && !gone(err) {
+		return fmt.Errorf("hasten the end of pod %s: %w", pod.Key(), err)
+	}
+	return a.locked(ctx, pod.Key(), f)
 }
 
 // touch does what a running pod takes without a restart. Its lock is held.
@@ -213,22 +288,23 @@ func (a *actor) touch(ctx context.Context, p PodPlan) error {
 // lock of key. Old and new have one lock if they have one name; two locks are
 // never held at a time.
 func (a *actor) replace(ctx context.Context, old *spec.PodStatus, key spec.PodKey, create func() error) error {
-	away := func() error { return nil }
-	if old != nil {
-		away = func() error {
-			if err := a.remove(ctx, &old.Pod); err != nil {
-				return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)
-			}
-			return nil
-		}
+	if old == nil {
+		return a.locked(ctx, key, create)
 	}
-	if old != nil && old.Pod.Key() != key {
-		if err := a.locked(ctx, old.Pod.Key(), away); err != nil {
+	grace := old.Pod.TerminationGrace
+	away := func() error {
+		if err := a.remove(ctx, old.Pod.ID, grace); err != nil {
+			return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)
+		}
+		return nil
+	}
+	if old.Pod.Key() != key {
+		if err := a.ending(ctx, &old.Pod, grace, away); err != nil {
 			return err
 		}
 		return a.locked(ctx, key, create)
 	}
-	return a.locked(ctx, key, func() error {
+	return a.ending(ctx, &old.Pod, grace, func() error {
 		if err := away(); err != nil {
 			return err
 		}

@@ -346,7 +346,8 @@ func (r *applying) one(ctx context.Context, j *job) error {
 	switch p.Action {
 	case ActionRemove:
 		j.touched = true
-		return r.actor.locked(ctx, p.Key, func() error { return r.actor.remove(ctx, &p.Observed.Pod) })
+		pod := &p.Observed.Pod
+		return r.actor.ending(ctx, pod, pod.TerminationGrace, func() error { return r.actor.remove(ctx, pod.ID, pod.TerminationGrace) })
 	case ActionCreate, ActionReplace:
 		j.touched = true
 		return r.make(ctx, j)
@@ -403,7 +404,11 @@ func (r *applying) keepDown(ctx context.Context, j *job) error {
 	if err := r.Engine.SetStopped(ctx, j.id, "", true); err != nil {
 		return err
 	}
-	return r.Engine.StopPod(ctx, j.id, j.prepared.TerminationGrace)
+	st, err := r.Engine.ObservePod(ctx, j.id)
+	if err != nil {
+		return err
+	}
+	return r.actor.stopPod(ctx, &st, j.prepared.TerminationGrace)
 }
 
 func (r *applying) lookup(ctx context.Context, pod *spec.Pod) (spec.PodStatus, bool) {
@@ -441,7 +446,7 @@ func forced(st *spec.PodStatus) Hurry {
 // started takes a pod through its init containers until its app containers have
 // been started.
 func (r *applying) started(ctx context.Context, j *job, key spec.PodKey) error {
-	if len(j.plan.Desired.InitContainers) == 0 {
+	if !waitsToStart(j.plan.Desired) {
 		return nil // all was started where it was made
 	}
 	tries := initTries

@@ -127,7 +127,7 @@ func (r *applying) revive(ctx context.Context, old *spec.PodStatus, former *spec
 		}
 		return nil
 	})
-	if err == nil && id != "" && len(pod.InitContainers) > 0 && !old.Stopped && begun(old) {
+	if err == nil && id != "" && waitsToStart(pod) && !old.Stopped && begun(old) {
 		err = r.actor.start(ctx, key, id, pod, initTries)
 	}
 	if err != nil {

@@ -14,9 +14,13 @@ const (
 	backoffReset = 2 * backoffMost // a container that ended later than this after its last restart starts afresh
 )
 
-// restartAt is when a container that ended then may be started again.
-func restartAt(h spec.ContainerHistory, ended time.Time) time.Time {
-	if h.Backoff == 0 || expired(h, ended) {
+// restartAt is when a container that ended then may be started again. An end that
+// is yet to come says that the clock was set back: nobody waits for that.
+func restartAt(h spec.ContainerHistory, ended, now time.Time) time.Time {
+	switch {
+	case ended.After(now):
+		return now
+	case h.Backoff == 0 || expired(h, ended):
 		return ended
 	}
 	return ended.Add(h.Backoff)

@@ -15,6 +15,9 @@ import (
 func (s *script) checks() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"expect": s.expect, "status": s.status, "quiet": s.quiet, "log": s.logHas, "pods": s.pods, "fails": s.failsWith, "stored": s.storedAre,
+		"ready":   func(args []string) error { return s.inState(args, (*spec.PodStatus).Ready) },
+		"started": func(args []string) error { return s.inState(args, (*spec.PodStatus).Started) },
+		"event":   s.event, "took": s.took, "inorder": s.inOrder,
 		"mark": func(args []string) error {
 			ids, err := s.containers(args[0])
 			s.marks[args[0]] = ids
@@ -181,6 +184,58 @@ func (s *script) compare(pod string, same bool) error {
 	}
 	if slices.Equal(ids, s.marks[pod]) != same {
 		return fmt.Errorf("containers were %v, are %v", s.marks[pod], ids)
+	}
+	return nil
+}
+
+// inState compares the containers of a pod that are in a state.
+func (s *script) inState(args []string, in func(*spec.PodStatus, *spec.ContainerStatus) bool) error {
+	st, ok := s.engine.Pod(args[0])
+	if !ok {
+		return fmt.Errorf("it is not there")
+	}
+	var have []string
+	for i := range st.Containers {
+		if in(&st, &st.Containers[i]) {
+			have = append(have, st.Containers[i].Name)
+		}
+	}
+	if !slices.Equal(have, args[1:]) && len(have)+len(args[1:]) > 0 {
+		return fmt.Errorf("they are %v", have)
+	}
+	return nil
+}
+
+func (s *script) event(args []string) error {
+	text := strings.Join(args[2:], " ")
+	events := s.loop.Status().Events
+	for _, e := range events {
+		if string(e.Type) == args[0] && e.Reason == args[1] && strings.Contains(e.Message, text) {
+			return nil
+		}
+	}
+	var have []string
+	for _, e := range events {
+		have = append(have, fmt.Sprintf("%s %s %s", e.Type, e.Reason, e.Message))
+	}
+	return fmt.Errorf("there is none; there are:\n%s", strings.Join(have, "\n"))
+}
+
+func (s *script) took(args []string) error {
+	if took := s.lasted.Round(time.Millisecond).String(); took != args[0] {
+		return fmt.Errorf("it took %s", took)
+	}
+	return nil
+}
+
+func (s *script) inOrder(args []string) error {
+	log := s.log.all()
+	for _, text := range strings.Split(strings.Join(args, " "), " | ") {
+		at := slices.IndexFunc(log, func(l string) bool { return strings.Contains(l, text) })
+		if at < 0 {
+			return fmt.Errorf("no %q after what comes before it", text)
+		}
+		log = log[at+1:]
 	}
 	return nil
 }

@@ -67,11 +67,8 @@ func (a *Applier) takeDown(ctx context.Context, pods []*spec.PodStatus, o DownOp
 	var group errgroup.Group
 	for i, st := range pods {
 		group.Go(func() error {
-			pod := st.Pod
-			if o.Grace >= 0 {
-				pod.TerminationGrace = o.Grace
-			}
-			if err := actor.locked(ctx, pod.Key(), func() error { return actor.remove(ctx, &pod) }); err != nil {
+			pod, grace := &st.Pod, graceOf(&st.Pod, o.Grace)
+			if err := actor.ending(ctx, pod, grace, func() error { return actor.remove(ctx, pod.ID, grace) }); err != nil {
 				errs[i] = fmt.Errorf("remove pod %s: %w", pod.Key(), err)
 			}
 			return nil

@@ -11,6 +11,7 @@ import (
 	"berth/engine/spec"
 	"berth/internal/source"
 	"berth/kube"
+	"berth/reconciler/probe"
 )
 
 // How often what no event tells is looked after, unless LoopOptions say otherwise.
@@ -86,6 +87,8 @@ func (l *Loop) Wake() {
 // Run works until ctx ends; pods run on. It fails only if it cannot begin.
 func (l *Loop) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	l.actor.probes = probe.NewSet(l.opts.Engine, func(r probe.Result) { l.heard(ctx, r) })
+	defer l.actor.probes.Close()
 	defer l.workers.Wait()
 	defer cancel()
 	exits, err := l.opts.Engine.Exits(ctx)
@@ -255,7 +258,7 @@ func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scop
 	}
 	w.aim(p, scope)
 	if p.Action == ActionKeep && p.Observed != nil {
-		if next := NextOf(p.Observed, time.Now(), Hurry{}); next.Idle() && next.At.IsZero() && w.reported(p.Observed) {
+		if next := NextOf(p.Observed, time.Now(), Hurry{}); next.Idle() && len(next.Hook) == 0 && next.At.IsZero() && w.reported(p.Observed) {
 			return
 		}
 	}
@@ -308,6 +311,13 @@ func (l *Loop) look(ctx context.Context, id spec.PodID) {
 	}
 	if l.set != nil && supervised(&st.Pod) {
 		l.aim(ctx, place, PodPlan{Key: st.Pod.Key(), Action: ActionKeep, Observed: &st}, Scope{})
+	}
+}
+
+// heard tells the worker of a pod what a probe found.
+func (l *Loop) heard(ctx context.Context, r probe.Result) {
+	if w := l.workerOf(r.Pod); w != nil {
+		w.heard(ctx, r)
 	}
 }
 

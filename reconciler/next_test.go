@@ -135,7 +135,7 @@ func TestBackoffIsTheKubelets(t *testing.T) {
 	var delays []time.Duration
 	for range 9 {
 		ended := now.Add(time.Second) // it runs for a second
-		at := restartAt(h, ended)
+		at := restartAt(h, ended, ended)
 		delays = append(delays, at.Sub(ended))
 		h = raise(h, ended, at)
 		now = at
@@ -147,10 +147,10 @@ func TestBackoffIsTheKubelets(t *testing.T) {
 	if h.Restarts != 9 {
 		t.Errorf("%d restarts, want 9", h.Restarts)
 	}
-	if ended := now.Add(601 * time.Second); !restartAt(h, ended).Equal(ended) {
+	if ended := now.Add(601 * time.Second); !restartAt(h, ended, ended).Equal(ended) {
 		t.Error("a container that ran for over ten minutes must start afresh")
 	}
-	if ended := now.Add(599 * time.Second); restartAt(h, ended).Equal(ended) {
+	if ended := now.Add(599 * time.Second); restartAt(h, ended, ended).Equal(ended) {
 		t.Error("a container that ran for less must not")
 	}
 }

@@ -15,7 +15,7 @@ const (
 
 // PhaseOf is the kubelet's getPhase over what was observed.
 func PhaseOf(st *spec.PodStatus) Phase {
-	if initFailed(st) {
+	if st.Verdict != nil || initFailed(st) {
 		return PhaseFailed
 	}
 	started := begun(st)

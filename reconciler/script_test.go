@@ -30,7 +30,10 @@ import (
 //	rm NAME, mv OLD NEW      remove or rename one
 //	unreadable, readable     the folder cannot, or can again, be read
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
-//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD
+//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
+//	stopone POD CONTAINER [GRACE], startone POD CONTAINER
+//	run COMMAND CODE|hang    how a command ends that a probe or hook runs in a container: else well, at once
+//	background COMMAND, join it goes on beside what follows; wait for its end
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
 //	advance TIME             let time go by
@@ -40,6 +43,10 @@ import (
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods
 //	stored KIND/NAME…        what kube play was given and is kept
+//	ready POD CONTAINER…     exactly these are ready; started likewise
+//	event TYPE REASON TEXT   the supervisor has told of that
+//	took TIME                so long took the last command that was not an expectation
+//	inorder TEXT | TEXT…     the log has lines with these, one after another; signal and kill CONTAINER are told there
 //	quiet                    nothing was changed and nothing logged since the last command that was not an expectation
 //	log TEXT                 the log has a line with TEXT
 //	! COMMAND                the command fails; fails TEXT says with what
@@ -74,13 +81,20 @@ type script struct {
 	lastErr error
 	writes  int
 	logged  int
+	began   time.Time // when the last command that was no expectation did
+	lasted  time.Duration
+	beside  chan error
+
+	mu   sync.Mutex
+	runs map[string]string // how commands end
 }
 
 func newScript(t *testing.T, archive *txtar.Archive) *script {
 	s := &script{
 		T: t, files: map[string][]byte{}, engine: enginetest.NewFake("localhost/app:1", "localhost/app:2"), log: &lines{},
-		folder: newMemory("folder:/m"), store: newMemory("play"), marks: map[string][]spec.ContainerID{},
+		folder: newMemory("folder:/m"), store: newMemory("play"), marks: map[string][]spec.ContainerID{}, runs: map[string]string{},
 	}
+	s.engine.OnRun(s.runInContainer)
 	for _, f := range archive.Files {
 		s.files[f.Name] = f.Data
 	}
@@ -113,8 +127,44 @@ func (s *script) command(words []string) error {
 	if check, ok := s.checks()[words[0]]; ok {
 		return check(words[1:])
 	}
-	s.writes, s.logged = s.engine.Writes(), len(s.log.all())
+	s.writes, s.logged, s.began = s.engine.Writes(), len(s.log.all()), time.Now()
+	defer func() { s.lasted = time.Since(s.began) }()
+	if words[0] == "background" {
+		s.beside = make(chan error, 1)
+		go func() { s.beside <- s.act(words[1], words[2:]) }()
+		return nil
+	}
 	return s.act(words[0], words[1:])
+}
+
+// runInContainer is how a command in a container ends.
+func (s *script) runInContainer(ctx context.Context, key, container string, command []string) (spec.ExecResult, error) {
+	line := strings.Join(command, " ")
+	fmt.Fprintf(s.log, "ran %s %s: %s\n", key, container, line)
+	s.mu.Lock()
+	how := s.runs[line]
+	s.mu.Unlock()
+	switch {
+	case how == "hang":
+		st, _ := s.engine.Pod(key)
+		_, err := s.engine.Open().WaitContainer(ctx, st.Pod.ID, container)
+		return spec.ExecResult{ExitCode: spec.ExitUnknown}, err
+	case command[0] == "sleep":
+		d, err := time.ParseDuration(command[1] + "s")
+		if err != nil {
+			return spec.ExecResult{}, err
+		}
+		select {
+		case <-time.After(d):
+			return spec.ExecResult{}, nil
+		case <-ctx.Done():
+			return spec.ExecResult{}, ctx.Err()
+		}
+	case how == "":
+		return spec.ExecResult{}, nil
+	}
+	code, err := strconv.Atoi(how)
+	return spec.ExecResult{ExitCode: code, Output: []byte("it said so")}, err
 }
 
 // act carries out a command that does something.
@@ -149,11 +199,21 @@ func (s *script) act(verb string, args []string) error {
 		if verb == "start" {
 			return s.applier().Start(ctx, st.Pod.ID, nil)
 		}
-		return s.applier().Stop(ctx, st.Pod.ID, -1)
+		grace, err := graceIn(args[1:])
+		if err != nil {
+			return err
+		}
+		return s.applier().Stop(ctx, st.Pod.ID, grace)
+	case "run":
+		s.mu.Lock()
+		s.runs[strings.Join(args[:len(args)-1], " ")] = args[len(args)-1]
+		s.mu.Unlock()
+	case "join":
+		return <-s.beside
 	case "wake":
 		s.loop.Wake()
-	case "stopone":
-		return s.stopContainer(ctx, args[0], args[1])
+	case "stopone", "startone":
+		return s.oneContainer(ctx, verb, args)
 	case "exit":
 		code, err := strconv.Atoi(args[2])
 		if err != nil {
@@ -184,25 +244,52 @@ func (s *script) act(verb string, args []string) error {
 	return nil
 }
 
-// stopContainer is what a person does with one container.
-func (s *script) stopContainer(ctx context.Context, pod, name string) error {
-	st, ok := s.engine.Pod(pod)
+// oneContainer is what a person does with one container.
+func (s *script) oneContainer(ctx context.Context, verb string, args []string) error {
+	st, ok := s.engine.Pod(args[0])
 	if !ok {
 		return errors.New("no such pod")
 	}
-	e := s.engine.Open()
-	unlock, err := e.Lock(ctx, st.Pod.Key())
+	if verb == "startone" {
+		return s.applier().StartContainer(ctx, st.Pod.ID, args[1], nil)
+	}
+	grace, err := graceIn(args[2:])
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	return errors.Join(e.SetStopped(ctx, st.Pod.ID, name, true), e.StopContainer(ctx, st.Pod.ID, name, time.Second))
+	return s.applier().StopContainer(ctx, st.Pod.ID, args[1], grace)
+}
+
+// graceIn reads a grace; none is the pod's own.
+func graceIn(args []string) (time.Duration, error) {
+	if len(args) == 0 {
+		return -1, nil
+	}
+	return time.ParseDuration(args[0])
+}
+
+// telling is an engine that tells in the log what it does to containers that end.
+type telling struct {
+	*enginetest.Fake
+	log *lines
+}
+
+func (s *script) open() reconciler.Engine { return &telling{s.engine.Open(), s.log} }
+
+func (e *telling) SignalContainer(ctx context.Context, id spec.PodID, name string) error {
+	fmt.Fprintln(e.log, "signal", name)
+	return e.Fake.SignalContainer(ctx, id, name)
+}
+
+func (e *telling) StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error {
+	fmt.Fprintln(e.log, "kill", name)
+	return e.Fake.StopContainer(ctx, id, name, grace)
 }
 
 func (s *script) serve() {
 	ctx, cancel := context.WithCancel(s.Context())
 	s.loop = reconciler.NewLoop(reconciler.LoopOptions{
-		Engine: s.engine.Open(), Source: pair{s.folder, s.store}, Translate: toPods,
+		Engine: s.open(), Source: pair{s.folder, s.store}, Translate: toPods,
 		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{ReplaceAttr: dropTime})),
 	})
 	s.cancel, s.done = cancel, make(chan error, 1)
@@ -221,7 +308,7 @@ func (s *script) kill() {
 }
 
 func (s *script) applier() *reconciler.Applier {
-	return &reconciler.Applier{Engine: s.engine.Open(), Translate: toPods, Store: s.store}
+	return &reconciler.Applier{Engine: s.open(), Translate: toPods, Store: s.store}
 }
 
 func (s *script) play(ctx context.Context, args []string) error {

@@ -50,7 +50,6 @@ func byPriority(pods []spec.PodStatus) [][]spec.PodStatus {
 
 // shutdownGroup stops pods together; a negative most leaves each its own grace.
 func (a *Applier) shutdownGroup(ctx context.Context, pods []spec.PodStatus, most time.Duration) error {
-	actor := newActor(a.Engine, a.Log, nil)
 	errs := make([]error, len(pods))
 	var group errgroup.Group
 	for i := range pods {
@@ -60,10 +59,7 @@ func (a *Applier) shutdownGroup(ctx context.Context, pods []spec.PodStatus, most
 			grace = min(grace, most)
 		}
 		group.Go(func() error {
-			err := actor.locked(ctx, pod.Key(), func() error {
-				return actor.stop.do(ctx, func() error { return a.Engine.StopPod(ctx, pod.ID, grace) })
-			})
-			if err != nil {
+			if err := a.Halt(ctx, pod.ID, grace); err != nil && !gone(err) {
 				errs[i] = fmt.Errorf("stop pod %s: %w", pod.Key(), err)
 			}
 			return nil

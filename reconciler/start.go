@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/engine/spec"
+	"berth/reconciler/probe"
 )
 
 // errStillTrying is an init container that keeps failing and may be tried on.
@@ -51,12 +52,12 @@ func (a *actor) startByHand(ctx context.Context, st *spec.PodStatus, want *spec.
 	return err
 }
 
-// start takes a pod through its init containers until its app containers have
-// been started. A failing init container is given so many tries, with the
+// start takes a pod through its init containers and hooks until its app
+// containers have been started. What fails is given so many tries, with the
 // back-off in between; then the error wraps errStillTrying, unless its policy
 // ends the pod. The pod is locked only while something is done.
 func (a *actor) start(ctx context.Context, key spec.PodKey, id spec.PodID, want *spec.Pod, tries int) error {
-	failures := 0
+	s := starter{actor: a, id: id, tries: tries, failures: map[string]int{}}
 	for {
 		var st *spec.PodStatus
 		var next Next
@@ -65,44 +66,138 @@ func (a *actor) start(ctx context.Context, key spec.PodKey, id spec.PodID, want 
 			st, next, err = a.advance(ctx, id, want, Hurry{})
 			return err
 		})
-		switch name, failing := failingInit(st, next); {
-		case err != nil:
+		if err != nil {
 			return err
-		case next.Failed != "":
-			return a.withOutput(ctx, id, failedInit(st), errors.New(next.Failed))
-		case next.Await != "":
-			if failures, err = a.await(ctx, id, next.Await, failures, tries); err != nil {
-				return a.withOutput(ctx, id, next.Await, err)
-			}
-		case failing:
-			if failures >= tries {
-				return a.withOutput(ctx, id, name, fmt.Errorf("init container %s failed %d times: %w", name, failures, errStillTrying))
-			}
-			if err := sleepUntil(ctx, next.At); err != nil {
-				return err
-			}
-		case len(next.Start) > 0 && st.Pod.IsInit(next.Start[len(next.Start)-1]):
-			// an init container was started: look again
-		default:
-			return nil
+		}
+		if more, err := s.step(ctx, st, next); err != nil || !more {
+			return err
 		}
 	}
 }
 
-// await waits for the end of an init container and counts its failures.
-func (a *actor) await(ctx context.Context, id spec.PodID, name string, failures, tries int) (int, error) {
-	c, err := a.engine.WaitContainer(ctx, id, name)
+// starter is one call of start.
+type starter struct {
+	*actor
+	id       spec.PodID
+	tries    int
+	failures map[string]int // by container
+}
+
+// step waits for what comes next, and reports whether there is more to do then.
+func (s *starter) step(ctx context.Context, st *spec.PodStatus, next Next) (more bool, err error) {
+	waiting, waits := s.waiting(st, next)
+	switch {
+	case next.Failed != "":
+		return false, s.withOutput(ctx, s.id, failedInit(st), errors.New(next.Failed))
+	case len(next.Hook) > 0:
+		return true, s.hook(ctx, st, next.Hook[0])
+	case next.Await != "":
+		return true, s.await(ctx, next.Await)
+	case waits:
+		if err := s.tooOften(ctx, waiting); err != nil {
+			return false, err
+		}
+		return true, sleepUntil(ctx, next.At)
+	case len(next.Start) > 0:
+		return true, nil // look again
+	case next.Gate != "":
+		return true, s.awaitStart(ctx, st, next.Gate)
+	}
+	return false, nil
+}
+
+// waiting is the container for whose next try the pod's start waits: an init
+// container, or one that has failed in this call.
+func (s *starter) waiting(st *spec.PodStatus, next Next) (name string, ok bool) {
+	for _, name := range sortedKeys(next.Waiting) {
+		if !next.Waiting[name].Until.IsZero() && (name == next.Gate || s.failures[name] > 0 || st.Pod.IsInit(name) && !isSidecar(&st.Pod, name)) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// failed counts a failure; too many are an error.
+func (s *starter) failed(ctx context.Context, name string) error {
+	s.failures[name]++
+	return s.tooOften(ctx, name)
+}
+
+func (s *starter) tooOften(ctx context.Context, name string) error {
+	n := s.failures[name]
+	if n < s.tries {
+		return nil
+	}
+	return s.withOutput(ctx, s.id, name, fmt.Errorf("container %s failed %d times: %w", name, n, errStillTrying))
+}
+
+// hook runs a postStart hook.
+func (s *starter) hook(ctx context.Context, st *spec.PodStatus, name string) error {
+	err := s.postStart(ctx, &st.Pod, name)
+	switch {
+	case !errors.Is(err, errHook):
+		return err
+	case !restarts(st, name, spec.ExitUnknown):
+		return s.withOutput(ctx, s.id, name, err)
+	}
+	if s.failures[name]++; s.failures[name] < s.tries {
+		return nil
+	}
+	return s.withOutput(ctx, s.id, name, fmt.Errorf("%w: %w", err, errStillTrying))
+}
+
+// await waits for the end of an init container.
+func (s *starter) await(ctx context.Context, name string) error {
+	c, err := s.engine.WaitContainer(ctx, s.id, name)
 	switch {
 	case err != nil:
-		return failures, fmt.Errorf("wait for init container %s: %w", name, err)
+		return fmt.Errorf("wait for init container %s: %w", name, err)
 	case c.ExitCode == 0:
-		return 0, nil
+		s.failures[name] = 0
+		return nil
 	}
-	failures++
-	if failures >= tries {
-		return failures, fmt.Errorf("init container %s failed %d times, last with exit code %d: %w", name, failures, c.ExitCode, errStillTrying)
+	s.failures[name]++
+	if n := s.failures[name]; n >= s.tries {
+		why := fmt.Errorf("init container %s failed %d times, last with exit code %d: %w", name, n, c.ExitCode, errStillTrying)
+		return s.withOutput(ctx, s.id, name, why)
 	}
-	return failures, nil
+	return nil
+}
+
+// awaitStart waits until a sidecar's startup probe, made here, has passed or
+// failed, or the sidecar has ended.
+func (s *starter) awaitStart(ctx context.Context, st *spec.PodStatus, name string) error {
+	ended, cancel := s.ended(ctx, s.id, name)
+	defer cancel()
+	news := make(chan struct{}, 1)
+	probes := probe.NewSet(s.engine, func(r probe.Result) {
+		if r.Turned && r.Container == name {
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		}
+	})
+	defer probes.Close()
+	probes.Sync(st)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-ended:
+		return s.failed(ctx, name)
+	case <-news:
+	}
+	now, err := s.engine.ObservePod(ctx, s.id)
+	if err != nil {
+		return err
+	}
+	if err := s.judge(ctx, &now, probes); err != nil {
+		return err
+	}
+	if c, ok := now.Container(name); ok && lifeOf(c).Doomed != nil {
+		return s.failed(ctx, name)
+	}
+	return nil
 }
 
 // outputLines is how much of a failed container's output its error shows.
@@ -128,20 +223,6 @@ func failedInit(st *spec.PodStatus) string {
 	return ""
 }
 
-// failingInit is the init container that waits for its next try.
-func failingInit(st *spec.PodStatus, next Next) (name string, ok bool) {
-	if st == nil {
-		return "", false
-	}
-	for i := range st.Pod.InitContainers {
-		name := st.Pod.InitContainers[i].Name
-		if w, ok := next.Waiting[name]; ok && !w.Until.IsZero() {
-			return name, true
-		}
-	}
-	return "", false
-}
-
 func sleepUntil(ctx context.Context, at time.Time) error {
 	timer := time.NewTimer(until(at))
 	defer timer.Stop()
@@ -151,41 +232,4 @@ func sleepUntil(ctx context.Context, at time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// Start starts a pod by hand: what was stopped, by a person or by its own end,
-// runs again, whatever its restart policy; what runs is left alone. want, if
-// known, has the contents of its files.
-func (a *Applier) Start(ctx context.Context, id spec.PodID, want *spec.Pod) error {
-	st, err := a.Engine.ObservePod(ctx, id)
-	if err != nil {
-		return err
-	}
-	actor, key := newActor(a.Engine, a.Log, nil), st.Pod.Key()
-	err = actor.locked(ctx, key, func() error {
-		return actor.startByHand(ctx, &st, want, Hurry{Backoff: true, Force: true})
-	})
-	if err != nil || len(st.Pod.InitContainers) == 0 {
-		return err
-	}
-	return actor.start(ctx, key, id, want, initTries)
-}
-
-// Stop stops a pod by hand. It stays down until it is started again or its
-// object changes. A negative grace is the pod's own.
-func (a *Applier) Stop(ctx context.Context, id spec.PodID, grace time.Duration) error {
-	st, err := a.Engine.ObservePod(ctx, id)
-	if err != nil {
-		return err
-	}
-	if grace < 0 {
-		grace = st.Pod.TerminationGrace
-	}
-	actor := newActor(a.Engine, a.Log, nil)
-	return actor.locked(ctx, st.Pod.Key(), func() error {
-		if err := a.Engine.SetStopped(ctx, id, "", true); err != nil {
-			return err
-		}
-		return actor.stop.do(ctx, func() error { return a.Engine.StopPod(ctx, id, grace) })
-	})
 }

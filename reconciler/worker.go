@@ -29,6 +29,9 @@ type worker struct {
 	mu     sync.Mutex
 	target target
 	report podState
+	turned bool // it has looked at its pod
+
+	living living
 }
 
 // target is what a worker is to bring about.
@@ -77,16 +80,20 @@ func sameAim(a, b PodPlan) bool {
 		a.Desired.Owner == b.Desired.Owner && len(changedFiles(a.Desired, b.Desired)) == 0
 }
 
-// reported reports whether status tells of the pod as it is seen here.
+// reported reports whether the worker knows the pod as it is seen here, and
+// status tells of it so.
 func (w *worker) reported(st *spec.PodStatus) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := w.report.seen
-	if last == nil || last.Sandbox != st.Sandbox || last.Stopped != st.Stopped {
+	gated := slices.ContainsFunc(st.Pod.All(), func(c spec.Container) bool { return c.Gated() })
+	if gated && !w.turned || last == nil || last.Sandbox != st.Sandbox || last.Stopped != st.Stopped {
 		return false
 	}
 	return slices.EqualFunc(last.Containers, st.Containers, func(a, b spec.ContainerStatus) bool {
-		return a.ID == b.ID && a.State == b.State && a.Stopped == b.Stopped
+		x, y := lifeOf(&a), lifeOf(&b)
+		return a.ID == b.ID && a.State == b.State && a.Stopped == b.Stopped &&
+			x.PostStart == y.PostStart && x.Started == y.Started && x.Ready == y.Ready && (x.Doomed == nil) == (y.Doomed == nil)
 	})
 }
 
@@ -116,6 +123,7 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	defer timer.Stop()
+	defer w.living.wait()
 	var f failure
 	for {
 		select {
@@ -136,8 +144,9 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 			f.err, f.old = err, isPrepareError(err)
 		}
 		state.err, state.retryAt = f.err, f.until
+		w.attend(ctx, t, &state)
 		w.mu.Lock()
-		w.report = state
+		w.report, w.turned = state, true
 		w.mu.Unlock()
 		timer.Stop()
 		if at := earlier(f.until, state.next.At); !at.IsZero() {
@@ -171,7 +180,7 @@ func (w *worker) turn(ctx context.Context, t target, f *failure) (podState, erro
 	waits := f.gen == t.gen && time.Now().Before(f.until)
 	switch {
 	case waits && !f.old:
-		return w.lastReport(), nil
+		return w.bide(ctx, t)
 	case waits:
 		have, err := w.observe(ctx, t)
 		if err != nil || have == nil {
@@ -188,10 +197,25 @@ func (w *worker) turn(ctx context.Context, t target, f *failure) (podState, erro
 	return state, err
 }
 
-func (w *worker) lastReport() podState {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.report
+// bide looks at a pod whose next try is yet to come: nothing is started, but what
+// is doomed is ended all the same.
+func (w *worker) bide(ctx context.Context, t target) (podState, error) {
+	have, err := w.observe(ctx, t)
+	if err != nil || have == nil {
+		return podState{}, err
+	}
+	next := NextOf(have, time.Now(), Hurry{})
+	state := podState{seen: have, next: Next{Hook: next.Hook, Waiting: next.Waiting}}
+	if len(next.End) == 0 {
+		return state, nil
+	}
+	return state, w.locked(ctx, have.Pod.Key(), func() error {
+		st, err := w.engine.ObservePod(ctx, have.Pod.ID)
+		if err != nil {
+			return err
+		}
+		return w.endDoomed(ctx, &st, NextOf(&st, time.Now(), Hurry{}).End)
+	})
 }
 
 // prepareError is a failure before anything was touched.
@@ -347,7 +371,8 @@ func (w *worker) look(ctx context.Context, id spec.PodID) (podState, error) {
 
 // prune removes a pod that nobody wants.
 func (w *worker) prune(ctx context.Context, p PodPlan) error {
-	err := w.locked(ctx, p.Key, func() error { return w.remove(ctx, &p.Observed.Pod) })
+	pod := &p.Observed.Pod
+	err := w.ending(ctx, pod, pod.TerminationGrace, func() error { return w.remove(ctx, pod.ID, pod.TerminationGrace) })
 	if err != nil {
 		return fmt.Errorf("remove pod %s: %w", p.Key, err)
 	}
@@ -362,6 +387,9 @@ func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec
 	if next.Idle() {
 		return podState{seen: have, next: next}, nil
 	}
+	w.mu.Lock()
+	w.report = podState{seen: have, next: next} // ending a container may take long
+	w.mu.Unlock()
 	err := w.locked(ctx, have.Pod.Key(), func() error {
 		st, _, err := w.advance(ctx, have.Pod.ID, want, Hurry{})
 		if st != nil {

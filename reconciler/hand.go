@@ -1,0 +1,172 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// Start starts a pod by hand: what was stopped, by a person or by its own end,
+// runs again, whatever its restart policy; what runs is left alone. want, if
+// known, has the contents of its files. A pod that is over by a verdict stays so.
+func (a *Applier) Start(ctx context.Context, id spec.PodID, want *spec.Pod) error {
+	st, err := a.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	if v := st.Verdict; v != nil {
+		return fmt.Errorf("pod %s is over (%s: %s): make it anew, with kube play --replace", st.Pod.Key(), v.Reason, v.Message)
+	}
+	actor, key := newActor(a.Engine, a.Log, nil), st.Pod.Key()
+	err = actor.locked(ctx, key, func() error {
+		return actor.startByHand(ctx, &st, want, Hurry{Backoff: true, Force: true})
+	})
+	if err != nil || !waitsToStart(&st.Pod) {
+		return err
+	}
+	return actor.start(ctx, key, id, want, initTries)
+}
+
+// StartContainer starts one container of a pod by hand, the pod's sandbox first
+// where it is down; of a pod that was stopped, only that one.
+func (a *Applier) StartContainer(ctx context.Context, id spec.PodID, name string, want *spec.Pod) error {
+	st, err := a.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	actor := newActor(a.Engine, a.Log, nil)
+	if err := actor.locked(ctx, st.Pod.Key(), func() error { return actor.startOne(ctx, id, name, want) }); err != nil {
+		return err
+	}
+	made, ok := st.Pod.Container(name)
+	if !ok || made.Lifecycle.PostStart == nil {
+		return nil
+	}
+	return actor.postStart(ctx, &st.Pod, name)
+}
+
+// startOne starts a container, whatever its restart policy. The pod's lock is held.
+func (a *actor) startOne(ctx context.Context, id spec.PodID, name string, want *spec.Pod) error {
+	st, err := a.engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	if st.Sandbox != spec.SandboxReady {
+		if err := a.engine.EnsurePod(ctx, st.Pod.WithContents(want), []string{name}); err != nil {
+			return err
+		}
+	}
+	if err := a.wishOnly(ctx, &st, name); err != nil {
+		return err
+	}
+	return a.engine.StartContainer(ctx, id, name)
+}
+
+// wishOnly takes back the wish that a container be down; a wish that the whole
+// pod be holds for the others from now on.
+func (a *actor) wishOnly(ctx context.Context, st *spec.PodStatus, name string) error {
+	id := st.Pod.ID
+	if !st.Stopped {
+		return a.engine.SetStopped(ctx, id, name, false)
+	}
+	if err := a.engine.SetStopped(ctx, id, "", false); err != nil {
+		return err
+	}
+	for _, c := range st.Containers {
+		if c.Name != name {
+			if err := a.engine.SetStopped(ctx, id, c.Name, true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Stop stops a pod by hand. It stays down until it is started again or its
+// object changes. A negative grace is the pod's own.
+func (a *Applier) Stop(ctx context.Context, id spec.PodID, grace time.Duration) error {
+	return a.stop(ctx, id, grace, func() error { return a.Engine.SetStopped(ctx, id, "", true) })
+}
+
+// Halt stops a pod that nobody wants down: its supervisor ends, or its host
+// does. The next supervisor starts it. A negative grace is the pod's own.
+func (a *Applier) Halt(ctx context.Context, id spec.PodID, grace time.Duration) error {
+	return a.stop(ctx, id, grace, func() error { return nil })
+}
+
+func (a *Applier) stop(ctx context.Context, id spec.PodID, grace time.Duration, before func() error) error {
+	st, err := a.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	actor, grace := newActor(a.Engine, a.Log, nil), graceOf(&st.Pod, grace)
+	return actor.ending(ctx, &st.Pod, grace, func() error {
+		if err := before(); err != nil {
+			return err
+		}
+		now, err := a.Engine.ObservePod(ctx, id)
+		if err != nil {
+			return err
+		}
+		return actor.stopPod(ctx, &now, grace)
+	})
+}
+
+// Remove takes a pod down and forgets it. A negative grace is the pod's own.
+func (a *Applier) Remove(ctx context.Context, id spec.PodID, grace time.Duration) error {
+	st, err := a.Engine.ObservePod(ctx, id)
+	switch {
+	case gone(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	actor, grace := newActor(a.Engine, a.Log, nil), graceOf(&st.Pod, grace)
+	return actor.ending(ctx, &st.Pod, grace, func() error { return actor.remove(ctx, id, grace) })
+}
+
+// StopContainer stops one container of a pod by hand; it stays down until it is
+// started again or the pod's object changes. A negative grace is the pod's own;
+// 0 kills at once. A killed caller leaves the wish behind, and a supervisor goes
+// on with it.
+func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error {
+	st, err := a.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	actor, grace := newActor(a.Engine, a.Log, nil), graceOf(&st.Pod, grace)
+	return actor.locked(ctx, st.Pod.Key(), func() error {
+		if err := a.Engine.SetStopped(ctx, id, name, true); err != nil {
+			return err
+		}
+		now, err := a.Engine.ObservePod(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c, ok := now.Container(name); ok && c.Running() && grace > 0 {
+			why := spec.Doom{Reason: reasonStopped, Message: stopping(name), Grace: grace}
+			if err := actor.endThose(ctx, &now, []Ending{{name, why}}); err != nil {
+				return err
+			}
+		}
+		return a.Engine.StopContainer(ctx, id, name, 0)
+	})
+}
+
+// graceOf is how long a pod's processes get to end; what is asked, if it is not
+// negative.
+func graceOf(pod *spec.Pod, asked time.Duration) time.Duration {
+	if asked < 0 {
+		return pod.TerminationGrace
+	}
+	return asked
+}
+
+// waitsToStart reports whether not all of a pod's containers start at once.
+func waitsToStart(p *spec.Pod) bool {
+	hooked := func(c spec.Container) bool { return c.Lifecycle.PostStart != nil }
+	return len(p.InitContainers) > 0 || slices.ContainsFunc(p.Containers, hooked)
+}

@@ -1,0 +1,114 @@
+package reconciler
+
+import (
+	"slices"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// container decides about an app container or sidecar.
+func (d *decider) container(made *spec.Container) {
+	c, ok := d.st.Container(made.Name)
+	switch {
+	case !ok:
+		d.start(made.Name)
+	case c.Running():
+		d.running(made, c)
+	case c.Stopped && !d.hurry.Force:
+	case !ran(d.st, c):
+		if d.hurry.Force || !over(d.st, c) {
+			d.start(made.Name)
+		}
+	case d.hurry.Force || restarts(d.st, made.Name, c.ExitCode):
+		d.again(made, c)
+	default:
+		d.finish(c)
+	}
+}
+
+// running decides about a container that runs.
+func (d *decider) running(made *spec.Container, c *spec.ContainerStatus) {
+	if !d.end(c) && d.hooked(made) {
+		d.next.Hook = append(d.next.Hook, made.Name)
+	}
+}
+
+func (d *decider) start(name string) { d.next.Start = append(d.next.Start, name) }
+
+func starting(n *Next, name string) bool { return slices.Contains(n.Start, name) }
+
+// again starts a container that has ended, if its back-off is over.
+func (d *decider) again(made *spec.Container, c *spec.ContainerStatus) {
+	h := d.history[c.Name]
+	ended := endOf(c.FinishedAt, c.StartedAt, h)
+	if at := restartAt(h, ended, d.now); at.After(d.now) && !d.hurry.now() {
+		d.wait(c.Name, at, backoffMessage(h, c.Name, d.st.Pod.Name))
+		return
+	}
+	if rule, ok := ruleFor(made, c.ExitCode); ok && rule.All {
+		d.anew = append(d.anew, c.Name)
+		return
+	}
+	h = raise(h, ended, d.now)
+	h.Last = termination(c)
+	d.remember(c.Name, h)
+	d.start(c.Name)
+}
+
+// endOf is when something ended, or if nobody saw it the latest time at which
+// it is known to have lived: back-off must not be counted from now, which moves.
+func endOf(finished, started time.Time, h spec.ContainerHistory) time.Time {
+	switch {
+	case !finished.IsZero():
+		return finished
+	case started.Before(h.BackoffAt):
+		return h.BackoffAt
+	}
+	return started
+}
+
+// finish remembers how a container ended that is not started again.
+func (d *decider) finish(c *spec.ContainerStatus) {
+	h := d.history[c.Name]
+	if ended(h, c) {
+		return
+	}
+	h.Last = termination(c)
+	d.remember(c.Name, h)
+}
+
+func (d *decider) wait(name string, until time.Time, message string) {
+	d.next.Waiting[name] = Waiting{Reason: reasonCrashLoop, Message: message, Until: until}
+	d.lookAt(until)
+}
+
+// restarts reports whether a container that ended so is started again.
+func restarts(st *spec.PodStatus, name string, exitCode int) bool {
+	policy := st.Pod.RestartPolicy
+	if c, ok := st.Pod.Container(name); ok {
+		if _, ok := ruleFor(c, exitCode); ok {
+			return true
+		}
+		if c.RestartPolicy != "" {
+			policy = c.RestartPolicy
+		}
+	}
+	switch policy {
+	case spec.RestartNever:
+		return false
+	case spec.RestartOnFailure:
+		return exitCode != 0
+	}
+	return true // Always; for an init container this is asked only after a failure
+}
+
+// ruleFor is the container's first restart rule for an exit code.
+func ruleFor(c *spec.Container, exitCode int) (spec.RestartRule, bool) {
+	for _, r := range c.Lifecycle.RestartRules {
+		if r.Matches(exitCode) {
+			return r, true
+		}
+	}
+	return spec.RestartRule{}, false
+}

@@ -1,0 +1,111 @@
+package reconciler
+
+import (
+	"fmt"
+	"slices"
+
+	"berth/engine/spec"
+)
+
+// over decides about a pod that is over by a verdict: it is taken down, and
+// never comes back.
+func (d *decider) over(v *spec.Verdict) {
+	if d.st.Sandbox != spec.SandboxNone {
+		d.next.Down = v.Message
+	}
+}
+
+// late gives the verdict about a pod that was given so much time, once that is
+// over, and reports whether it did.
+// https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/active_deadline.go
+func (d *decider) late() bool {
+	pod := &d.st.Pod
+	if pod.ActiveDeadline == 0 || complete(d.st) {
+		return false
+	}
+	if at := pod.CreatedAt.Add(pod.ActiveDeadline); at.After(d.now) {
+		d.lookAt(at)
+		return false
+	}
+	d.next.Verdict = &spec.Verdict{
+		Reason: "DeadlineExceeded", Message: "Pod was active on the node longer than the specified deadline", At: d.now,
+	}
+	return true
+}
+
+// stopped decides about a pod that a person wants down. Who stopped it may have
+// been killed in the middle. One that was only created keeps its sandbox.
+func (d *decider) stopped() {
+	used := slices.ContainsFunc(d.st.Containers, func(c spec.ContainerStatus) bool { return ran(d.st, &c) })
+	if used && d.st.Sandbox != spec.SandboxNone {
+		d.next.Down = "it was stopped by hand"
+	}
+}
+
+// sandbox decides about a pod without a working sandbox: its containers cannot
+// live on, and all begins with the first init container.
+func (d *decider) sandbox() {
+	done := complete(d.st) && !d.hurry.Force
+	if d.st.Sandbox == spec.SandboxLost {
+		d.lost(done)
+		return
+	}
+	for i := range d.st.Containers {
+		c := &d.st.Containers[i]
+		h := d.history[c.Name]
+		switch {
+		case d.hurry.Force && h != (spec.ContainerHistory{Restarts: h.Restarts}):
+			d.remember(c.Name, spec.ContainerHistory{Restarts: h.Restarts})
+		case d.hurry.Force || c.State != spec.StateExited || ended(h, c):
+		default:
+			h.Last = termination(c)
+			if !over(d.st, c) {
+				h.Restarts++
+			}
+			d.remember(c.Name, h)
+		}
+	}
+	if done {
+		return
+	}
+	d.next.Ensure = true
+	d.begin()
+}
+
+// lost decides about a pod whose sandbox died: down with it, and then, at a
+// second look, up again.
+func (d *decider) lost(done bool) {
+	if done {
+		d.next.Down = "the sandbox is gone and all containers have ended"
+		return
+	}
+	h := d.history[infraHistory]
+	ended := endOf(d.st.Infra.FinishedAt, d.st.StartedAt, h)
+	if at := restartAt(h, ended, d.now); at.After(d.now) && !d.hurry.now() {
+		d.wait(infraHistory, at, fmt.Sprintf("back-off %s restarting the sandbox of pod=%s", h.Backoff, d.st.Pod.Name))
+		return
+	}
+	d.remember(infraHistory, raise(h, ended, d.now))
+	d.next.Down = "the sandbox is gone"
+}
+
+// begin starts a pod in a fresh sandbox, as far as nothing holds it up.
+func (d *decider) begin() {
+	for i := range d.st.Pod.InitContainers {
+		c := &d.st.Pod.InitContainers[i]
+		d.start(c.Name)
+		if !sidecar(c) || gates(c) {
+			return
+		}
+	}
+	for i := range d.st.Pod.Containers {
+		c := &d.st.Pod.Containers[i]
+		if st, ok := d.st.Container(c.Name); ok && !d.hurry.Force && (st.Stopped || over(d.st, st)) {
+			continue
+		}
+		d.start(c.Name)
+		if c.Lifecycle.PostStart != nil {
+			return
+		}
+	}
+}

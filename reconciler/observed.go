@@ -1,0 +1,100 @@
+package reconciler
+
+import "berth/engine/spec"
+
+// infraHistory is the name under which a sandbox's own back-off is kept.
+const infraHistory = "_infra"
+
+// complete reports whether a pod has run to its end: no app container is ever
+// started again.
+func complete(st *spec.PodStatus) bool {
+	if st.Verdict != nil || initFailed(st) {
+		return true
+	}
+	for i := range st.Containers {
+		if c := &st.Containers[i]; !c.Init && !over(st, c) {
+			return false
+		}
+	}
+	return len(st.Containers) > 0
+}
+
+func initFailed(st *spec.PodStatus) bool {
+	for i := range st.Containers {
+		c := &st.Containers[i]
+		if code, ok := lastExit(st, c); c.Init && ok && code != 0 && !restarts(st, c.Name, code) {
+			return true
+		}
+	}
+	return false
+}
+
+// over reports whether an app container has ended and stays so by its policy,
+// also when it ended in an earlier sandbox.
+func over(st *spec.PodStatus, c *spec.ContainerStatus) bool {
+	code, ok := lastExit(st, c)
+	return ok && !restarts(st, c.Name, code)
+}
+
+// lastExit is how a container ended last, if it did. Of an end in an earlier
+// sandbox only the history tells, from which a start by hand wipes it. One that
+// went down with the machine has no end of its own, nor has one that is
+// restarted with all others.
+func lastExit(st *spec.PodStatus, c *spec.ContainerStatus) (code int, ok bool) {
+	h, ready := st.History[c.Name], st.Sandbox == spec.SandboxReady
+	switch {
+	case c.Running(), marked(h, c):
+		return 0, false
+	case c.State == spec.StateExited && (!ready || ran(st, c)), c.State == spec.StateUnknown && ready && ran(st, c):
+		return c.ExitCode, true
+	case h.Last != nil && h.Last.Reason != restartedAll:
+		return h.Last.ExitCode, true
+	}
+	return 0, false
+}
+
+// ran reports whether a container has run in the sandbox there is now, since
+// all were last restarted.
+func ran(st *spec.PodStatus, c *spec.ContainerStatus) bool {
+	switch {
+	case c.Running():
+		return true
+	case !c.Finished(), marked(st.History[c.Name], c):
+		return false
+	case !c.StartedAt.IsZero():
+		return !c.StartedAt.Before(st.StartedAt)
+	}
+	return !c.FinishedAt.IsZero() && !c.FinishedAt.Before(st.StartedAt)
+}
+
+// begun reports whether the pod's app containers have begun to run in this
+// sandbox: its init containers are behind it, whatever became of them.
+func begun(st *spec.PodStatus) bool {
+	for i := range st.Containers {
+		if c := &st.Containers[i]; !c.Init && ran(st, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// sidecar reports whether an init container runs beside the app containers.
+func sidecar(c *spec.Container) bool { return c.RestartPolicy == spec.RestartAlways }
+
+// isSidecar reports whether the pod's container of that name is one.
+func isSidecar(p *spec.Pod, name string) bool {
+	c, ok := p.Container(name)
+	return ok && p.IsInit(name) && sidecar(c)
+}
+
+// ended reports whether the history holds this end already.
+func ended(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
+	return h.Last != nil && h.Last.ContainerID == c.ID
+}
+
+func termination(c *spec.ContainerStatus) *spec.Termination {
+	return &spec.Termination{
+		ContainerID: c.ID, ExitCode: c.ExitCode, Reason: c.Reason, Message: c.Message,
+		StartedAt: c.StartedAt, FinishedAt: c.FinishedAt,
+	}
+}
