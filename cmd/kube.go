@@ -7,10 +7,10 @@ import (
 )
 
 func (a *app) kube() *cobra.Command {
-	return newGroup("kube", "Play Kubernetes YAML, take it down, and write it",
+	return newGroup("kube", "Play Kubernetes YAML, take it down, write it and send it",
 		`Plays Pods, Deployments, ConfigMaps, Secrets and PersistentVolumeClaims from YAML or JSON on this host, takes
-them down again, and writes the YAML of what is here.`,
-		a.kubePlay(), a.kubeDown(), a.kubeGenerate())
+them down again, writes the YAML of what is here, and sends it to a cluster.`,
+		a.kubePlay(), a.kubeDown(), a.kubeGenerate(), a.kubeApply())
 }
 
 // play is podman's older name of kube play.

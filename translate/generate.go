@@ -130,7 +130,7 @@ func (g *generator) minimalPod() map[string]any {
 
 // wrap puts the pod into the object asked for.
 func (g *generator) wrap(pod map[string]any) Generated {
-	key := kube.Key{Kind: g.options.Kind, Namespace: g.pod.Namespace, Name: g.pod.Name}
+	key := kube.Key{Kind: g.options.Kind, Namespace: g.pod.Namespace, Name: g.out.Name}
 	if g.options.Kind == "Pod" {
 		return Generated{key, pod}
 	}
@@ -180,7 +180,7 @@ func (g *generator) controllerName() string {
 		return g.pod.Origin.Name
 	}
 	suffix := map[string]string{"Deployment": "-deployment", "DaemonSet": "-daemonset", "Job": "-job"}[g.options.Kind]
-	return g.pod.Name + suffix
+	return g.out.Name + suffix
 }
 
 func jsonTree(v any) (map[string]any, error) {

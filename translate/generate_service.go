@@ -20,7 +20,7 @@ const (
 // podman makes it: every node of the cluster answers on a port that the cluster
 // chooses, or on the hostPort where it is one of those.
 func (g *generator) service(pod map[string]any) []Generated {
-	name := g.pod.Name
+	name := g.out.Name
 	if g.options.Kind == g.pod.Origin.Kind {
 		name = g.pod.Origin.Name
 	}
