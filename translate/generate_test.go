@@ -184,6 +184,41 @@ func TestGenerateRefusesKindsForOtherPods(t *testing.T) {
 	}
 }
 
+// What a running pod was given anew is what it has.
+func TestGenerateAfterAResize(t *testing.T) {
+	const yaml = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n  - image: busybox:1\n    name: a\n    resources:\n      limits:\n        cpu: \"1\"\n        memory: 64Mi\n"
+	for sentence, c := range map[string]struct {
+		now  spec.Resources
+		want string
+	}{
+		"nothing changed":                  {spec.Resources{CPULimit: 1000, CPURequest: 1000, MemoryLimit: 64 << 20, MemoryRequest: 64 << 20}, `{"limits":{"cpu":"1","memory":"64Mi"}}`},
+		"more, and as much is requested":   {spec.Resources{CPULimit: 2500, CPURequest: 2500, MemoryLimit: 64 << 20, MemoryRequest: 64 << 20}, `{"limits":{"cpu":"2500m","memory":"64Mi"}}`},
+		"more, and requested is as before": {spec.Resources{CPULimit: 2000, CPURequest: 1000, MemoryLimit: 1 << 30, MemoryRequest: 64 << 20}, `{"limits":{"cpu":"2","memory":"1Gi"},"requests":{"cpu":"1","memory":"64Mi"}}`},
+		"no limit any more":                {spec.Resources{MemoryLimit: 64 << 20, MemoryRequest: 64 << 20}, `{"limits":{"memory":"64Mi"}}`},
+	} {
+		p := translateOne(t, "a.yaml", yaml, testHost, Options{})
+		p.Containers[0].Resources = c.now
+		generated, ds := Generate(p, GenerateOptions{})
+		if len(ds) > 0 || len(generated) != 1 {
+			t.Fatalf("%s: %v", sentence, ds)
+		}
+		container := generated[0].Fields["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
+		if got, _ := json.Marshal(container["resources"]); string(got) != c.want {
+			t.Errorf("%s: %s, want %s", sentence, got, c.want)
+		}
+	}
+}
+
+func TestGenerateTellsOfAnotherFolderOfProfiles(t *testing.T) {
+	const yaml = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {io.podman.annotations.seccomp: %s}\nspec:\n  containers:\n  - {image: 'busybox:1', name: a}\n"
+	for profile, told := range map[string]bool{"localhost/x.json": true, "/elsewhere/x.json": false, "unconfined": false} {
+		p := translateOne(t, "a.yaml", strings.Replace(yaml, "%s", profile, 1), testHost, Options{SeccompRoot: "/profiles"})
+		if _, ds := Generate(p, GenerateOptions{}); strings.Contains(ds.Error(), "--seccomp-profile-root") != told || len(ds) > 1 {
+			t.Errorf("%s: %q", profile, ds.Error())
+		}
+	}
+}
+
 func TestGenerateWithoutAManifestThatCanBeRead(t *testing.T) {
 	p := &spec.Pod{Name: "p", Manifest: json.RawMessage(`{"spec": 1}`)}
 	if _, ds := Generate(p, GenerateOptions{}); ds.Err() == nil || !strings.Contains(ds.Error(), "its manifest cannot be read") {
