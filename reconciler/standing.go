@@ -1,0 +1,121 @@
+package reconciler
+
+import "berth/engine/spec"
+
+// standing is a container in the kubelet's view: one of three states, and how it
+// ended last. It is what phase, conditions and container states are made of, so
+// that they never contradict each other.
+type standing struct {
+	status *spec.ContainerStatus
+	made   *spec.Container
+	role   role
+	state  stand
+	// end is how it ended, now or before; nil: it never did.
+	end *spec.Termination
+}
+
+// role is what a container is for.
+type role int
+
+const (
+	roleApp role = iota
+	roleInit
+	roleSidecar
+)
+
+// stand is one of the kubelet's states of a container.
+type stand int
+
+const (
+	standWaiting stand = iota // never ran in the sandbox there is, or is to be
+	standRunning
+	standEnded // it ran and has ended, though it may be started again
+)
+
+// standings says how each container stands, init containers first; those without
+// a status are left out.
+func standings(st *spec.PodStatus) []standing {
+	begun := begun(st)
+	over := st.Stopped || st.Verdict != nil || complete(st)
+	var list []standing
+	for i := range st.Containers {
+		c := &st.Containers[i]
+		made, ok := st.Pod.Container(c.Name)
+		if !ok {
+			continue
+		}
+		s := standing{status: c, made: made, role: roleOf(&st.Pod, made), end: lastEnd(st, c)}
+		switch {
+		case c.Running():
+			s.state = standRunning
+		case over:
+			s.stayed()
+		case s.role == roleInit && begun:
+			s.done()
+		case s.role != roleApp:
+			if st.Sandbox == spec.SandboxReady && ran(st, c) {
+				s.state, s.end = standEnded, termination(c)
+			}
+		default:
+			if _, ended := lastExit(st, c); ended {
+				s.state = standEnded
+			}
+		}
+		list = append(list, s)
+	}
+	if complete(st) {
+		for i := range list { // what is not remembered of a pod that ran to its end
+			if list[i].role != roleApp && list[i].state == standWaiting && !initFailed(st) {
+				list[i].done()
+			}
+		}
+	}
+	return list
+}
+
+// stayed settles a container of a pod in which nothing is started any more.
+func (s *standing) stayed() {
+	if s.status.Finished() {
+		s.end = termination(s.status)
+	}
+	if s.end != nil {
+		s.state = standEnded
+	}
+}
+
+// done settles an init container that is behind its pod, whatever is remembered
+// of it.
+func (s *standing) done() {
+	s.state = standEnded
+	switch {
+	case s.status.Finished():
+		s.end = termination(s.status)
+	case s.end == nil:
+		s.end = &spec.Termination{ContainerID: s.status.ID, Reason: "Completed"}
+	}
+}
+
+func roleOf(p *spec.Pod, c *spec.Container) role {
+	switch {
+	case !p.IsInit(c.Name):
+		return roleApp
+	case sidecar(c):
+		return roleSidecar
+	}
+	return roleInit
+}
+
+// lastEnd is how a container ended last: this one, or, while it runs or was not
+// started yet, the one before.
+func lastEnd(st *spec.PodStatus, c *spec.ContainerStatus) *spec.Termination {
+	if c.Finished() {
+		return termination(c)
+	}
+	if last := st.History[c.Name].Last; last != nil && last.ContainerID != c.ID {
+		return last
+	}
+	if !c.Running() {
+		return st.History[c.Name].Last
+	}
+	return nil
+}
