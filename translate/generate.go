@@ -94,9 +94,9 @@ func (g *generator) only(names []string) {
 		return
 	}
 	s := &g.out.Spec
-	if len(s.Containers) > len(names) {
-		s.Containers = slices.DeleteFunc(s.Containers, func(c corev1.Container) bool { return !slices.Contains(names, c.Name) })
-	}
+	s.Containers = slices.DeleteFunc(s.Containers, func(c corev1.Container) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return validName(name) == c.Name })
+	})
 	if len(s.Containers) == 0 {
 		g.errorf("only init containers are named, and no pod is made of those alone: name the pod")
 	}

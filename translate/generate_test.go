@@ -219,9 +219,25 @@ func TestGenerateTellsOfAnotherFolderOfProfiles(t *testing.T) {
 	}
 }
 
+func TestGenerateOnlyAContainerOfAnotherName(t *testing.T) {
+	p := &spec.Pod{Namespace: "default", Name: "p", Containers: []spec.Container{{Name: "Web_1", Image: "busybox:1"}, {Name: "b", Image: "busybox:1"}}}
+	objects, ds := Generate(p, GenerateOptions{Containers: []string{"Web_1"}})
+	text, err := YAML(objects)
+	if err != nil || ds.Err() != nil || !strings.Contains(string(text), "name: web-1\n") || strings.Contains(string(text), "name: b\n") {
+		t.Errorf("%v, %v\n%s", err, ds, text)
+	}
+}
+
+func TestGenerateOnlyInitContainers(t *testing.T) {
+	p := &spec.Pod{Namespace: "default", Name: "p", InitContainers: []spec.Container{{Name: "i", Image: "busybox:1"}}, Containers: []spec.Container{{Name: "a", Image: "busybox:1"}, {Name: "b", Image: "busybox:1"}}}
+	if objects, ds := Generate(p, GenerateOptions{Containers: []string{"i"}}); objects != nil || !strings.Contains(ds.Error(), "only init containers are named") {
+		t.Errorf("%d objects, %v", len(objects), ds)
+	}
+}
+
 func TestGenerateWithoutAManifestThatCanBeRead(t *testing.T) {
 	p := &spec.Pod{Name: "p", Manifest: json.RawMessage(`{"spec": 1}`)}
-	if _, ds := Generate(p, GenerateOptions{}); ds.Err() == nil || !strings.Contains(ds.Error(), "its manifest cannot be read") {
+	if objects, ds := Generate(p, GenerateOptions{}); objects != nil || ds.Err() == nil || !strings.Contains(ds.Error(), "its manifest cannot be read") {
 		t.Errorf("got %v", ds)
 	}
 }
