@@ -196,11 +196,14 @@ func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurr
 
 // tellRestarts logs which containers were started again.
 func (a *actor) tellRestarts(ctx context.Context, st *spec.PodStatus, next Next) {
+	history := st.History
+	if next.History != nil {
+		history = next.History
+	}
 	for _, name := range next.Start {
 		if c, ok := st.Container(name); ok && c.Finished() {
 			a.log.InfoContext(ctx, "container restarted", "pod", st.Pod.Key().String(), "container", name,
-				"exitCode", c.ExitCode, "restarts", next.History[name].Restarts)
-			a.events.add(st.Pod.Key(), EventWarning, "Restarted", fmt.Sprintf("container %s ended with exit code %d", name, c.ExitCode))
+				"exitCode", c.ExitCode, "restarts", history[name].Restarts)
 		}
 	}
 }
@@ -211,7 +214,11 @@ func (a *actor) endDoomed(ctx context.Context, st *spec.PodStatus, list []Ending
 		return nil
 	}
 	for _, e := range list {
-		a.log.WarnContext(ctx, "container is ended", "pod", st.Pod.Key().String(), "container", e.Name, "reason", e.Reason)
+		level := slog.LevelInfo
+		if e.Reason == reasonHook || e.Reason == probe.UnhealthyReason {
+			level = slog.LevelWarn
+		}
+		a.log.Log(ctx, level, "container is ended", "pod", st.Pod.Key().String(), "container", e.Name, "reason", e.Reason)
 	}
 	return a.stop.do(ctx, func() error { return a.endThose(ctx, st, list) })
 }
@@ -259,29 +266,6 @@ func (a *actor) ending(ctx context.Context, pod *spec.Pod, grace time.Duration, 
 		return fmt.Errorf("hasten the end of pod %s: %w", pod.Key(), err)
 	}
 	return a.locked(ctx, pod.Key(), f)
-}
-
-// touch does what a running pod takes without a restart. Its lock is held.
-func (a *actor) touch(ctx context.Context, p PodPlan) error {
-	id := p.Observed.Pod.ID
-	for _, name := range p.Files {
-		volume, ok := p.Desired.Volume(name)
-		if !ok {
-			continue
-		}
-		if err := a.engine.UpdateFiles(ctx, id, name, volume.Files); err != nil {
-			return fmt.Errorf("new files for volume %q: %w", name, err)
-		}
-	}
-	if p.Describe {
-		if err := a.engine.DescribePod(ctx, id, p.Desired); err != nil {
-			return err
-		}
-	}
-	if !p.Adopt {
-		return nil
-	}
-	return a.engine.SetOwner(ctx, id, p.Desired.Owner, p.Desired.Origin)
 }
 
 // replace takes the old pod down, if there is one, and calls create under the

@@ -358,7 +358,12 @@ func (r *applying) one(ctx context.Context, j *job) error {
 		return nil
 	}
 	j.touched = true
-	return r.actor.locked(ctx, p.Observed.Pod.Key(), func() error { return r.actor.touch(ctx, p) })
+	key := p.Observed.Pod.Key()
+	err := r.actor.locked(ctx, key, func() error { return r.actor.touch(ctx, p) })
+	if err != nil || !p.restarts() {
+		return err
+	}
+	return r.startedAgain(ctx, j, key)
 }
 
 // make creates or replaces a pod and waits until it has started.
@@ -449,6 +454,11 @@ func (r *applying) started(ctx context.Context, j *job, key spec.PodKey) error {
 	if !waitsToStart(j.plan.Desired) {
 		return nil // all was started where it was made
 	}
+	return r.startedAgain(ctx, j, key)
+}
+
+// startedAgain takes a pod through what its start waits for.
+func (r *applying) startedAgain(ctx context.Context, j *job, key spec.PodKey) error {
 	tries := initTries
 	if r.opts.Supervised {
 		tries = 1

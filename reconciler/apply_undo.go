@@ -165,8 +165,9 @@ func stillUp(before, now *spec.PodStatus) bool {
 func (r *applying) untouch(ctx context.Context, p PodPlan, former *spec.Pod) error {
 	back := PodPlan{Desired: former, Observed: p.Observed, Files: p.Files}
 	if former == nil {
-		back.Files = nil
+		back.Desired, back.Files = &p.Observed.Pod, nil
 	}
+	back.Resize = p.Resize
 	return r.actor.locked(ctx, p.Observed.Pod.Key(), func() error {
 		if err := r.actor.touch(ctx, back); err != nil {
 			return err

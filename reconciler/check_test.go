@@ -74,6 +74,12 @@ func (s *script) word(pod string, st *spec.PodStatus, word string) error {
 		got = string(reconciler.PhaseOf(st))
 	case name == "sandbox":
 		got = string(st.Sandbox)
+	case strings.HasPrefix(name, "size:"):
+		c, ok := st.Pod.Container(strings.TrimPrefix(name, "size:"))
+		if !ok {
+			return fmt.Errorf("no such container")
+		}
+		got = fmt.Sprintf("%dm/%d", c.Resources.CPULimit, c.Resources.MemoryLimit)
 	case strings.HasPrefix(name, "file:"):
 		volume, path, _ := strings.Cut(strings.TrimPrefix(name, "file:"), "/")
 		got = s.engine.Files(pod, volume)[path]

@@ -81,6 +81,7 @@ const (
 	reasonInitializing  = "PodInitializing"
 	reasonCrashLoop     = "CrashLoopBackOff"
 	reasonPostStartHook = "PostStartHookError"
+	reasonDone          = "PodCompleted" // ours: the containers it served have ended
 	reasonHook          = "FailedPostStartHook"
 	reasonStopped       = "Stopped" // ours: by hand
 )
@@ -121,6 +122,7 @@ type decider struct {
 	history spec.History
 	changed bool
 	anew    []string // containers whose end restarts all
+	done    bool     // no app container is ever started again
 	next    Next
 }
 
@@ -129,6 +131,7 @@ func (d *decider) containers() {
 	if d.stale() {
 		return
 	}
+	d.done = complete(d.st) && !d.hurry.Force
 	if d.initContainers() {
 		d.apps()
 	} else {

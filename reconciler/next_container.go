@@ -11,6 +11,8 @@ import (
 func (d *decider) container(made *spec.Container) {
 	c, ok := d.st.Container(made.Name)
 	switch {
+	case d.done:
+		d.windDown(c)
 	case !ok:
 		d.start(made.Name)
 	case c.Running():
@@ -27,6 +29,22 @@ func (d *decider) container(made *spec.Container) {
 	}
 }
 
+// windDown decides about a container of a pod that is done: sidecars do not
+// outlive the others.
+func (d *decider) windDown(c *spec.ContainerStatus) {
+	switch {
+	case c == nil:
+	case c.Running():
+		if !d.end(c) {
+			d.next.End = append(d.next.End, Ending{c.Name, spec.Doom{
+				Reason: reasonDone, Message: stopping(c.Name), Grace: d.st.Pod.TerminationGrace,
+			}})
+		}
+	case c.Finished() && ran(d.st, c):
+		d.finish(c)
+	}
+}
+
 // running decides about a container that runs.
 func (d *decider) running(made *spec.Container, c *spec.ContainerStatus) {
 	if !d.end(c) && d.hooked(made) {
@@ -34,7 +52,13 @@ func (d *decider) running(made *spec.Container, c *spec.ContainerStatus) {
 	}
 }
 
-func (d *decider) start(name string) { d.next.Start = append(d.next.Start, name) }
+func (d *decider) start(name string) {
+	d.next.Start = append(d.next.Start, name)
+	c, ok := d.st.Container(name)
+	if h := d.history[name]; ok && c.Finished() && marked(h, c) && h.Last.FinishedAt.IsZero() {
+		d.remember(name, mark(h, c, h.Last.Reason)) // with the end it came to in the meantime
+	}
+}
 
 func starting(n *Next, name string) bool { return slices.Contains(n.Start, name) }
 

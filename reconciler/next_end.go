@@ -46,14 +46,34 @@ func (d *decider) doom(c *spec.ContainerStatus) (spec.Doom, bool) {
 // stopping is what the kubelet says of a container it stops for no fault of its own.
 func stopping(name string) string { return "Stopping container " + name }
 
-// restartedAll is how a container ended, or will, that is restarted because
-// another one's rule says so. Its end says nothing: it runs again whatever its
-// policy, and if it is an init container, in its turn.
-const restartedAll = "RestartAllContainers"
+// Marks: how a container ended, or will, that is restarted for no fault of its
+// own. Its end says nothing: it runs again whatever its policy, and if it is an
+// init container, in its turn. A mark holds until the container is another one,
+// so that whoever comes next goes on with it.
+const (
+	markAll   = "RestartAllContainers" // another one's rule says so
+	markFiles = "FilesChanged"
+	markSize  = "Resized"
+)
+
+// mark is the history of a container that is to be restarted.
+func mark(h spec.ContainerHistory, c *spec.ContainerStatus, reason string) spec.ContainerHistory {
+	h.Last = termination(c)
+	h.Last.Reason = reason
+	return h
+}
+
+// marked reports whether a container is to be restarted for no fault of its own.
+func marked(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
+	return ended(h, c) && isMark(h.Last)
+}
+
+func isMark(t *spec.Termination) bool {
+	return t.Reason == markAll || t.Reason == markFiles || t.Reason == markSize
+}
 
 // restartAll has every container of the pod start again, in this sandbox: what
-// there is now is marked, and then ended. The marks hold until the containers
-// are others, so that whoever comes next goes on with it.
+// there is now is marked, and then ended.
 // https://kep.k8s.io/5532
 func (d *decider) restartAll() {
 	d.next = Next{Waiting: d.next.Waiting, At: d.next.At}
@@ -69,9 +89,7 @@ func (d *decider) restartAll() {
 		} else {
 			h.Restarts++
 		}
-		h.Last = termination(c)
-		h.Last.Reason = restartedAll
-		d.remember(c.Name, h)
+		d.remember(c.Name, mark(h, c, markAll))
 	}
 	d.stale()
 }
@@ -80,16 +98,23 @@ func (d *decider) restartAll() {
 // are any.
 func (d *decider) stale() bool {
 	for i := range d.st.Containers {
-		if c := &d.st.Containers[i]; c.Running() && marked(d.history[c.Name], c) {
+		c := &d.st.Containers[i]
+		if h := d.history[c.Name]; c.Running() && marked(h, c) {
 			d.next.End = append(d.next.End, Ending{c.Name, spec.Doom{
-				Reason: restartedAll, Message: fmt.Sprintf("Container %s is restarted with all others", c.Name), Grace: d.st.Pod.TerminationGrace,
+				Reason: h.Last.Reason, Message: restarting(c.Name, h.Last.Reason), Grace: d.st.Pod.TerminationGrace,
 			}})
 		}
 	}
 	return len(d.next.End) > 0
 }
 
-// marked reports whether a container is one that is restarted with all others.
-func marked(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
-	return ended(h, c) && h.Last.Reason == restartedAll
+// restarting is what is told of a marked container that is ended.
+func restarting(name, reason string) string {
+	switch reason {
+	case markFiles:
+		return fmt.Sprintf("Container %s is restarted for its changed files", name)
+	case markSize:
+		return fmt.Sprintf("Container %s resize requires restart", name)
+	}
+	return fmt.Sprintf("Container %s is restarted with all others", name)
 }

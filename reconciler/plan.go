@@ -21,7 +21,8 @@ const (
 	ActionReplace Action = "replace"
 	ActionRemove  Action = "remove"
 	ActionRestart Action = "restart" // it is as it should be, but down
-	ActionUpdate  Action = "update"  // it takes over what needs no restart: files, labels
+	ActionUpdate  Action = "update"  // it takes over what needs no other pod: files, labels
+	ActionResize  Action = "resize"  // containers get other CPU and memory
 	ActionAdopt   Action = "adopt"   // the same pod now comes from elsewhere
 	ActionRefuse  Action = "refuse"  // it cannot be had: the name belongs to another owner
 )
@@ -36,10 +37,18 @@ type PodPlan struct {
 	Files    []string        // volumes whose files are to be swapped
 	Adopt    bool            // owner or origin is to be recorded anew
 	Describe bool            // labels, annotations or the manifest are
+	Afresh   bool            // all containers are restarted, for their files
+	Resize   []string        // containers that get other CPU or memory
+	Renew    []string        // those of them that are restarted for it
 }
 
 // touches reports whether a pod that is kept takes something over.
-func (p *PodPlan) touches() bool { return len(p.Files) > 0 || p.Adopt || p.Describe }
+func (p *PodPlan) touches() bool {
+	return len(p.Files) > 0 || p.Adopt || p.Describe || len(p.Resize) > 0
+}
+
+// restarts reports whether containers of a pod that is kept are restarted.
+func (p *PodPlan) restarts() bool { return p.Afresh || len(p.Renew) > 0 }
 
 // Plan is what is to be done, one entry for each pod, ordered by key.
 type Plan []PodPlan
@@ -165,6 +174,8 @@ func planPod(want *spec.Pod, have *spec.PodStatus, scope Scope) PodPlan {
 	p.Adopt = have.Pod.Owner != want.Owner || have.Pod.Origin != want.Origin
 	described := changedDescription(&have.Pod, want)
 	p.Describe = len(described) > 0
+	p.Resize, p.Renew = changedSizes(&have.Pod, want)
+	p.Afresh = want.RestartOnChange && len(p.Files) > 0
 	switch why := needsStart(have, scope); {
 	case have.Pod.Hash != want.Hash, have.Pod.Key() != want.Key():
 		p.Action, p.Reason = ActionReplace, DescribeChange(&have.Pod, want)
@@ -172,6 +183,13 @@ func planPod(want *spec.Pod, have *spec.PodStatus, scope Scope) PodPlan {
 		p.Action, p.Reason = ActionReplace, "replacing was asked for"
 	case why != "":
 		p.Action, p.Reason = ActionRestart, why
+	case len(p.Resize) > 0:
+		p.Action, p.Reason = ActionResize, "CPU or memory changed of container "+join(p.Resize)
+		if len(p.Renew) > 0 {
+			p.Reason += "; restarted for it: " + join(p.Renew)
+		}
+	case p.Afresh:
+		p.Action, p.Reason = ActionUpdate, "new files in volume "+join(p.Files)+": its containers are restarted, as it asks for"
 	case len(p.Files) > 0:
 		p.Action, p.Reason = ActionUpdate, "new files in volume "+join(p.Files)
 	case have.Pod.Owner != want.Owner:
@@ -236,6 +254,8 @@ func describeOwner(o spec.Owner) string {
 // needsStart says why a pod that is as it should be must be started, or "".
 func needsStart(have *spec.PodStatus, scope Scope) string {
 	switch {
+	case have.Verdict != nil:
+		return "" // only another pod can follow
 	case have.Stopped && scope.Start:
 		return "it was stopped"
 	case have.Stopped:
@@ -275,6 +295,29 @@ func changedFiles(have, want *spec.Pod) []string {
 		}
 	}
 	return out
+}
+
+// changedSizes lists the containers that want other CPU or memory, and those of
+// them that have to be restarted for it.
+func changedSizes(have, want *spec.Pod) (resize, renew []string) {
+	for _, w := range want.All() {
+		h, ok := have.Container(w.Name)
+		if !ok {
+			continue
+		}
+		old, now := h.Resources, h.Resources
+		now.Resize(w.Resources)
+		if same(old, now) {
+			continue
+		}
+		resize = append(resize, w.Name)
+		cpu := old.CPURequest != now.CPURequest || old.CPULimit != now.CPULimit
+		memory := old.MemoryRequest != now.MemoryRequest || old.MemoryLimit != now.MemoryLimit
+		if cpu && slices.Contains(w.RestartOnResize, "cpu") || memory && slices.Contains(w.RestartOnResize, "memory") {
+			renew = append(renew, w.Name)
+		}
+	}
+	return resize, renew
 }
 
 // changedDescription lists what is said otherwise of a pod.

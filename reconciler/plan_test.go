@@ -53,6 +53,17 @@ func labelled(value string) func(*spec.Pod) {
 		p.Labels, p.Annotations = map[string]string{"l": value}, map[string]string{"a": value}
 	}
 }
+func renewed(p *spec.Pod) { p.RestartOnChange = true }
+func sized(cpu, memory int64, restart ...string) func(*spec.Pod) {
+	return func(p *spec.Pod) {
+		p.Containers[0].Resources = spec.Resources{CPULimit: cpu, MemoryLimit: memory}
+		p.Containers[0].RestartOnResize = restart
+	}
+}
+func evicted(st spec.PodStatus) spec.PodStatus {
+	st.Verdict, st.Sandbox = &spec.Verdict{Reason: "Evicted"}, spec.SandboxNone
+	return st
+}
 func given(manifest string) func(*spec.Pod) {
 	return func(p *spec.Pod) { p.Manifest = []byte(manifest) }
 }
@@ -150,6 +161,26 @@ func TestPlan(t *testing.T) {
 			want: []*spec.Pod{want("web", "1")}, have: []spec.PodStatus{have(want("web", "1", owned("folder:/b")))},
 			scope: with(serve, func(s *Scope) { s.Owners = append(s.Owners, "folder:/b"); s.Unknown = []spec.Owner{"folder:/b"} }),
 			plan:  "refuse web: pod default/web belongs to folder:/b, which cannot be read now",
+		},
+		"a ConfigMap may ask for a restart": {
+			want: []*spec.Pod{want("web", "1", files("b"), renewed)}, have: []spec.PodStatus{have(want("web", "1", files("a"), renewed))}, scope: serve,
+			plan: "update web: new files in volume conf: its containers are restarted, as it asks for",
+		},
+		"other CPU and memory are given to a running pod": {
+			want: []*spec.Pod{want("web", "1", sized(200, 64))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64)))}, scope: serve,
+			plan: "resize web: CPU or memory changed of container c",
+		},
+		"a container may ask for a restart then": {
+			want: []*spec.Pod{want("web", "1", sized(100, 128, "memory"))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64)))}, scope: serve,
+			plan: "resize web: CPU or memory changed of container c; restarted for it: c",
+		},
+		"but only for what it names": {
+			want: []*spec.Pod{want("web", "1", sized(200, 64, "memory"))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64)))}, scope: serve,
+			plan: "resize web: CPU or memory changed of container c",
+		},
+		"a pod that is over is not started, though a person asks": {
+			want: []*spec.Pod{want("web", "1")}, have: []spec.PodStatus{evicted(have(want("web", "1")))}, scope: with(serve, func(s *Scope) { s.Start = true }),
+			plan: "keep web",
 		},
 		"other labels and annotations are taken over without a restart": {
 			want: []*spec.Pod{want("web", "1", labelled("b"))}, have: []spec.PodStatus{have(want("web", "1", labelled("a")))}, scope: serve,

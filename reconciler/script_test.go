@@ -38,7 +38,8 @@ import (
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
 //	advance TIME             let time go by
 //	expect POD STATE…        gone, or for each container (init containers first) its state,
-//	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT
+//	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT,
+//	                         size:CONTAINER=CPU/MEMORY
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods

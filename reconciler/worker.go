@@ -144,6 +144,7 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 			f.err, f.old = err, isPrepareError(err)
 		}
 		state.err, state.retryAt = f.err, f.until
+		w.tellBackoffs(state)
 		w.attend(ctx, t, &state)
 		w.mu.Lock()
 		w.report, w.turned = state, true
@@ -156,6 +157,27 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 			return
 		}
 	}
+}
+
+// tellBackoffs tells, once for each, which containers wait for their next try.
+func (w *worker) tellBackoffs(state podState) {
+	before := w.lastReport()
+	if state.seen == nil {
+		return
+	}
+	for _, name := range sortedKeys(state.next.Waiting) {
+		wait := state.next.Waiting[name]
+		if wait.Reason == reasonCrashLoop && name != infraHistory && !wait.Until.Equal(before.next.Waiting[name].Until) {
+			w.events.add(state.seen.Pod.Key(), EventWarning, "BackOff",
+				fmt.Sprintf("Back-off restarting failed container %s in pod %s", name, state.seen.Pod.Name))
+		}
+	}
+}
+
+func (w *worker) lastReport() podState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.report
 }
 
 // failure is what a worker remembers of its last turn, if that failed.
@@ -304,10 +326,14 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 	}
 	if p.touches() {
 		err := w.locked(ctx, p.Observed.Pod.Key(), func() error { return w.touch(ctx, p) })
-		if err != nil {
-			return podState{seen: p.Observed}, err
+		if err != nil { // what runs goes on, and is looked after
+			state, _ := w.supervise(ctx, p.Observed, nil) // tried again with the next event
+			return state, prepareError{err}
 		}
 		w.tell(ctx, p)
+		if p.restarts() {
+			return w.superviseNow(ctx, p)
+		}
 	}
 	return w.supervise(ctx, p.Observed, p.Desired)
 }
@@ -406,6 +432,15 @@ func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec
 	return w.look(ctx, have.Pod.ID)
 }
 
+// superviseNow is supervise of a pod that has changed since it was seen.
+func (w *worker) superviseNow(ctx context.Context, p PodPlan) (podState, error) {
+	st, err := w.engine.ObservePod(ctx, p.Observed.Pod.ID)
+	if err != nil {
+		return podState{seen: p.Observed}, err
+	}
+	return w.supervise(ctx, &st, p.Desired)
+}
+
 // observe looks at the pod the worker knows of; nil if there is none.
 func (w *worker) observe(ctx context.Context, t target) (*spec.PodStatus, error) {
 	if t.id == "" {
@@ -441,7 +476,7 @@ func (w *worker) find(ctx context.Context, t target) (*spec.PodStatus, error) {
 func (w *worker) tell(ctx context.Context, p PodPlan) {
 	done := map[Action]string{
 		ActionCreate: "pod created", ActionReplace: "pod replaced", ActionRemove: "pod removed",
-		ActionUpdate: "pod updated", ActionAdopt: "pod adopted", ActionRestart: "pod updated",
+		ActionUpdate: "pod updated", ActionAdopt: "pod adopted", ActionRestart: "pod updated", ActionResize: "pod resized",
 	}[p.Action]
 	w.log.InfoContext(ctx, done, "pod", p.Key.String(), "reason", p.Reason)
 	w.events.add(p.Key, EventNormal, eventReason(p.Action), p.Reason)
@@ -450,7 +485,7 @@ func (w *worker) tell(ctx context.Context, p PodPlan) {
 func eventReason(a Action) string {
 	return map[Action]string{
 		ActionCreate: "Created", ActionReplace: "Replaced", ActionRemove: "Removed",
-		ActionUpdate: "FilesUpdated", ActionAdopt: "Adopted", ActionRestart: "FilesUpdated",
+		ActionUpdate: "Updated", ActionAdopt: "Adopted", ActionRestart: "Updated", ActionResize: "Resized",
 	}[a]
 }
 
@@ -458,6 +493,8 @@ func eventReason(a Action) string {
 func reasonOf(err error) string {
 	var taken *spec.PortTakenError
 	switch {
+	case errors.Is(err, errResize):
+		return "ResizeError"
 	case errors.Is(err, spec.ErrPull):
 		return "ErrImagePull"
 	case errors.Is(err, spec.ErrImageMissing):

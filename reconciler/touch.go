@@ -1,0 +1,108 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"berth/engine/spec"
+)
+
+// errResize is other CPU or memory that a running container cannot be given now.
+var errResize = errors.New("it cannot be resized")
+
+// touch does what a pod takes without being made anew. Containers that must be
+// restarted for it are marked first: whoever comes next goes on with that, also
+// if the rest was not done. Its lock is held.
+func (a *actor) touch(ctx context.Context, p PodPlan) error {
+	id := p.Observed.Pod.ID
+	if p.Afresh {
+		if err := a.markAll(ctx, id); err != nil {
+			return err
+		}
+	}
+	for _, name := range p.Files {
+		volume, ok := p.Desired.Volume(name)
+		if !ok {
+			continue
+		}
+		if err := a.engine.UpdateFiles(ctx, id, name, volume.Files); err != nil {
+			return fmt.Errorf("new files for volume %q: %w", name, err)
+		}
+	}
+	for _, name := range p.Resize {
+		if err := a.resize(ctx, p, name); err != nil {
+			return err
+		}
+	}
+	if p.Describe {
+		if err := a.engine.DescribePod(ctx, id, p.Desired); err != nil {
+			return err
+		}
+	}
+	if !p.Adopt {
+		return nil
+	}
+	return a.engine.SetOwner(ctx, id, p.Desired.Owner, p.Desired.Origin)
+}
+
+// markAll has all containers of a pod that run start again.
+func (a *actor) markAll(ctx context.Context, id spec.PodID) error {
+	st, err := a.engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	history := spec.History{}
+	maps.Copy(history, st.History)
+	for i := range st.Containers {
+		if c := &st.Containers[i]; ran(&st, c) {
+			h := history[c.Name]
+			h.Restarts++
+			history[c.Name] = mark(h, c, markFiles)
+		}
+	}
+	return a.engine.SaveHistory(ctx, id, history)
+}
+
+// resize gives a container other CPU and memory. One that must be restarted for
+// it is ended before, so that it may also be given less than it used.
+func (a *actor) resize(ctx context.Context, p PodPlan, name string) error {
+	id := p.Observed.Pod.ID
+	want, ok := p.Desired.Container(name)
+	if !ok {
+		return nil
+	}
+	if slices.Contains(p.Renew, name) {
+		if err := a.renew(ctx, id, name); err != nil {
+			return err
+		}
+	}
+	if err := a.engine.ResizeContainer(ctx, id, name, want.Resources); err != nil {
+		return fmt.Errorf("container %q: %w: %w", name, errResize, err)
+	}
+	return nil
+}
+
+// renew ends a container that is to be started again, if it runs.
+func (a *actor) renew(ctx context.Context, id spec.PodID, name string) error {
+	st, err := a.engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	c, ok := st.Container(name)
+	if !ok || !c.Running() {
+		return nil
+	}
+	history := spec.History{}
+	maps.Copy(history, st.History)
+	h := history[name]
+	h.Restarts++
+	history[name] = mark(h, c, markSize)
+	if err := a.engine.SaveHistory(ctx, id, history); err != nil {
+		return err
+	}
+	why := spec.Doom{Reason: markSize, Message: restarting(name, markSize), Grace: st.Pod.TerminationGrace}
+	return a.endDoomed(ctx, &st, []Ending{{name, why}})
+}
