@@ -55,6 +55,7 @@ type Engine struct {
 
 	serial   keyedMutex
 	ends     terminations
+	logs     logWatch
 	toldTorn sync.Map // UIDs of pods whose record is damaged, once logged
 	unhealed sync.Map // IDs of pods whose network HealNetworks cannot judge
 }

@@ -2,13 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime"
-	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"berth/engine/oci"
 	"berth/engine/spec"
@@ -138,44 +133,4 @@ func (e *Engine) logLimit(pod *spec.Pod) int64 {
 		return e.conf.Containers.LogSizeMax
 	}
 	return oci.DefaultLogSize
-}
-
-// RotateLogs rotates the logs of running containers that have grown too long.
-// Only a supervisor calls it, at intervals: without one, conmon's own limit
-// holds.
-func (e *Engine) RotateLogs(ctx context.Context) error {
-	pods, err := e.Observe(ctx)
-	errs := []error{err}
-	var group errgroup.Group
-	group.SetLimit(runtime.NumCPU())
-	results := make([][]error, len(pods))
-	for i, p := range pods {
-		group.Go(func() error {
-			results[i] = e.rotate(p)
-			return nil
-		})
-	}
-	_ = group.Wait() // the errors are in results
-	return errors.Join(append(errs, slices.Concat(results...)...)...)
-}
-
-func (e *Engine) rotate(p spec.PodStatus) []error {
-	run, err := e.runtimeOf(p.Pod.ID)
-	if err != nil {
-		return []error{err}
-	}
-	limit := e.logLimit(&p.Pod)
-	if limit == 0 {
-		return nil
-	}
-	var errs []error
-	for _, c := range p.Containers {
-		if !c.Running() || c.LogPath == "" {
-			continue
-		}
-		if err := run.TendLog(e.target(run, p.Pod.ID, c.Name, c.ID), c.LogPath, limit, oci.DefaultLogFiles); err != nil {
-			errs = append(errs, fmt.Errorf("rotate the log of container %q of pod %s: %w", c.Name, p.Pod.Key(), err))
-		}
-	}
-	return errs
 }
