@@ -256,8 +256,8 @@ func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scop
 		l.bySlot[place] = w
 		l.workers.Go(func() { w.run(ctx, l.leave) })
 	}
-	w.aim(p, scope)
-	if p.Action == ActionKeep && p.Observed != nil {
+	// Under another target the worker may just be doing something by the old one.
+	if another := w.aim(p, scope); !another && p.Action == ActionKeep && p.Observed != nil {
 		if next := NextOf(p.Observed, time.Now(), Hurry{}); next.Idle() && len(next.Hook) == 0 && next.At.IsZero() && w.reported(p.Observed) {
 			return
 		}

@@ -54,12 +54,12 @@ func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod) bool) *worke
 	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1), outdated: outdated}
 }
 
-// aim gives the worker a target. A failure's back-off goes on unless the target
-// is another than before.
-func (w *worker) aim(p PodPlan, scope Scope) {
+// aim gives the worker a target and reports whether it is another than before.
+// A failure's back-off goes on unless it is.
+func (w *worker) aim(p PodPlan, scope Scope) (another bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !sameAim(w.target.plan, p) {
+	if another = !sameAim(w.target.plan, p); another {
 		w.target.gen++
 	}
 	w.target.plan, w.target.scope = p, scope
@@ -69,6 +69,7 @@ func (w *worker) aim(p PodPlan, scope Scope) {
 			w.report = podState{seen: p.Observed, next: NextOf(p.Observed, time.Now(), Hurry{})}
 		}
 	}
+	return another
 }
 
 // sameAim reports whether two plans are after the same thing.
@@ -77,7 +78,7 @@ func sameAim(a, b PodPlan) bool {
 		return a.Desired == b.Desired && (a.Action == ActionRemove) == (b.Action == ActionRemove)
 	}
 	return a.Desired.Hash == b.Desired.Hash && a.Desired.Key() == b.Desired.Key() &&
-		a.Desired.Owner == b.Desired.Owner && len(changedFiles(a.Desired, b.Desired)) == 0
+		a.Desired.Owner == b.Desired.Owner && len(changedFiles(a.Desired, b.Desired)) == 0 && a.Desired.SameManifest(b.Desired)
 }
 
 // reported reports whether the worker knows the pod as it is seen here, and
@@ -342,16 +343,15 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 // have replaced it.
 const outdatedTime = time.Second
 
-// mustWait reports whether a plan would make or remove a pod by what is no
-// longer so.
+// mustWait reports whether a plan would change a pod by what is no longer so.
 func (w *worker) mustWait(p PodPlan) bool {
 	switch p.Action {
-	case ActionCreate, ActionReplace:
-		return w.outdated(p.Desired)
+	case ActionKeep, ActionRefuse:
+		return false
 	case ActionRemove:
 		return w.outdated(&p.Observed.Pod)
 	}
-	return false
+	return w.outdated(p.Desired)
 }
 
 // bringAbout creates or replaces the pod.
