@@ -26,13 +26,13 @@ const observedTooOften = 8
 type actor struct {
 	engine Engine
 	log    *slog.Logger
-	events *eventLog
+	events *Events
 	setup  limiter    // sandboxes and containers being made
 	stop   limiter    // pods being taken down
 	probes *probe.Set // of a supervisor; nil: nobody probes
 }
 
-func newActor(engine Engine, log *slog.Logger, events *eventLog) *actor {
+func newActor(engine Engine, log *slog.Logger, events *Events) *actor {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -129,7 +129,7 @@ func (a *actor) do(ctx context.Context, st *spec.PodStatus, pod *spec.Pod, next 
 	switch {
 	case next.Verdict != nil:
 		a.log.WarnContext(ctx, "pod is over", "pod", pod.Key().String(), "reason", next.Verdict.Reason, "message", next.Verdict.Message)
-		a.events.add(pod.Key(), EventWarning, next.Verdict.Reason, next.Verdict.Message)
+		a.events.of(pod, "", EventWarning, next.Verdict.Reason, next.Verdict.Message)
 		return a.engine.SaveVerdict(ctx, pod.ID, next.Verdict)
 	case next.Down != "":
 		return a.down(ctx, st, next.Down)
@@ -143,7 +143,7 @@ func (a *actor) down(ctx context.Context, st *spec.PodStatus, why string) error 
 	key := st.Pod.Key()
 	a.log.WarnContext(ctx, "pod is taken down", "pod", key.String(), "reason", why)
 	if st.Sandbox == spec.SandboxLost && !st.Stopped && st.Verdict == nil {
-		a.events.add(key, EventNormal, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+		a.events.of(&st.Pod, "", EventNormal, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 	}
 	return a.stopPod(ctx, st, st.Pod.TerminationGrace)
 }
@@ -163,8 +163,8 @@ func (a *actor) bringUp(ctx context.Context, pod *spec.Pod, next Next) error {
 			if err := a.engine.StartContainer(ctx, pod.ID, name); err != nil {
 				return err
 			}
-			a.events.add(pod.Key(), EventNormal, "Created", "Created container "+name)
-			a.events.add(pod.Key(), EventNormal, "Started", "Started container "+name)
+			a.events.of(pod, name, EventNormal, "Created", "Created container "+name)
+			a.events.of(pod, name, EventNormal, "Started", "Started container "+name)
 		}
 		return nil
 	})

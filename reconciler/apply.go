@@ -30,6 +30,7 @@ type Applier struct {
 	Translate Translator
 	Store     ObjectStore // where what was given is kept; nil: nowhere
 	Log       *slog.Logger
+	Events    *Events // takes what happens; nil: nobody wants to know
 }
 
 // ApplyOptions are the wishes of kube play.
@@ -74,7 +75,7 @@ type ApplyResult struct {
 // what this call made is removed and what it replaced is made again; the error
 // says what happened to each.
 func (a *Applier) Apply(ctx context.Context, set kube.Set, o ApplyOptions) (ApplyResult, error) {
-	run := &applying{Applier: a, actor: newActor(a.Engine, a.Log, nil), opts: o, given: set}
+	run := &applying{Applier: a, actor: newActor(a.Engine, a.Log, a.Events), opts: o, given: set}
 	if err := run.decide(ctx); err != nil {
 		return run.result(nil), err
 	}

@@ -62,7 +62,7 @@ func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownRe
 
 // takeDown removes pods in parallel, going on through errors.
 func (a *Applier) takeDown(ctx context.Context, pods []*spec.PodStatus, o DownOptions) (DownResult, error) {
-	actor := newActor(a.Engine, a.Log, nil)
+	actor := newActor(a.Engine, a.Log, a.Events)
 	errs := make([]error, len(pods))
 	var group errgroup.Group
 	for i, st := range pods {

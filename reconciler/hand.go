@@ -20,7 +20,7 @@ func (a *Applier) Start(ctx context.Context, id spec.PodID, want *spec.Pod) erro
 	if v := st.Verdict; v != nil {
 		return fmt.Errorf("pod %s is over (%s: %s): make it anew, with kube play --replace", st.Pod.Key(), v.Reason, v.Message)
 	}
-	actor, key := newActor(a.Engine, a.Log, nil), st.Pod.Key()
+	actor, key := newActor(a.Engine, a.Log, a.Events), st.Pod.Key()
 	err = actor.locked(ctx, key, func() error {
 		return actor.startByHand(ctx, &st, want, Hurry{Backoff: true, Force: true})
 	})
@@ -37,7 +37,7 @@ func (a *Applier) StartContainer(ctx context.Context, id spec.PodID, name string
 	if err != nil {
 		return err
 	}
-	actor := newActor(a.Engine, a.Log, nil)
+	actor := newActor(a.Engine, a.Log, a.Events)
 	if err := actor.locked(ctx, st.Pod.Key(), func() error { return actor.startOne(ctx, id, name, want) }); err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (a *Applier) stop(ctx context.Context, id spec.PodID, grace time.Duration, 
 	if err != nil {
 		return err
 	}
-	actor, grace := newActor(a.Engine, a.Log, nil), graceOf(&st.Pod, grace)
+	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
 	return actor.ending(ctx, &st.Pod, grace, func() error {
 		if err := before(); err != nil {
 			return err
@@ -124,7 +124,7 @@ func (a *Applier) Remove(ctx context.Context, id spec.PodID, grace time.Duration
 	case err != nil:
 		return err
 	}
-	actor, grace := newActor(a.Engine, a.Log, nil), graceOf(&st.Pod, grace)
+	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
 	return actor.ending(ctx, &st.Pod, grace, func() error { return actor.remove(ctx, id, grace) })
 }
 
@@ -137,7 +137,7 @@ func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string,
 	if err != nil {
 		return err
 	}
-	actor, grace := newActor(a.Engine, a.Log, nil), graceOf(&st.Pod, grace)
+	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
 	return actor.locked(ctx, st.Pod.Key(), func() error {
 		if err := a.Engine.SetStopped(ctx, id, name, true); err != nil {
 			return err

@@ -49,12 +49,12 @@ func (a *actor) postStart(ctx context.Context, pod *spec.Pod, name string) error
 		return ctx.Err() // left running: whoever comes next runs it again, if the container is there
 	}
 	if warning != "" {
-		a.events.add(pod.Key(), EventWarning, probe.FallbackReason, warning)
+		a.events.of(&st.Pod, name, EventWarning, probe.FallbackReason, warning)
 	}
 	life.PostStart = spec.HookDone
 	if err != nil {
 		a.log.WarnContext(ctx, "postStart hook failed", "pod", pod.Key().String(), "container", name)
-		a.events.add(pod.Key(), EventWarning, "FailedPostStartHook", "PostStartHook failed")
+		a.events.of(&st.Pod, name, EventWarning, "FailedPostStartHook", "PostStartHook failed")
 		life.PostStart = spec.HookFailed
 		life.Doomed = &spec.Doom{Reason: reasonHook, Message: err.Error(), Grace: st.Pod.TerminationGrace}
 		err = fmt.Errorf("container %q: %w: %w", name, errHook, err)
@@ -77,11 +77,11 @@ func (a *actor) preStop(budget context.Context, ended <-chan struct{}, st *spec.
 	key := st.Pod.Key()
 	warning, err := a.whileAlive(budget, ended, st, made.Name, made.Lifecycle.PreStop)
 	if warning != "" {
-		a.events.add(key, EventWarning, probe.FallbackReason, warning)
+		a.events.of(&st.Pod, made.Name, EventWarning, probe.FallbackReason, warning)
 	}
 	if err != nil && !closed(ended) {
 		a.log.WarnContext(budget, "preStop hook failed", "pod", key.String(), "container", made.Name)
-		a.events.add(key, EventWarning, "FailedPreStopHook", "PreStopHook failed")
+		a.events.of(&st.Pod, made.Name, EventWarning, "FailedPreStopHook", "PreStopHook failed")
 	}
 }
 

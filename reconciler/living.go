@@ -63,7 +63,9 @@ func (w *worker) observeLives(ctx context.Context, st *spec.PodStatus) (doomed b
 // heard takes in news of a probe.
 func (w *worker) heard(ctx context.Context, r probe.Result) {
 	if r.Reason != "" {
-		w.events.add(w.current().plan.Key, EventWarning, r.Reason, r.Message)
+		w.events.record(Event{
+			Pod: w.current().plan.Key, ID: r.Pod, Container: r.Container, Type: EventWarning, Reason: r.Reason, Message: r.Message,
+		})
 	}
 	if !r.Turned {
 		return

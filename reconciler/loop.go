@@ -42,7 +42,7 @@ type LoopOptions struct {
 type Loop struct {
 	opts   LoopOptions
 	actor  *actor
-	events *eventLog
+	events *Events
 	wake   chan struct{}
 	// whenIdle is called when a look at everything finds nothing to supervise;
 	// nil: nobody wants to know.
@@ -69,7 +69,7 @@ func NewLoop(o LoopOptions) *Loop {
 	if o.Rotate == 0 {
 		o.Rotate = defaultRotate
 	}
-	events := &eventLog{}
+	events := &Events{}
 	return &Loop{
 		opts: o, events: events, actor: newActor(o.Engine, o.Log, events),
 		wake: make(chan struct{}, 1), bySlot: map[spec.Origin]*worker{},
@@ -194,6 +194,7 @@ func (l *Loop) pass(ctx context.Context) {
 	plan := MakePlan(result.Pods, observed, scope)
 	l.tell(ctx, append(slices.Clone(set.Diagnostics), result.Diagnostics...), plan)
 	l.dispatch(ctx, plan, observed, scope)
+	l.events.stir()
 	if l.whenIdle != nil && err == nil && !plan.Changes() && !slices.ContainsFunc(observed, needsSupervisor) {
 		l.whenIdle()
 	}

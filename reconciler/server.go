@@ -21,10 +21,15 @@ type VersionInfo struct {
 
 // server answers at the supervisor's socket:
 //
-//	GET  /v1/version    VersionInfo
-//	GET  /v1/status     Status
-//	POST /v1/wake       look at everything now
-//	POST /v1/step-down  end, for a newer supervisor
+//	GET  /v1/version         VersionInfo
+//	GET  /v1/status          Status
+//	GET  /v1/pods            []PodView
+//	GET  /v1/pods?watch=1    PodChange, one a line: all there are, then what changes
+//	GET  /v1/events          []Event, the oldest first
+//	GET  /v1/events?watch=1  Event, one a line: those there are, then what happens
+//	POST /v1/events          []Event that others saw
+//	POST /v1/wake            look at everything now
+//	POST /v1/step-down       end, for a newer supervisor
 type server struct {
 	http   *http.Server
 	served chan struct{} // closed when the server's goroutine has ended
@@ -43,6 +48,9 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 		status.Version, status.PID, status.Since = s.Version, os.Getpid(), since
 		s.answer(ctx, w, status)
 	})
+	streams, endStreams := context.WithCancel(ctx)
+	s.handlePods(streams, mux)
+	s.handleEvents(streams, mux)
 	mux.HandleFunc("POST /v1/wake", func(w http.ResponseWriter, _ *http.Request) {
 		s.Loop.Wake()
 		w.WriteHeader(http.StatusNoContent)
@@ -54,12 +62,14 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 	})
 	listener, err := listen(s.RunDir)
 	if err != nil {
+		endStreams()
 		return nil, fmt.Errorf("listen at the supervisor's socket: %w", err)
 	}
 	srv := &server{
 		http:   &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second},
 		served: make(chan struct{}),
 	}
+	srv.http.RegisterOnShutdown(endStreams)
 	go func() { // ends with close
 		defer close(srv.served)
 		if err := srv.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -75,14 +76,71 @@ func (l *Loop) Status() Status {
 		}
 	}
 	for _, p := range refused {
-		r := reportOf(p.Desired)
-		r.Phase, r.Reason, r.Message = PhasePending, "Refused", p.Reason
-		out.Pods = append(out.Pods, r)
+		out.Pods = append(out.Pods, refusedReport(p))
 	}
-	slices.SortFunc(out.Pods, func(a, b PodReport) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Owner, b.Owner))
-	})
+	slices.SortFunc(out.Pods, compareReports)
 	return out
+}
+
+// PodView is all that a supervisor knows of a pod and nobody can observe.
+type PodView struct {
+	PodReport
+	// Waiting is why containers do not run.
+	Waiting map[string]Waiting `json:"waiting,omitempty"`
+	// Failure is why the last try to bring the pod about failed, if it did.
+	Failure *Waiting `json:"failure,omitempty"`
+	// Wanted is the pod to be made, while there is none.
+	Wanted *spec.Pod `json:"wanted,omitempty"`
+	// EndsSince is since when the pod is to go; zero: it is not.
+	EndsSince time.Time `json:"endsSince,omitzero"`
+}
+
+// Pods is what the loop knows of each pod, by name.
+func (l *Loop) Pods() []PodView {
+	l.mu.Lock()
+	workers, refused := slices.Collect(maps.Values(l.bySlot)), l.refused
+	l.mu.Unlock()
+	out := []PodView{}
+	for _, w := range workers {
+		if v, ok := w.view(); ok {
+			out = append(out, v)
+		}
+	}
+	for _, p := range refused {
+		r := refusedReport(p)
+		out = append(out, PodView{PodReport: r, Wanted: p.Desired, Failure: &Waiting{Reason: r.Reason, Message: r.Message}})
+	}
+	slices.SortFunc(out, func(a, b PodView) int { return compareReports(a.PodReport, b.PodReport) })
+	return out
+}
+
+// view is the worker's pod; ok is false if there is none.
+func (w *worker) view() (v PodView, ok bool) {
+	if v.PodReport, ok = w.tellReport(); !ok {
+		return v, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.report.seen == nil {
+		v.Wanted = w.target.plan.Desired
+	} else if w.target.plan.Action == ActionRemove {
+		v.EndsSince = w.target.since
+	}
+	v.Waiting = maps.Clone(w.report.next.Waiting)
+	if err := w.report.err; err != nil {
+		v.Failure = &Waiting{Reason: v.Reason, Message: v.Message, Until: v.NextTry}
+	}
+	return v, true
+}
+
+func compareReports(a, b PodReport) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Owner, b.Owner))
+}
+
+func refusedReport(p PodPlan) PodReport {
+	r := reportOf(p.Desired)
+	r.Phase, r.Reason, r.Message = PhasePending, "Refused", p.Reason
+	return r
 }
 
 // tellReport is the worker's pod in short; ok is false if there is none.

@@ -93,7 +93,7 @@ func (a *actor) endOne(ctx, budget context.Context, st *spec.PodStatus, e Ending
 	if !ok {
 		return nil
 	}
-	a.events.add(key, EventNormal, "Killing", killing(e))
+	a.events.of(&st.Pod, e.Name, EventNormal, "Killing", killing(e))
 	ended, cancel := a.ended(ctx, id, e.Name)
 	defer cancel()
 	if made.Lifecycle.PreStop != nil && budget.Err() == nil {

@@ -39,6 +39,7 @@ type target struct {
 	plan  PodPlan // as it was when the source was last read
 	scope Scope
 	gen   int        // raised with every change
+	since time.Time  // when that was last
 	id    spec.PodID // the pod that is there, "" if none is known
 }
 
@@ -61,6 +62,7 @@ func (w *worker) aim(p PodPlan, scope Scope) (another bool) {
 	defer w.mu.Unlock()
 	if another = !sameAim(w.target.plan, p); another {
 		w.target.gen++
+		w.target.since = time.Now()
 	}
 	w.target.plan, w.target.scope = p, scope
 	if p.Observed != nil {
