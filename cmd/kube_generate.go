@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -148,7 +149,12 @@ func (a *app) generated(ctx context.Context, e *engine.Engine, f *generateFlags,
 	}
 	pods, claims, err := findSources(ctx, e, f.namespace, names)
 	errs = append(errs, err)
+	played := objectsOf(ctx, e, spec.OwnerPlay)
 	for _, v := range claims {
+		if object, ok := givenClaim(&played, v.Volume); ok {
+			add([]translate.Generated{object}, nil)
+			continue
+		}
 		object, more := translate.GenerateClaim(v)
 		add([]translate.Generated{object}, more)
 	}
@@ -164,9 +170,25 @@ func (a *app) generated(ctx context.Context, e *engine.Engine, f *generateFlags,
 				options.Replicas = p.siblings
 			}
 		}
-		add(translate.Generate(&p.pod, options))
+		objects, more := translate.Generate(&p.pod, options)
+		if options.Kind == p.pod.Origin.Kind && options.Kind != "Pod" && len(objects) > 0 && len(p.containers) == 0 {
+			giveBack(ctx, e, &p.pod, objects[0], options.Replicas)
+		}
+		add(objects, more)
 	}
 	return all, ds, errors.Join(errs...)
+}
+
+// giveBack puts the object a pod was made from in place of what was made of it.
+func giveBack(ctx context.Context, e *engine.Engine, pod *spec.Pod, made translate.Generated, replicas int) {
+	fields, ok := givenController(ctx, e, pod)
+	if !ok {
+		return
+	}
+	if body, ok := fields["spec"].(map[string]any); ok && (replicas != 1 || body["replicas"] != nil) {
+		body["replicas"] = int64(replicas)
+	}
+	maps.Copy(made.Fields, fields)
 }
 
 // generateSource is a pod that something is generated of.

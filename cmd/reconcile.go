@@ -84,20 +84,26 @@ func (a *app) desired(ctx context.Context, e *engine.Engine, pod *spec.Pod) *spe
 	if !pod.UsesSecrets() && !slices.ContainsFunc(pod.Volumes, func(v spec.Volume) bool { return v.Files != nil }) {
 		return nil
 	}
-	set := objectStore{e.Paths().Objects()}.Read(ctx)
-	if dir, ok := pod.Owner.Folder(); ok {
-		folder, err := manifests.NewFolder(dir, manifests.FolderOptions{})
-		if err != nil {
-			return nil
-		}
-		set = folder.Read(ctx)
-	}
+	set := objectsOf(ctx, e, pod.Owner)
 	for _, p := range translator()(&set).Pods {
 		if p.Key() == pod.Key() {
 			return p
 		}
 	}
 	return nil
+}
+
+// objectsOf is what there is beside an object of that owner: its folder, or all
+// that kube play was given.
+func objectsOf(ctx context.Context, e *engine.Engine, owner spec.Owner) kube.Set {
+	if dir, ok := owner.Folder(); ok {
+		folder, err := manifests.NewFolder(dir, manifests.FolderOptions{})
+		if err != nil {
+			return kube.Set{Unknown: []string{string(owner)}}
+		}
+		return folder.Read(ctx)
+	}
+	return objectStore{e.Paths().Objects()}.Read(ctx)
 }
 
 // wake tells the supervisor, if there is one, that something changed.

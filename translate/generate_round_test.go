@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -180,9 +181,11 @@ func comesBack(t *testing.T, schema *openAPI, set *kube.Set, p *spec.Pod, o Gene
 		t.Errorf("there is no pod %s any more", p.Key())
 		return
 	}
-	if pods[i].Hash != p.Hash {
+	again := pods[i]
+	if again.Hash != p.Hash || !maps.Equal(again.Labels, p.Labels) || !maps.Equal(again.Annotations, p.Annotations) ||
+		!slices.EqualFunc(again.All(), p.All(), func(x, y spec.Container) bool { return reflect.DeepEqual(x.Resources, y.Resources) }) {
 		was, _ := json.Marshal(p)
-		is, _ := json.Marshal(pods[i])
+		is, _ := json.Marshal(again)
 		text, _ := YAML(generated)
 		t.Errorf("pod %s is another one:\nwas %s\nis  %s\n%s", p.Key(), was, is, text)
 	}
