@@ -77,13 +77,13 @@ func (e *Engine) ensureContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 }
 
 // newContainer records a container under a new ID and makes its writable layer.
-func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, c *spec.Container, attempt int) (state.Container, error) {
+func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, attempt int) (state.Container, error) {
 	img, err := e.images.Lookup(ctx, imageOf(c))
 	if err != nil {
 		return state.Container{}, err
 	}
 	record := state.Container{
-		Name: c.Name, ID: spec.NewContainerID(), Attempt: attempt, Boot: e.records.Boot(), CreatedAt: time.Now(),
+		Name: c.Name, ID: spec.NewContainerID(), Attempt: attempt, Boot: e.records.Boot(), Sandbox: sb.Infra, CreatedAt: time.Now(),
 		Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY,
 	}
 	if record.LogPath = pod.Log.Path; record.LogPath == "" {
@@ -119,7 +119,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	if err != nil {
 		return err
 	}
-	record, err := e.newContainer(ctx, pod, c, attempt)
+	record, err := e.newContainer(ctx, pod, sb, c, attempt)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,6 @@ import (
 	"runtime"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"berth/engine/spec"
 	"berth/reconciler/probe"
 )
@@ -64,29 +62,6 @@ func (a *actor) locked(ctx context.Context, key spec.PodKey, f func() error) err
 	}
 	defer unlock()
 	return f()
-}
-
-// resolve has the images of a pod fetched, all at the same time, and returns
-// the pod with what they are.
-func (a *actor) resolve(ctx context.Context, pod *spec.Pod, pull spec.PullOptions) (*spec.Pod, error) {
-	out := *pod
-	out.InitContainers = append([]spec.Container(nil), pod.InitContainers...)
-	out.Containers = append([]spec.Container(nil), pod.Containers...)
-	group, ctx := errgroup.WithContext(ctx)
-	for _, list := range [][]spec.Container{out.InitContainers, out.Containers} {
-		for i := range list {
-			group.Go(func() error {
-				c := &list[i]
-				image, err := a.engine.EnsureImage(ctx, spec.ImageRequest{Ref: c.Image, Policy: c.PullPolicy, Pull: pull})
-				if err != nil {
-					return fmt.Errorf("container %q: %w", c.Name, err)
-				}
-				c.ImageID, c.ImageDigest = image.ID, image.Digest
-				return nil
-			})
-		}
-	}
-	return &out, group.Wait()
 }
 
 // prepare is all that comes before anything is taken down: images, and what

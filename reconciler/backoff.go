@@ -55,10 +55,12 @@ const (
 type retry struct {
 	delay   time.Duration
 	blocked int // quick tries so far
+	tries   int
 }
 
 // next is how long to wait after one more failure.
 func (r *retry) next(err error) time.Duration {
+	r.tries++
 	if isBlocked(err) && r.blocked < blockedTries {
 		r.blocked++
 		return blockedFirst << (r.blocked - 1)

@@ -81,6 +81,15 @@ func restartedSince(at time.Time, backoff time.Duration, st *spec.PodStatus) *sp
 	return st
 }
 
+// setBack is a pod whose sandbox was made before the clock was set back by an hour.
+func setBack(st *spec.PodStatus) *spec.PodStatus {
+	st.StartedAt, st.Infra.ID = noon.Add(time.Hour), "infra"
+	for i := range st.Containers {
+		st.Containers[i].Sandbox = "infra"
+	}
+	return st
+}
+
 func TestNextOfALivingPod(t *testing.T) {
 	const always, onFailure, never = spec.RestartAlways, spec.RestartOnFailure, spec.RestartNever
 	lost := func(st *spec.PodStatus) *spec.PodStatus { st.Sandbox = spec.SandboxLost; return st }
@@ -156,6 +165,12 @@ func TestNextOfALivingPod(t *testing.T) {
 			st.Containers[0].FinishedAt = noon.Add(time.Hour)
 			return st
 		}(), want: "start a"},
+		"what ended before its sandbox began has run in it all the same": {
+			st: setBack(podOf(always, "init1:exited=0", "a:exited=0", "b:running")), want: "start a",
+		},
+		"and keeps its back-off": {
+			st: setBack(restartedSince(noon.Add(time.Hour), 20*time.Second, podOf(always, "init1:exited=0", "a:exited=1"))), want: "at +20s",
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if got := brief(NextOf(c.st, noon, c.hurry)); got != c.want {

@@ -60,6 +60,8 @@ func ran(st *spec.PodStatus, c *spec.ContainerStatus) bool {
 		return true
 	case !c.Finished(), marked(st.History[c.Name], c):
 		return false
+	case c.Sandbox != "" && st.Infra.ID != "":
+		return c.Sandbox == st.Infra.ID // whatever the clock said since
 	case !c.StartedAt.IsZero():
 		return !c.StartedAt.Before(st.StartedAt)
 	}

@@ -143,8 +143,9 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 		if err != nil {
 			delay := f.again(t.gen, err)
 			w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", delay.String())
-			w.events.add(t.plan.Key, EventWarning, reasonOf(err), err.Error())
-			f.err, f.old = err, isPrepareError(err)
+			w.tellFailure(t.plan.Key, err)
+			f.err, f.old = waitingFor(err, f.tries), isPrepareError(err)
+			w.tellWaiting(t.plan.Key, f.err)
 		}
 		state.err, state.retryAt = f.err, f.until
 		w.tellBackoffs(state)
@@ -494,13 +495,16 @@ func eventReason(a Action) string {
 // reasonOf is the kubelet's word for why a pod does not start.
 func reasonOf(err error) string {
 	var taken *spec.PortTakenError
+	var image *imageError
 	switch {
+	case errors.As(err, &image):
+		return image.why()
 	case errors.Is(err, errResize):
 		return "ResizeError"
 	case errors.Is(err, spec.ErrPull):
-		return "ErrImagePull"
+		return reasonPull
 	case errors.Is(err, spec.ErrImageMissing):
-		return "ErrImageNeverPull"
+		return reasonNeverPull
 	case errors.Is(err, spec.ErrConfig):
 		return "CreateContainerConfigError"
 	case errors.As(err, &taken):

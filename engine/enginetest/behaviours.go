@@ -32,6 +32,7 @@ func (s *suite) lifecycle() {
 		s.same(c.Name+" has a process", c.Pid > 0, true)
 		s.same(c.Name+" attempt", c.Attempt, 0)
 		s.same(c.Name+" began after its sandbox", c.StartedAt.Before(st.StartedAt), false)
+		s.same(c.Name+"'s sandbox", c.Sandbox, st.Infra.ID)
 	}
 	all, err := s.Engine.Observe(s.ctx)
 	s.must(err)

@@ -35,7 +35,7 @@ func (p *pod) create(h *Host, name string) error {
 	made := *c
 	p.containers[name] = &container{spec: &made, prog: prog, done: make(chan struct{}), status: spec.ContainerStatus{
 		ID: spec.NewContainerID(), Name: name, Init: p.spec.IsInit(name), State: spec.StateCreated, Attempt: attempt,
-		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: time.Now(),
+		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: time.Now(), Sandbox: p.infra.ID,
 	}}
 	return nil
 }

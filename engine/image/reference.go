@@ -13,6 +13,8 @@ import (
 	"go.podman.io/image/v5/pkg/shortnames"
 	"go.podman.io/image/v5/pkg/sysregistriesv2"
 	"go.podman.io/image/v5/types"
+
+	"berth/engine/spec"
 )
 
 // Transports: where an image may come from, besides a registry by plain name.
@@ -68,11 +70,11 @@ func asID(ref string) (id string, certain bool) {
 func parseName(name string) (string, error) {
 	ref, err := reference.Parse(name)
 	if err != nil {
-		return "", fmt.Errorf("%q is not an image name: %w", name, err)
+		return "", fmt.Errorf("%q %w: %w", name, spec.ErrImageName, err)
 	}
 	named, ok := ref.(reference.Named)
 	if !ok {
-		return "", fmt.Errorf("%q is not an image name", name)
+		return "", fmt.Errorf("%q %w", name, spec.ErrImageName)
 	}
 	digested, ok := ref.(reference.Digested)
 	if !ok {
@@ -80,7 +82,7 @@ func parseName(name string) (string, error) {
 	}
 	canonical, err := reference.WithDigest(reference.TrimNamed(named), digested.Digest())
 	if err != nil {
-		return "", fmt.Errorf("%q is not an image name: %w", name, err)
+		return "", fmt.Errorf("%q %w: %w", name, spec.ErrImageName, err)
 	}
 	return canonical.String(), nil
 }

@@ -12,6 +12,7 @@ var (
 	ErrExists       = errors.New("already exists")
 	ErrInUse        = errors.New("in use")
 	ErrNotRunning   = errors.New("container is not running")
+	ErrImageName    = errors.New("is not an image name")
 	ErrImageMissing = errors.New("image not known")
 	// ErrPull is an image that could not be fetched; trying again may help.
 	ErrPull = errors.New("image cannot be pulled")

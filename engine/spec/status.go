@@ -87,6 +87,7 @@ type ContainerStatus struct {
 	Stopped     bool           `json:"stopped,omitempty"` // stopped by hand: not to be restarted
 	LogPath     string         `json:"logPath,omitempty"`
 	CgroupPath  string         `json:"cgroupPath,omitempty"` // below each hierarchy
+	Sandbox     ContainerID    `json:"sandbox,omitempty"`    // the infra container it was made beside
 	Life        *Life          `json:"life,omitempty"`       // nil where nobody has looked yet, or it is not Gated
 }
 

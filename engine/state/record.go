@@ -33,7 +33,8 @@ type Container struct {
 	Name        string           `json:"name"`
 	ID          spec.ContainerID `json:"id"`
 	Attempt     int              `json:"attempt"`
-	Boot        string           `json:"boot"` // the boot it was made in
+	Boot        string           `json:"boot"`              // the boot it was made in
+	Sandbox     spec.ContainerID `json:"sandbox,omitempty"` // the infra container beside which it was made
 	CreatedAt   time.Time        `json:"createdAt"`
 	Image       string           `json:"image"`
 	ImageID     string           `json:"imageID"`
