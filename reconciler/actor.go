@@ -201,11 +201,19 @@ func (a *actor) endDoomed(ctx context.Context, st *spec.PodStatus, list []Ending
 // remove takes a pod down and forgets it. Its lock is held.
 func (a *actor) remove(ctx context.Context, id spec.PodID, grace time.Duration) error {
 	return a.stop.do(ctx, func() error {
-		err := a.terminateNow(ctx, id, grace)
+		st, err := a.engine.ObservePod(ctx, id)
+		switch {
+		case gone(err):
+			return nil
+		case err == nil:
+			err = a.terminate(ctx, &st, grace)
+		}
 		if ctx.Err() != nil {
 			return err
 		}
-		return errors.Join(err, a.engine.RemovePod(ctx, id, 0))
+		err = errors.Join(err, a.engine.RemovePod(ctx, id, 0))
+		a.dropHookLocks(ctx, &st.Pod)
+		return err
 	})
 }
 
@@ -218,18 +226,6 @@ func (a *actor) stopPod(ctx context.Context, st *spec.PodStatus, grace time.Dura
 		}
 		return errors.Join(err, a.engine.StopPod(ctx, st.Pod.ID, 0))
 	})
-}
-
-// terminateNow ends the containers that run now of a pod; one that is gone has none.
-func (a *actor) terminateNow(ctx context.Context, id spec.PodID, grace time.Duration) error {
-	st, err := a.engine.ObservePod(ctx, id)
-	switch {
-	case gone(err):
-		return nil
-	case err != nil:
-		return err
-	}
-	return a.terminate(ctx, &st, grace)
 }
 
 // ending runs f under the lock of a pod that is to come down within grace. If

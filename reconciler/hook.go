@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"berth/engine/spec"
 	"berth/reconciler/probe"
@@ -17,6 +18,21 @@ var errHook = errors.New("its postStart hook failed")
 // wants to stop the pod must not wait for a hook.
 func hookKey(pod spec.PodKey, container string) spec.PodKey {
 	return spec.PodKey{Namespace: pod.Namespace, Name: pod.Name + "+" + container}
+}
+
+// dropHookLocks clears away the locks of hooks whose runner was killed, of a pod
+// that is gone. One that is held goes with its holder.
+func (a *actor) dropHookLocks(ctx context.Context, pod *spec.Pod) {
+	for _, c := range pod.All() {
+		if c.Lifecycle.PostStart == nil {
+			continue
+		}
+		brief, cancel := context.WithTimeout(ctx, time.Millisecond)
+		if unlock, err := a.engine.Lock(brief, hookKey(pod.Key(), c.Name)); err == nil {
+			unlock()
+		}
+		cancel()
+	}
 }
 
 // postStart runs the postStart hook of a container that runs, unless somebody
