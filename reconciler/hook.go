@@ -116,6 +116,16 @@ func (a *actor) whileAlive(ctx context.Context, ended <-chan struct{}, st *spec.
 		cancel()
 		<-done
 	}
+	var failed *probe.CommandError
+	if errors.As(err, &failed) && failed.Code == spec.ExitUnknown {
+		// Killed: most likely with its container, which is seen to end a moment later.
+		soon, cancel := context.WithTimeout(ctx, leastWindow)
+		defer cancel()
+		select {
+		case <-ended:
+		case <-soon.Done():
+		}
+	}
 	return warning, err
 }
 

@@ -195,7 +195,7 @@ func (f *Fake) WaitContainer(ctx context.Context, id spec.PodID, name string) (s
 	if _, err := f.begin("WaitContainer"); err != nil {
 		return spec.ContainerStatus{}, err
 	}
-	for {
+	for ended := false; ; ended = true {
 		f.Host.mu.Lock()
 		p, err := f.find(id)
 		if err != nil {
@@ -209,7 +209,7 @@ func (f *Fake) WaitContainer(ctx context.Context, id spec.PodID, name string) (s
 		switch {
 		case !ok:
 			return spec.ContainerStatus{}, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
-		case c == nil || status.Finished():
+		case ended || c == nil || status.Finished(): // it may be another one by now
 			return *status, nil
 		}
 		select {

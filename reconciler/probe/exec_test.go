@@ -101,7 +101,8 @@ func TestHooks(t *testing.T) {
 		fail string
 	}{
 		{"a command that exits 0", container(0, "", nil), spec.Handler{Exec: []string{"check", "it"}}, "", ""},
-		{"one that does not", container(2, "broken\n", nil), spec.Handler{Exec: []string{"check", "it"}}, "", "command 'check it' exited with 2: broken\n"},
+		{"one that does not", container(2, "broken\n", nil), spec.Handler{Exec: []string{"check", "it"}}, "", "command 'check it' exited with 2: broken"},
+		{"one that fails silently", container(2, "", nil), spec.Handler{Exec: []string{"check", "it"}}, "", "command 'check it' exited with 2"},
 		{"one that cannot be run", container(0, "", errGone), spec.Handler{Exec: []string{"check", "it"}}, "", "no such container"},
 		{"a server that answers", target(), spec.Handler{HTTP: &spec.HTTPGet{Port: port}}, "", ""},
 		{"whatever it answers", target(), spec.Handler{HTTP: &spec.HTTPGet{Port: port, Path: "/status/500"}}, "", ""},

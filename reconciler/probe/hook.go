@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,25 @@ func (t Target) hookExec(ctx context.Context, command []string) error {
 	if err != nil {
 		return err
 	}
-	if result.ExitCode != 0 {
-		return fmt.Errorf("command '%s' exited with %d: %s", said(command), result.ExitCode, result.Output)
+	if result.ExitCode == 0 {
+		return nil
 	}
-	return nil
+	return &CommandError{Command: command, Code: result.ExitCode, Output: bytes.TrimRight(result.Output, "\n")}
+}
+
+// CommandError is a hook's command that failed. What it wrote may be secret.
+type CommandError struct {
+	Command []string
+	Code    int
+	Output  []byte
+}
+
+func (e *CommandError) Error() string {
+	text := fmt.Sprintf("command '%s' exited with %d", said(e.Command), e.Code)
+	if len(e.Output) > 0 {
+		text += ": " + string(e.Output)
+	}
+	return text
 }
 
 // hookHTTP asks a web server. One that answers HTTPS in plain text is asked in
