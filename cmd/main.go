@@ -87,6 +87,11 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
+// kubectlError is an error in kubectl's own words, which begin as they begin.
+type kubectlError struct{ error }
+
+func (e kubectlError) Unwrap() error { return e.error }
+
 // exit is an error that is only an exit code, nil for 0.
 func exit(code int) error {
 	if code == 0 {
@@ -124,6 +129,10 @@ func printError(w io.Writer, err error) {
 		for _, e := range list {
 			printError(w, e)
 		}
+		return
+	}
+	if plain := (kubectlError{}); errors.As(err, &plain) {
+		fmt.Fprintln(w, err)
 		return
 	}
 	fmt.Fprintln(w, "Error: "+err.Error())

@@ -15,18 +15,47 @@ import (
 
 func (a *app) wait() *cobra.Command {
 	var t targets
+	var w waitForFlags
 	var conditions []string
 	interval := 250 * time.Millisecond
 	cmd := &cobra.Command{
-		Use:   "wait [flags] CONTAINER [CONTAINER...]",
-		Short: "Wait until containers have ended and print their exit codes",
+		Use:   "wait [flags] CONTAINER [CONTAINER...] | --for=CONDITION pod/NAME...",
+		Short: "Wait until containers have ended, or until pods are as one wants",
 		Long: `Waits until containers have ended, or are in one of the states given, and prints their exit codes (-1 for one
-that has not ended).`,
+that has not ended).
+
+With --for it is kubectl's, and waits until pods or other objects are as they should be: condition=Ready,
+condition=Ready=False, jsonpath='{.status.phase}'=Running, delete or create. It ends with 1 if they are not in time.`,
 		Example: `  berth wait job-run
-  berth wait --condition running web-nginx`,
-		Args:              t.check("container"),
-		ValidArgsFunction: a.completeContainers,
+  berth wait --condition running web-nginx
+  berth wait --for=condition=Ready --timeout 60s pod/web
+  berth wait --for=delete pod/web
+  berth wait --for=jsonpath={.status.phase}=Succeeded pod -l app=job`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if w.condition != "" {
+				return nil
+			}
+			return t.check("container")(cmd, args)
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if w.condition != "" {
+				return a.completeObjects(cmd, args, prefix)
+			}
+			return a.completeContainers(cmd, args, prefix)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if w.condition != "" {
+				w.namespace, w.every = t.namespace, t.all
+				if w.namespace == "" {
+					w.namespace = spec.DefaultNamespace
+				}
+				return kubectlFailure(a.runWaitFor(cmd, &w, args))
+			}
+			for _, name := range []string{"timeout", "selector", "all-namespaces"} {
+				if cmd.Flags().Changed(name) {
+					return usageError(cmd, "--%s is only for --for", name)
+				}
+			}
 			for _, c := range conditions {
 				if !slices.Contains(waitConditions(), c) {
 					return usageError(cmd, "--condition %q: want one of %s", c, strings.Join(waitConditions(), ", "))
@@ -49,6 +78,12 @@ that has not ended).`,
 	complete(cmd, "condition", waitConditions()...)
 	f.Var(&intervalFlag{&interval}, "interval", "`time` between looks, for states other than exited")
 	f.BoolVar(&t.ignore, "ignore", false, "say nothing of containers that are not there")
+	f.StringVar(&w.condition, "for", "", "`what` to wait for: condition=…, jsonpath=…, delete or create")
+	mustComplete(cmd, "for", cobra.FixedCompletions(
+		[]string{"condition=Ready", "condition=", "jsonpath=", "delete", "create"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
+	f.DurationVar(&w.timeout, "timeout", 30*time.Second, "with --for: how long to wait; 0 looks once, below 0 is a week")
+	f.StringVar(&w.selector, "selector", "", "with --for: only those whose labels match (`app=web`)")
+	f.BoolVarP(&w.choosing.all, "all-namespaces", "A", false, "with --for: of all namespaces")
 	return cmd
 }
 

@@ -250,3 +250,6 @@ func (e *Engine) Reset(ctx context.Context) error {
 	_, err = e.images.Prune(ctx, true, nil)
 	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()))...)
 }
+
+// HostIPs are the host's own addresses, IPv4 first.
+func (e *Engine) HostIPs() []string { return hostIPs() }

@@ -1,11 +1,13 @@
 package reconciler
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"berth/engine/spec"
@@ -46,7 +48,10 @@ func (e *Event) same(o *Event) bool {
 // Reference names the object the event is about, as the kubelet does.
 func (e *Event) Reference() corev1.ObjectReference {
 	ref := corev1.ObjectReference{
-		APIVersion: "v1", Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name, UID: types.UID(e.ID),
+		APIVersion: "v1", Kind: "Pod", Namespace: e.Pod.Namespace, Name: e.Pod.Name,
+	}
+	if e.ID != "" {
+		ref.UID = types.UID(e.ID.UID())
 	}
 	switch {
 	case e.Container == "":
@@ -169,4 +174,19 @@ func (l *Events) stir() {
 		default:
 		}
 	}
+}
+
+// Object is the event as a Kubernetes object.
+func (e *Event) Object() corev1.Event {
+	out := corev1.Event{
+		TypeMeta:       metav1.TypeMeta{APIVersion: "v1", Kind: "Event"},
+		InvolvedObject: e.Reference(),
+		Type:           string(e.Type), Reason: e.Reason, Message: e.Message, Count: int32(e.Count),
+		FirstTimestamp: *stamp(e.First), LastTimestamp: *stamp(e.Last),
+		Source: corev1.EventSource{Component: "berth"}, ReportingController: "berth",
+	}
+	out.Namespace = e.Pod.Namespace
+	// Kubernetes' names of events, which nobody uses, are of the time as well.
+	out.Name = fmt.Sprintf("%s.%x", e.Pod.Name, e.First.UnixNano())
+	return out
 }

@@ -19,7 +19,8 @@ type Sight struct {
 	Waiting map[string]Waiting
 	// Failure is why the last try to bring the pod about failed, if it did.
 	Failure *Waiting
-	HostIPs []string // of the host itself
+	Ends    time.Time // since when it is to go; zero: it is not
+	HostIPs []string  // of the host itself
 }
 
 // generation is that of every pod: another spec makes another pod.

@@ -17,9 +17,9 @@ type PodChange struct {
 
 // Kinds of changes.
 const (
-	changeAdded    = "ADDED"
-	changeModified = "MODIFIED"
-	changeDeleted  = "DELETED"
+	ChangeAdded    = "ADDED"
+	ChangeModified = "MODIFIED"
+	ChangeDeleted  = "DELETED"
 )
 
 // eventsTaken is how much of what others saw is read.
@@ -132,9 +132,9 @@ func (sent sentPods) changes(now []PodView) []PodChange {
 		if known && bytes.Equal(old.text, text) {
 			continue
 		}
-		kind := changeAdded
+		kind := ChangeAdded
 		if known {
-			kind = changeModified
+			kind = ChangeModified
 		}
 		sent[key] = sentPod{v, text}
 		out = append(out, PodChange{kind, v})
@@ -142,7 +142,7 @@ func (sent sentPods) changes(now []PodView) []PodChange {
 	for key, old := range sent {
 		if !there[key] {
 			delete(sent, key)
-			out = append(out, PodChange{changeDeleted, old.view})
+			out = append(out, PodChange{ChangeDeleted, old.view})
 		}
 	}
 	return out
