@@ -21,7 +21,8 @@ func (a *app) describe() *cobra.Command {
 		Use:   "describe [flags] pod [NAME...] | pod/NAME...",
 		Short: "Tell all about pods, with what happened to them",
 		Long: `Tells all about pods as kubectl describe does: where their values come from, how each container does and did
-last, the pod's conditions, and what happened lately, as far as a supervisor remembers. What is in a Secret is not shown.`,
+last, the pod's conditions, and what happened lately, as far as a supervisor remembers. What is in a Secret is not
+shown.`,
 		Example: `  berth describe pod web
   berth describe pod -n shop -l app=web`,
 		Args: minArgs(1, "a kind, pod, and names"),

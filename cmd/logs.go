@@ -20,10 +20,10 @@ import (
 )
 
 type logsFlags struct {
-	follow, timestamps, names, color, latest bool
-	tail                                     int
-	since, until, namespace                  string
-	containers                               []string // of a pod; none: all
+	follow, timestamps, names, color, latest, previous bool
+	tail                                               int
+	since, until, namespace                            string
+	containers                                         []string // of a pod; none: all
 }
 
 func (a *app) logs() *cobra.Command {
@@ -37,7 +37,8 @@ all its containers; then each line begins with the container's name, in colour o
 Times are durations before now (10m), seconds since 1970, or RFC 3339.`,
 		Example: `  berth logs web-nginx
   berth logs -f --tail 20 web
-  berth logs --since 10m --timestamps web-nginx web-side`,
+  berth logs --since 10m --timestamps web-nginx web-side
+  berth logs --previous web-nginx`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return namesOrWide(cmd, args, "a container or a pod", "latest")
 		},
@@ -100,6 +101,7 @@ func (a *app) logFlags(cmd *cobra.Command, f *logsFlags) {
 	flags.IntVar(&f.tail, "tail", -1, "only the last `number` of lines of each container")
 	flags.StringVar(&f.since, "since", "", "only what was written since this `time`")
 	flags.StringVar(&f.until, "until", "", "only what was written until this `time`")
+	flags.BoolVarP(&f.previous, "previous", "p", false, "what they wrote before they were last started anew")
 	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "begin each line with its time")
 	flags.BoolVar(&f.names, "names", false, "begin each line with the container's name")
 	flags.BoolVar(&f.color, "color", false, "give each container's name a colour, on what is no terminal, too")
@@ -168,6 +170,9 @@ func containersOf(p spec.PodStatus, names []string) ([]target, error) {
 }
 
 func (a *app) runLogs(cmd *cobra.Command, f *logsFlags, find func(context.Context, *engine.Engine) ([]target, error)) error {
+	if f.previous && f.follow {
+		return usageError(cmd, "--previous and --follow cannot be used together")
+	}
 	o := oci.LogOptions{Follow: f.follow, Tail: f.tail}
 	if f.tail == 0 && !f.follow {
 		return nil
@@ -192,6 +197,9 @@ func (a *app) runLogs(cmd *cobra.Command, f *logsFlags, find func(context.Contex
 			return err
 		}
 		p := a.logPrinter(f, list)
+		if f.previous {
+			return previousLogs(ctx, e, list, o, p)
+		}
 		if !f.follow || len(list) == 1 {
 			for i := range list {
 				if err := a.logsOf(ctx, e, list[i], o, p, i); err != nil {
@@ -206,6 +214,15 @@ func (a *app) runLogs(cmd *cobra.Command, f *logsFlags, find func(context.Contex
 		}
 		return g.Wait()
 	})
+}
+
+// previousLogs prints what containers wrote before they were started anew.
+func previousLogs(ctx context.Context, e *engine.Engine, list []target, o oci.LogOptions, p *logPrinter) error {
+	var errs []error
+	for i, c := range list {
+		errs = append(errs, e.PreviousLogs(ctx, c.pod.Pod.ID, c.status.Name, o, func(l oci.Line) error { return p.print(i, l) }))
+	}
+	return errors.Join(errs...)
 }
 
 // logsOf prints one container's log and, if it is followed, those of the runs

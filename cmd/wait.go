@@ -45,11 +45,7 @@ condition=Ready=False, jsonpath='{.status.phase}'=Running, delete or create. It 
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if w.condition != "" {
-				w.namespace, w.every = t.namespace, t.all
-				if w.namespace == "" {
-					w.namespace = spec.DefaultNamespace
-				}
-				return kubectlFailure(a.runWaitFor(cmd, &w, args))
+				return kubectlFailure(a.runWaitFor(cmd, &w, w.take(&t, args)))
 			}
 			for _, name := range []string{"timeout", "selector", "all-namespaces"} {
 				if cmd.Flags().Changed(name) {

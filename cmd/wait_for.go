@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,20 @@ type waitForFlags struct {
 	condition string
 	timeout   time.Duration
 	every     bool // all of the kind
+}
+
+// take takes over the flags that both kinds of wait have. podman's -l stands
+// alone, kubectl's is followed by a selector.
+func (f *waitForFlags) take(t *targets, args []string) []string {
+	f.namespace, f.every = t.namespace, t.all
+	if f.namespace == "" {
+		f.namespace = spec.DefaultNamespace
+	}
+	if i := slices.IndexFunc(args, func(arg string) bool { return strings.Contains(arg, "=") }); t.latest && f.selector == "" && i >= 0 {
+		f.selector = args[i]
+		args = slices.Delete(slices.Clone(args), i, i+1)
+	}
+	return args
 }
 
 // waitForever is kubectl's week, for a timeout below zero.
