@@ -224,13 +224,16 @@ func (w *worker) turn(ctx context.Context, t target, f *failure) (podState, erro
 }
 
 // bide looks at a pod whose next try is yet to come: nothing is started, but what
-// is doomed is ended all the same.
+// is doomed, or over, is ended all the same.
 func (w *worker) bide(ctx context.Context, t target) (podState, error) {
 	have, err := w.observe(ctx, t)
 	if err != nil || have == nil {
 		return podState{}, err
 	}
 	next := NextOf(have, time.Now(), Hurry{})
+	if next.Verdict != nil || have.Verdict != nil || have.Stopped {
+		return w.supervise(ctx, have, nil)
+	}
 	state := podState{seen: have, next: Next{Hook: next.Hook, Waiting: next.Waiting}}
 	if len(next.End) == 0 {
 		return state, nil
