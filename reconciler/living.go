@@ -80,6 +80,7 @@ func (w *worker) heard(ctx context.Context, r probe.Result) {
 		w.report.seen = &st
 	}
 	w.mu.Unlock()
+	w.events.stir()
 	w.poke()
 }
 

@@ -3,9 +3,11 @@ package reconciler_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"berth/engine/enginetest"
 	"berth/engine/spec"
 	"berth/reconciler"
 )
@@ -65,6 +67,38 @@ func TestPodsAreWatched(t *testing.T) {
 	if err := <-broke; err == nil {
 		t.Error("a watch that broke off ended well")
 	}
+}
+
+// TestReadinessIsWatched: who waits for a pod to be ready is told when it is.
+func TestReadinessIsWatched(t *testing.T) {
+	dir := t.TempDir()
+	fake := enginetest.NewFake("localhost/app:1")
+	var well atomic.Bool
+	fake.OnRun(func(context.Context, string, string, []string) (spec.ExecResult, error) {
+		if well.Load() {
+			return spec.ExecResult{}, nil
+		}
+		return spec.ExecResult{ExitCode: 1}, nil
+	})
+	superviseOn(t, dir, "1", fake, `
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+    - {name: c, image: 'localhost/app:1', command: [sleep, '1000'], readinessProbe: {exec: {command: [ask]}, periodSeconds: 1}}
+`)
+	watched(t, reconciler.NewClient(dir).WatchPods, func(c reconciler.PodChange) bool {
+		if c.Object.Phase != reconciler.PhaseRunning {
+			return false
+		}
+		well.Store(true)
+		st, err := fake.ObservePod(t.Context(), c.Object.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Ready(&st.Containers[0])
+	})
 }
 
 func TestEventsAreWatched(t *testing.T) {

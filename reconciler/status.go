@@ -2,8 +2,11 @@ package reconciler
 
 import (
 	"cmp"
+	"encoding/json"
+	"hash/fnv"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"berth/engine/spec"
@@ -93,6 +96,18 @@ type PodView struct {
 	Wanted *spec.Pod `json:"wanted,omitempty"`
 	// EndsSince is since when the pod is to go; zero: it is not.
 	EndsSince time.Time `json:"endsSince,omitzero"`
+	// Seen is a mark of what was observed last: another one says that something
+	// about the pod has changed, such as a container's readiness.
+	Seen string `json:"seen,omitempty"`
+}
+
+// seenMark is the mark of an observation.
+func seenMark(st *spec.PodStatus) string {
+	h := fnv.New64a()
+	if err := json.NewEncoder(h).Encode(st); err != nil {
+		return "" // cannot be: it is plain data
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // Pods is what the loop knows of each pod, by name.
@@ -123,8 +138,11 @@ func (w *worker) view() (v PodView, ok bool) {
 	defer w.mu.Unlock()
 	if w.report.seen == nil {
 		v.Wanted = w.target.plan.Desired
-	} else if w.target.plan.Action == ActionRemove {
-		v.EndsSince = w.target.since
+	} else {
+		v.Seen = seenMark(w.report.seen)
+		if w.target.plan.Action == ActionRemove {
+			v.EndsSince = w.target.since
+		}
 	}
 	v.Waiting = maps.Clone(w.report.next.Waiting)
 	if err := w.report.err; err != nil {

@@ -13,19 +13,25 @@ import (
 	"berth/reconciler"
 )
 
-// supervise starts a supervisor and returns when it answers.
+// supervise starts a supervisor of one pod, and returns when it answers.
 func supervise(t *testing.T, dir, version string) (end context.CancelFunc, done <-chan error) {
+	t.Helper()
+	return superviseOn(t, dir, version, enginetest.NewFake("localhost/app:1"),
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'localhost/app:1', command: [sleep, '1000']}]}\n")
+}
+
+func superviseOn(t *testing.T, dir, version string, fake *enginetest.Fake, pod string) (end context.CancelFunc, done <-chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	folder := newMemory("folder:/m")
-	folder.put("p.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'localhost/app:1', command: [sleep, '1000']}]}\n"))
+	folder.put("p.yaml", []byte(pod))
 	folder.put("broken.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: c, imag: x}]}\n"))
 	s := &reconciler.Supervisor{
 		RunDir: dir, Version: version, Ready: func() { close(ready) },
 		Loop: reconciler.NewLoop(reconciler.LoopOptions{
-			Engine: enginetest.NewFake("localhost/app:1"), Source: pair{folder, newMemory("play")}, Translate: toPods,
+			Engine: fake, Source: pair{folder, newMemory("play")}, Translate: toPods,
 		}),
 	}
 	go func() { ended <- s.Run(ctx) }()

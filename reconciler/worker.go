@@ -153,6 +153,7 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 		w.mu.Lock()
 		w.report, w.turned = state, true
 		w.mu.Unlock()
+		w.events.stir()
 		timer.Stop()
 		if at := earlier(f.until, state.next.At); !at.IsZero() {
 			timer.Reset(until(at))
@@ -422,6 +423,7 @@ func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec
 	w.mu.Lock()
 	w.report = podState{seen: have, next: next} // ending a container may take long
 	w.mu.Unlock()
+	w.events.stir()
 	err := w.locked(ctx, have.Pod.Key(), func() error {
 		st, _, err := w.advance(ctx, have.Pod.ID, want, Hurry{})
 		if st != nil {
