@@ -22,6 +22,8 @@ const (
 	pushEnv   = "PUSH"             // the push that fills a registry
 	serveEnv  = "SERVE"            // the server of scripts' own
 	imagesEnv = "BERTH_E2E_IMAGES" // where images are kept for other scripts
+	// runtimeEnv is the runtime of every host; without it, the one that works there.
+	runtimeEnv = "BERTH_E2E_RUNTIME"
 )
 
 func TestMain(m *testing.M) {

@@ -116,11 +116,15 @@ func prepare(ctx context.Context, h *testhost.Host, o testhost.Options) error {
 	if _, err := h.Run(ctx, "ln", "-sfn", os.Getenv(binaryEnv), "/usr/local/bin/berth"); err != nil {
 		return err
 	}
+	runtime := os.Getenv(runtimeEnv)
 	// crun needs to raise limits in a pure v2 tree, which a sandboxed machine forbids.
-	if o.Cgroup == testhost.V1 || canRaiseLimits() {
+	if runtime == "" && o.Cgroup != testhost.V1 && !canRaiseLimits() {
+		runtime = "runc"
+	}
+	if runtime == "" {
 		return nil
 	}
-	_, err := h.Run(ctx, "sh", "-c", `mkdir -p /etc/containers && printf '[engine]\nruntime = "runc"\n' > /etc/containers/containers.conf`)
+	_, err := h.Run(ctx, "sh", "-c", `mkdir -p /etc/containers && printf '[engine]\nruntime = "%s"\n' "$0" > /etc/containers/containers.conf`, runtime)
 	return err
 }
 

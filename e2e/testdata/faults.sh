@@ -31,7 +31,8 @@ patient() { # as a person who interrupts what hangs
 	if [ $how = hang ]; then timeout -k 60 -s INT 3 "$@"; else "$@"; fi
 }
 die() { echo "$how $program at call $n: $*" >&2; exit 1; }
-for program in runc conmon netavark; do
+runtime=$(sed -n 's/^runtime = "\(.*\)"$/\1/p' /etc/containers/containers.conf 2>/dev/null)
+for program in ${runtime:-crun} conmon netavark; do
 	n=0
 	while n=$((n+1)); [ $n -le 12 ]; do
 		rm -f /run/fault.hit

@@ -253,3 +253,20 @@ func TestBootRunsSystemd(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestAHostMayHaveOtherHelpers(t *testing.T) {
+	if why := Unavailable(); why != "" {
+		t.Skip(why)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"hostname", "a-program-of-tomorrow"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho another\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv(helpersEnv, dir)
+	h := start(t, Options{})
+	if got := run(t, h, "hostname; a-program-of-tomorrow; command -v hostname"); got != "another\nanother\n/usr/bin/hostname" {
+		t.Errorf("%q", got)
+	}
+}

@@ -34,6 +34,9 @@ const (
 	configEnv = "BERTH_TESTHOST_CONFIG" // its config, as JSON
 	cgroupEnv = "BERTH_TESTHOST_CGROUP"
 	diskEnv   = "BERTH_TESTHOST_DISK" // where disks are made; /var/tmp
+	// helpersEnv names a folder of programs that hosts have in place of this
+	// machine's own, such as another release's netavark and crun.
+	helpersEnv = "BERTH_TESTHOST_HELPERS"
 )
 
 // config is what a stage must know.

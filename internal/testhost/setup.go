@@ -38,7 +38,7 @@ func setup(c config) (int, error) {
 		}
 	}
 	root := filepath.Join(c.Base, "root")
-	for _, step := range []func(config, string) error{mountDisk, mountKernel, mountDevices, enterRoot, configure} {
+	for _, step := range []func(config, string) error{mountDisk, mountKernel, mountDevices, enterRoot, replaceHelpers, configure} {
 		if err := step(c, root); err != nil {
 			return 1, err
 		}
@@ -189,6 +189,39 @@ func enterRoot(_ config, root string) error {
 		return fmt.Errorf("leave the machine's root: %w", err)
 	}
 	return mount("none", "/", "", unix.MS_REC|unix.MS_SHARED, "")
+}
+
+// replaceHelpers puts each program of $BERTH_TESTHOST_HELPERS where the host has
+// one of that name, as an upgrade does; what the host lacks is put on its PATH.
+func replaceHelpers(_ config, _ string) error {
+	dir := os.Getenv(helpersEnv)
+	if dir == "" {
+		return nil
+	}
+	programs, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("replace helpers: %w", err)
+	}
+	for _, program := range programs {
+		if err := replaceHelper(dir, program.Name()); err != nil {
+			return fmt.Errorf("replace helpers: %w", err)
+		}
+	}
+	return nil
+}
+
+func replaceHelper(dir, name string) error {
+	target := filepath.Join("/usr/local/bin", name)
+	for _, at := range []string{"/usr/bin", "/usr/sbin", "/usr/lib/podman", "/usr/libexec/podman"} {
+		if _, err := os.Lstat(filepath.Join(at, name)); err == nil {
+			target = filepath.Join(at, name)
+			break
+		}
+	}
+	if err := os.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(filepath.Join(dir, name), target)
 }
 
 func configure(_ config, _ string) error {
