@@ -212,7 +212,7 @@ func (e *Engine) conmonOf(args []string) (spec.ContainerID, bool) {
 func (e *Engine) checkRuntime(_ context.Context, own owned) ([]Leak, error) {
 	return e.unowned("runtime", e.records.OCI(), func(name string) bool {
 		_, known := own.containers[spec.ContainerID(name)]
-		return known
+		return known || strings.HasPrefix(name, ".") // crun's own: .cache, .empty-directory
 	}, func(ctx context.Context, name string) error {
 		runtime, err := e.runtime()
 		if err != nil {

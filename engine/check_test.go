@@ -70,6 +70,20 @@ func TestCheckNamesNothingOfPodsThatComeAndGo(t *testing.T) {
 	}
 }
 
+// TestCheckLeavesTheRuntimesOwnFolders has those that crun 1.28 makes among its containers.
+func TestCheckLeavesTheRuntimesOwnFolders(t *testing.T) {
+	e := realEngine(t)
+	cache := filepath.Join(e.Paths().OCI(), ".cache", "seccomp")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(filepath.Dir(cache)) }()
+	leaks, err := e.Check(context.Background())
+	if err != nil || len(leaks) > 0 {
+		t.Errorf("leaks %v, %v", leaks, err)
+	}
+}
+
 func TestAPodWhoseRecordIsTornIsNamedAndInNobodysWay(t *testing.T) {
 	e, ctx := realEngine(t), context.Background()
 	lost, pod := busyboxPod("web", "sleep", "1000"), busyboxPod("web", "sleep", "1000")

@@ -61,7 +61,7 @@ func runtimeError(runtime, action, message string) error {
 // isExec reports whether a lower-case message is about running the command.
 func isExec(text string) bool {
 	return strings.Contains(text, "exec:") || strings.Contains(text, "open executable") ||
-		strings.Contains(text, "executable file") || strings.Contains(text, "executable path") || strings.Contains(text, "exec failed") ||
+		strings.Contains(text, "executable file") || strings.Contains(text, "exists but it is not executable") || strings.Contains(text, "executable path") || strings.Contains(text, "exec failed") ||
 		strings.Contains(text, "exec the container process") || strings.Contains(text, "execvp") || strings.HasPrefix(text, "exec ")
 }
 

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -355,12 +356,21 @@ func (e *execCall) said() string {
 	if err != nil {
 		return ""
 	}
+	return errorsIn(data)
+}
+
+// errorsIn are the errors in a runtime's log, JSON objects one after the other:
+// runc and crun 1.8 write each on a line, newer ones of crun on several. The last may
+// be half written.
+func errorsIn(log []byte) string {
 	var messages []string
-	for line := range strings.Lines(string(data)) {
+	for objects := json.NewDecoder(bytes.NewReader(log)); ; {
 		var entry struct{ Level, Msg string }
-		if json.Unmarshal([]byte(line), &entry) == nil && (entry.Level == "error" || entry.Level == "fatal") {
+		if objects.Decode(&entry) != nil {
+			return strings.Join(messages, "; ")
+		}
+		if entry.Level == "error" || entry.Level == "fatal" {
 			messages = append(messages, entry.Msg)
 		}
 	}
-	return strings.Join(messages, "; ")
 }

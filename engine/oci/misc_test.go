@@ -98,11 +98,14 @@ func TestRuntimeErrors(t *testing.T) {
 		"executable file `nosuch` not found in $PATH: No such file or directory\n": {127, `executable "nosuch" not found in the image's $PATH`},
 		`time="2026-01-02T03:04:05Z" level=warning msg="unable to get oom kill count" error="x"
 time="2026-01-02T03:04:05Z" level=error msg="runc create failed: unable to start container process: exec: \"nosuch\": executable file not found in $PATH"`: {127, `executable "nosuch" not found`},
-		`exec: "/no/such": stat /no/such: no such file or directory`:      {127, `"/no/such"`},
-		`exec: "/etc/passwd": permission denied`:                          {126, "permission denied"},
-		"2026-01-02T03:04:05.678901Z: open executable: Permission denied": {126, "open executable: Permission denied"},
-		"exec /bin/bad: exec format error":                                {126, "exec format error"},
-		"open `/var/lib/x`: No such file or directory":                    {0, "crun create: open `/var/lib/x`"},
+		`exec: "/no/such": stat /no/such: no such file or directory`:                                                               {127, `"/no/such"`},
+		`exec: "/etc/passwd": permission denied`:                                                                                   {126, "permission denied"},
+		"2026-01-02T03:04:05.678901Z: open executable: Permission denied":                                                          {126, "open executable: Permission denied"},
+		"exec /bin/bad: exec format error":                                                                                         {126, "exec format error"},
+		"the path `/etc/passwd` exists but it is not executable: Operation not permitted":                                          {126, "cannot be executed: the path `/etc/passwd`"},
+		"executable file `/no/such` not found: No such file or directory":                                                          {127, `executable "/no/such" not found`},
+		"chdir to `/x`: No such file or directory":                                                                                 {127, "working directory is not in the container"},
+		"open `/var/lib/x`: No such file or directory":                                                                             {0, "crun create: open `/var/lib/x`"},
 		`exec failed: unable to start container process: chdir to cwd ("/x") set in config.json failed: no such file or directory`: {127, "working directory is not in the container"},
 		"mount `proc` to `proc`: Operation not permitted\nwriting file `x`: bad thing\n":                                           {0, "permitted; writing"},
 		"": {0, "did not say why"},
@@ -111,6 +114,30 @@ time="2026-01-02T03:04:05Z" level=error msg="runc create failed: unable to start
 		var command *CommandError
 		if errors.As(err, &command) != (want.code != 0) || command != nil && command.Code != want.code || !strings.Contains(err.Error(), want.text) {
 			t.Errorf("%q: %v", message, err)
+		}
+	}
+}
+
+func TestErrorsInARuntimesLog(t *testing.T) {
+	for name, test := range map[string]struct{ log, want string }{
+		"runc, crun 1.8": {`{"level":"warning","msg":"oom count","time":"x"}
+{"msg":"chdir to ` + "`/x`" + `","level":"error","time":"2026-01-02T03:04:05Z"}
+`, "chdir to `/x`"},
+		"crun 1.28": {`{
+  "msg": "executable file ` + "`a` or `\\/b`" + ` not found",
+  "level": "error",
+  "time": "2026-01-02T03:04:05.547640Z"
+}
+{
+  "msg": "and more",
+  "level": "error"
+}
+`, "executable file `a` or `/b` not found; and more"},
+		"half written": {"{\n  \"msg\": \"exec", ""},
+		"empty":        {"", ""},
+	} {
+		if got := errorsIn([]byte(test.log)); got != test.want {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

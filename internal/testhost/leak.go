@@ -218,7 +218,7 @@ func fileLeaks(context.Context) ([]Leak, error) {
 		{"state", "/var/lib/containers/storage/berth/pods/*"},
 		{"state", "/run/berth/pods/*"},
 		{"state", "/run/berth/exits/*"},
-		{"state", "/run/berth/oci/*"},
+		{"state", "/run/berth/oci/[^.]*"},
 		{"address", "/run/berth/net/*/[0-9]*"},
 		{"netns", "/run/netns/*"},
 		{"netns", "/run/berth/netns/*"},
