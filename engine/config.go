@@ -25,7 +25,8 @@ type config struct {
 		SeccompProfile string `toml:"seccomp_profile"`
 	} `toml:"containers"`
 	Network struct {
-		DefaultSubnet string `toml:"default_subnet"`
+		DefaultSubnet  string `toml:"default_subnet"`
+		FirewallDriver string `toml:"firewall_driver"`
 	} `toml:"network"`
 }
 

@@ -99,7 +99,7 @@ func Open(opts Options) (*Engine, error) {
 	}
 	e.networks = network.New(network.Options{
 		ConfigDir: networkDir, RunDir: dirs.Run, HelperDirs: conf.Engine.HelperBinariesDir,
-		DefaultSubnet: conf.Network.DefaultSubnet, Log: opts.Log,
+		DefaultSubnet: conf.Network.DefaultSubnet, Firewall: conf.Network.FirewallDriver, Log: opts.Log,
 	})
 	e.runtime = sync.OnceValues(func() (*oci.Runtime, error) {
 		manager := opts.CgroupManager

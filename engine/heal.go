@@ -33,9 +33,6 @@ func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
 	if len(leases) == 0 {
 		return nil, errors.Join(errs...)
 	}
-	if _, err := e.networks.EnsureNameServer(ctx); err != nil {
-		errs = append(errs, err)
-	}
 	missing, err := e.networks.MissingRules(ctx, leases)
 	errs = append(errs, err)
 	var healed []spec.PodKey
@@ -50,6 +47,10 @@ func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
 			}
 			errs = append(errs, err)
 		}
+	}
+	// Last: it cannot listen on a bridge that is not there.
+	if _, err := e.networks.EnsureNameServer(ctx); err != nil {
+		errs = append(errs, err)
 	}
 	return healed, errors.Join(errs...)
 }

@@ -122,7 +122,7 @@ func (c *checker) attachments() error {
 				if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("forget an attachment: %w", err)
 				}
-				return nil
+				return c.m.removeNotes(pod)
 			})
 		}
 	}
@@ -202,7 +202,7 @@ func (c *checker) rules(ctx context.Context) error {
 // rulesOf finds, among all rules, the stale ones of one network.
 func (c *checker) rulesOf(n Network, driver string, all []rule) {
 	o := c.m.ownerOf(n)
-	used := slices.ContainsFunc(c.live, func(l Lease) bool { return l.on(n.Name) && l.firewall() == driver })
+	used := c.used(n.Name) // by whichever driver: all go with the last pod
 	common := 0
 	for _, r := range all {
 		switch {

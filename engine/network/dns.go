@@ -42,10 +42,34 @@ func (m *Manager) addNames(ctx context.Context, lease Lease) error {
 		started, err := m.ensureServer(ctx)
 		return changed && !started, err
 	})
-	if err != nil || !served {
-		return err
+	if err != nil {
+		return m.explainServer(lease, err)
+	}
+	if !served {
+		return nil
 	}
 	return m.verifyNames(ctx, lease)
+}
+
+// explainServer is why aardvark-dns could not be started, if that is somebody
+// who has its port: 1.4 runs without it, newer versions do not.
+func (m *Manager) explainServer(lease Lease, err error) error {
+	for _, n := range lease.Networks {
+		if !n.Network.servesNames() {
+			continue
+		}
+		for _, server := range n.Network.gateways() {
+			if holder, _ := m.holderOfPort53(server); holder != "" {
+				return portHeld(server, holder)
+			}
+		}
+	}
+	return err
+}
+
+func portHeld(server netip.Addr, holder string) error {
+	return fmt.Errorf("%w: port 53 on %s, where pods look up names, is held by %s: have it listen elsewhere, or use a network without DNS",
+		spec.ErrConfig, server, holder)
 }
 
 // removeNames makes a pod's names forgotten. That the server cannot be told is
@@ -155,8 +179,7 @@ func (m *Manager) verifyName(ctx context.Context, server netip.Addr, name string
 	case ctx.Err() != nil:
 		return errors.Join(said, ctx.Err())
 	case holder != "":
-		return fmt.Errorf("%w: port 53 on %s, where pods look up names, is held by %s: have it listen elsewhere, or use a network without DNS",
-			spec.ErrConfig, server, holder)
+		return portHeld(server, holder)
 	case ours && timedOut(said):
 		m.log.Warn("name server is slow to answer: do the host's own name servers?", "server", server.String(), "name", name)
 		return nil

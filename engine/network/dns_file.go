@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/engine/spec"
@@ -135,6 +137,46 @@ func (m *Manager) writeNames(path string, f namesFile) error {
 		return fmt.Errorf("write the DNS names: %w", err)
 	}
 	return nil
+}
+
+// setLostAside takes the files of networks whose gateways this host lacks, as
+// when their bridge was removed, out of aardvark-dns's sight until putBack.
+func (m *Manager) setLostAside() (putBack func() error, aside bool, err error) {
+	here, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, false, fmt.Errorf("list the host's addresses: %w", err)
+	}
+	has := func(addr string) bool {
+		return slices.ContainsFunc(here, func(a net.Addr) bool {
+			p, err := netip.ParsePrefix(a.String())
+			return err == nil && p.Addr().String() == addr
+		})
+	}
+	files, err := m.namesFiles()
+	if err != nil {
+		return nil, false, err
+	}
+	var away [][2]string
+	putBack = func() error {
+		var errs []error
+		for _, move := range away {
+			errs = append(errs, os.Rename(move[1], move[0]))
+		}
+		return errors.Join(errs...)
+	}
+	for _, path := range files {
+		f, err := readNames(path)
+		if err == nil && slices.ContainsFunc(strings.Split(f.header, ","), func(addr string) bool { return !has(addr) }) {
+			move := [2]string{path, filepath.Join(m.netavarkDir(), ".lost-"+filepath.Base(path))}
+			if err = os.Rename(move[0], move[1]); err == nil {
+				away = append(away, move)
+			}
+		}
+		if err != nil {
+			return nil, false, errors.Join(fmt.Errorf("set the DNS names aside: %w", err), putBack())
+		}
+	}
+	return putBack, len(away) > 0, nil
 }
 
 // namesFiles lists aardvark-dns's files.

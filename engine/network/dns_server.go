@@ -125,7 +125,16 @@ func (m *Manager) ensureServer(ctx context.Context) (started bool, err error) {
 	if err := os.Remove(filepath.Join(m.dnsDir(), pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false, fmt.Errorf("remove the stale pid file of %s: %w", serverName, err)
 	}
-	return true, m.startServer(ctx, path)
+	said := m.startServer(ctx, path)
+	if said == nil {
+		return true, nil
+	}
+	// Newer versions start only where they can listen for all networks.
+	putBack, aside, err := m.setLostAside()
+	if err != nil || !aside {
+		return true, errors.Join(said, err)
+	}
+	return true, errors.Join(m.startServer(ctx, path), putBack())
 }
 
 // startServer starts aardvark-dns, which returns when its child is ready. It

@@ -195,24 +195,12 @@ func TestTheNameServer(t *testing.T) {
 }
 
 func TestANameServerThatCannotServe(t *testing.T) {
-	t.Run("finds port 53 taken", func(t *testing.T) {
-		h := newHost(t)
-		h.dnsTimeout = 2 * time.Second
-		conn, err := net.ListenPacket("udp4", "0.0.0.0:53")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		s := h.reserve(1, testPod(1, ""))
-		_, err = h.Setup(testContext(t), s.pod, s.lease)
-		if !errors.Is(err, spec.ErrConfig) || !strings.Contains(err.Error(), "port 53") || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
-			t.Errorf("err %v, want port 53 held by us", err)
-		}
-		if err := errors.Join(h.Release(t.Context(), s.lease), h.RemoveNamespace(s.pod.Namespace)); err != nil {
-			t.Error(err)
-		}
-		h.wantNoLeaks()
-	})
+	for name, h := range map[string]func(*testing.T) host{
+		"finds port 53 taken":           newHost,
+		"ends because port 53 is taken": func(t *testing.T) host { return newHost(t).withHelper("aardvark-dns", "exit 1") }, // as newer versions do
+	} {
+		t.Run(name, func(t *testing.T) { wantPort53Held(t, h(t)) })
+	}
 	t.Run("is missing", func(t *testing.T) {
 		h := newHost(t).withHelper("aardvark-dns", "exit 1")
 		s := h.reserve(1, testPod(1, ""))
@@ -220,6 +208,48 @@ func TestANameServerThatCannotServe(t *testing.T) {
 			t.Errorf("err %v", err)
 		}
 	})
+}
+
+func wantPort53Held(t *testing.T, h host) {
+	h.dnsTimeout = 2 * time.Second
+	conn, err := net.ListenPacket("udp4", "0.0.0.0:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s := h.reserve(1, testPod(1, ""))
+	_, err = h.Setup(testContext(t), s.pod, s.lease)
+	if !errors.Is(err, spec.ErrConfig) || !strings.Contains(err.Error(), "port 53") || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("err %v, want port 53 held by us", err)
+	}
+	if err := errors.Join(h.Release(t.Context(), s.lease), h.RemoveNamespace(s.pod.Namespace)); err != nil {
+		t.Error(err)
+	}
+	h.wantNoLeaks()
+}
+
+// Newer versions of netavark look for aardvark-dns's files of networks that
+// serve names when they tear down, and fail; they also note ports down.
+func TestNetavarkNeedNotKnowOfNamesToTearDown(t *testing.T) {
+	h := newHost(t).withHelper("netavark", versionOnly+`in=$(cat)
+case $verb$in in
+setup*'"dns_enabled":true'*) echo "$verb" >> $HERE/asked;;
+teardown*'"dns_enabled":true'*) echo "$verb" >> $HERE/asked; exit 1;;
+esac
+echo "$in" | "$REAL" "$@"`)
+	s := h.start(1, withPort(testPod(1, ""), "", 18080, 80))
+	note := filepath.Join(h.netavarkDir(), "config", "firewall", "ports", s.lease.Networks[0].Network.ID+"_"+string(s.pod.ID))
+	if err := errors.Join(os.MkdirAll(filepath.Dir(note), 0o755), os.WriteFile(note, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	h.stop(s)
+	asked, err := os.ReadFile(filepath.Join(h.helperDirs[0], "asked"))
+	if err != nil || string(asked) != "setup\n" {
+		t.Errorf("told of names at %q, %v", asked, err)
+	}
+	if _, err := os.Lstat(note); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the note of the pod's ports is still there: %v", err)
+	}
 }
 
 // One that is orphaned by our death still holds the pod's lock and its turn.

@@ -103,6 +103,9 @@ func (m *Manager) marked(network string) ([]spec.PodID, error) {
 }
 
 func (m *Manager) mark(lease Lease) error {
+	if err := m.noteDriver(lease); err != nil {
+		return err
+	}
 	for _, n := range lease.Networks {
 		path := m.markPath(n.Network.Name, lease.Pod)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

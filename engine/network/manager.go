@@ -31,6 +31,7 @@ type Options struct {
 	RunDir        string   // /run/berth: addresses in net/, netavark's and aardvark-dns's files in netavark/
 	HelperDirs    []string // containers.conf's helper_binaries_dir
 	DefaultSubnet string   // of the default network, in CIDR form; empty: the first free one
+	Firewall      string   // containers.conf's firewall_driver: "iptables" or "nftables"; empty: as netavark prefers
 	Log           *slog.Logger
 }
 
@@ -40,6 +41,7 @@ type Manager struct {
 	configDir, runDir string
 	helperDirs        []string
 	defaultSubnet     string
+	driver            string // of the firewall, as configured
 	log               *slog.Logger
 	waits             *holder.Teller
 
@@ -62,7 +64,7 @@ func New(o Options) *Manager {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Manager{
-		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, log: o.Log, waits: holder.NewTeller(o.Log),
+		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, driver: o.Firewall, log: o.Log, waits: holder.NewTeller(o.Log),
 		prefix:        prefixOf(o.RunDir),
 		limiter:       make(chan struct{}, max(4, 2*runtime.NumCPU())),
 		helperTimeout: 30 * time.Second,

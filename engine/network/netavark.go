@@ -2,11 +2,13 @@ package network
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,7 +78,7 @@ func (m *Manager) askVersion(ctx context.Context, path string) (tool, error) {
 		return tool{}, err
 	}
 	t, err := parseVersion(out)
-	t.path = path
+	t.path, t.firewall = path, cmp.Or(m.driver, t.firewall)
 	return t, err
 }
 
@@ -108,15 +110,27 @@ func majorOf(version string) (int, error) {
 	return n, nil
 }
 
-// supports refuses what this version of netavark does not have.
+// supports refuses what this version of netavark does not have, and what we
+// cannot do with it.
 func (t tool) supports(n Network) error {
-	if n.Driver == DriverIPvlan && strings.HasPrefix(t.version, "1.") {
-		minor, _, _ := strings.Cut(strings.TrimPrefix(t.version, "1."), ".")
-		if v, err := strconv.Atoi(minor); err == nil && v < 5 {
-			return fmt.Errorf("%w: network %q is an ipvlan, which netavark %s cannot make: it takes 1.5", spec.ErrConfig, n.Name, t.version)
-		}
+	if t.firewall != firewallIptables && t.firewall != firewallNftables {
+		return fmt.Errorf("%w: firewall driver %q: set firewall_driver in the table [network] of containers.conf to iptables or nftables", spec.ErrConfig, t.firewall)
+	}
+	if t.firewall == firewallNftables && t.before(10) {
+		return fmt.Errorf("%w: firewall driver nftables, which netavark %s does not have: it takes 1.10", spec.ErrConfig, t.version)
+	}
+	if n.Driver == DriverIPvlan && t.before(5) {
+		return fmt.Errorf("%w: network %q is an ipvlan, which netavark %s cannot make: it takes 1.5", spec.ErrConfig, n.Name, t.version)
 	}
 	return nil
+}
+
+// before reports whether the version is older than 1.minor.
+func (t tool) before(minor int) bool {
+	rest, ok := strings.CutPrefix(t.version, "1.")
+	first, _, _ := strings.Cut(rest, ".")
+	v, err := strconv.Atoi(first)
+	return ok && err == nil && v < minor
 }
 
 // request is what netavark reads on its standard input.
@@ -179,6 +193,18 @@ func (m *Manager) requestFor(version string, lease Lease) ([]byte, error) {
 	return json.Marshal(req)
 }
 
+// withoutDNS is a lease as a tear-down is told of it: of networks that serve
+// names, newer versions of netavark look for aardvark-dns's files, which are not
+// where they look, and fail. The firewall rule that lets pods ask for names is
+// then ours to remove, with the network's last pod.
+func (l Lease) withoutDNS() Lease {
+	l.Networks = slices.Clone(l.Networks)
+	for i := range l.Networks {
+		l.Networks[i].Network.DNS = false
+	}
+	return l
+}
+
 // hostIPFor is the host address netavark is told. 1.4 takes 0.0.0.0 and :: for
 // addresses like any other, so where they say nothing, because the pod has
 // addresses of that family only, they are left out.
@@ -209,6 +235,9 @@ func (m *Manager) runNetavark(ctx context.Context, t *turn, verb, namespace stri
 	nv, err := m.netavark(ctx)
 	if err != nil {
 		return err
+	}
+	if verb == "teardown" {
+		lease = lease.withoutDNS()
 	}
 	input, err := m.requestFor(nv.version, lease)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"berth/internal/hostexec"
@@ -91,15 +92,40 @@ func parseNftables(out []byte) ([]rule, error) {
 		case o.Rule != nil:
 			r := rule{
 				table: nftTable, chain: o.Rule.Chain, handle: o.Rule.Handle, comment: o.Rule.Comment,
-				text: fmt.Sprintf("rule %d of chain %s", o.Rule.Handle, o.Rule.Chain),
 			}
 			for _, e := range o.Rule.Expr {
 				r.readExpr(e)
 			}
+			r.text = r.inWords()
 			rules = append(rules, r)
 		}
 	}
 	return rules, nil
+}
+
+// inWords is what we know of a rule, much as "nft list" has it.
+func (r rule) inWords() string {
+	words := []string{r.chain}
+	add := func(there bool, more ...string) {
+		if there {
+			words = append(words, more...)
+		}
+	}
+	add(r.in != "", "iifname", r.in)
+	add(r.out != "", "oifname", r.out)
+	add(r.src.IsValid(), "saddr", prefixText(r.src))
+	add(r.dst.IsValid(), "daddr", prefixText(r.dst))
+	add(r.dport != 0, r.proto, "dport", strconv.Itoa(int(r.dport)))
+	add(r.target != "", "jump", r.target)
+	add(r.dnat.IsValid(), "dnat to", r.dnat.String())
+	return strings.Join(append(words, "# handle", strconv.Itoa(r.handle)), " ")
+}
+
+func prefixText(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 // readExpr takes from one statement what says whose the rule is.

@@ -302,6 +302,46 @@ func TestAPodOnTwoNetworksWithAddressesAskedFor(t *testing.T) {
 	h.wantNoLeaks(s.lease, other.lease)
 }
 
+// TestTheFirewallDriverChanges has one pod of before and one of after an upgrade
+// of netavark, or of a change of firewall_driver.
+func TestTheFirewallDriverChanges(t *testing.T) {
+	for _, oldFirst := range []bool{true, false} {
+		h := newHost(t)
+		nv, err := h.netavark(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nv.before(10) {
+			t.Skip("netavark ", nv.version, " has one driver only")
+		}
+		with := func(driver string) host {
+			m := New(Options{ConfigDir: h.configDir, RunDir: h.runDir, Log: h.log, Firewall: driver})
+			return host{m, t}
+		}
+		old, now := with(firewallIptables), with(firewallNftables)
+		a, b := old.start(1, withPort(testPod(1, ""), "", 18080, 80)), now.start(2, withPort(testPod(2, ""), "", 18081, 80))
+		serve(t, a, 80, "old")
+		serve(t, b, 80, "new")
+		wantFetch(t, hostNamespace, "127.0.0.1:18080", "old")
+		wantFetch(t, hostNamespace, "127.0.0.1:18081", "new")
+		wantFetch(t, b.pod.Namespace, a.lease.Gateways()[0]+":18080", "old")
+		wantFetch(t, a.pod.Namespace, a.lease.Gateways()[0]+":18081", "new")
+		now.wantNoLeaks(a.lease, b.lease)
+		if missing, err := now.MissingRules(t.Context(), []Lease{a.lease, b.lease}); err != nil || len(missing) > 0 {
+			t.Errorf("missing rules of %v, %v", missing, err)
+		}
+		first, last := a, b
+		if !oldFirst {
+			first, last = b, a
+		}
+		now.stop(first)
+		wantResolve(t, last, last.lease.Key.Name, last)
+		now.wantNoLeaks(last.lease)
+		now.stop(last)
+		now.wantNoLeaks()
+	}
+}
+
 func TestMacvlan(t *testing.T) {
 	h := newHost(t)
 	attrs := netlink.NewLinkAttrs()
@@ -440,6 +480,9 @@ func flushRules(t *testing.T) {
 			}
 		}
 	}
+	if _, err := hostexec.Find("nft", nil); err == nil {
+		nft(t, "flush", "ruleset")
+	}
 }
 
 func TestAFlushIsNoticedAndHealed(t *testing.T) {
@@ -491,6 +534,40 @@ func TestALostBridgeIsNoticedAndHealed(t *testing.T) {
 	}
 	serve(t, a, 80, "a")
 	wantFetch(t, b.pod.Namespace, a.lease.IPs()[0]+":80", "a")
+}
+
+// listensForAll is an aardvark-dns that starts only where it can listen for all
+// networks, as 1.17 does and 1.4 does not.
+const listensForAll = `[ "$1" = --config ] && for file in "$2"/*; do
+	[ -e "$file" ] && read -r addr rest < "$file" && case $(ip -o addr) in *" $addr/"*) ;; *) exit 1;; esac
+done
+exec "$REAL" "$@"`
+
+func TestLostBridgesAreHealedAlsoWithoutTheNameServer(t *testing.T) {
+	h := newHost(t).withHelper("aardvark-dns", listensForAll)
+	createNetwork(t, h.Manager, Network{Name: "back", DNS: true, Subnets: subnets("10.231.7.0/24")})
+	a, b := h.start(1, testPod(1, "")), h.start(2, testPod(2, "back"))
+	server, err := h.findServer()
+	if err != nil || server == nil {
+		t.Fatal(server, err)
+	}
+	defer server.close()
+	if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []started{a, b} {
+		if err := removeHostLink(s.lease.Networks[0].Network.Interface); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []started{a, b} {
+		if _, err := h.Heal(testContext(t), s.pod, s.lease); err != nil {
+			t.Error(err)
+		}
+	}
+	wantResolve(t, a, "pod1", a)
+	wantResolve(t, b, "pod2", b)
+	h.wantNoLeaks(a.lease, b.lease)
 }
 
 func TestManyPodsAtOnce(t *testing.T) {

@@ -282,6 +282,24 @@ func TestIPvlanNeedsANewerNetavark(t *testing.T) {
 	}
 }
 
+func TestTheConfiguredFirewallDriver(t *testing.T) {
+	for _, test := range []struct{ version, configured, want string }{
+		{`{"version":"1.4.0"}`, "", "iptables"},
+		{`{"version":"1.4.0"}`, "nftables", ""}, // it does not have it
+		{`{"version":"1.17.2","default_fw_driver":"nftables"}`, "", "nftables"},
+		{`{"version":"1.17.2","default_fw_driver":"nftables"}`, "iptables", "iptables"},
+		{`{"version":"1.17.2","default_fw_driver":"nftables"}`, "none", ""},
+		{`{"version":"1.17.2","default_fw_driver":"none"}`, "", ""},
+	} {
+		m := testManager(t, map[string]string{"netavark": "echo '" + test.version + "'"})
+		m.driver = test.configured
+		lease, err := m.Reserve(t.Context(), testPod(0, ""))
+		if lease.Firewall != test.want || (err == nil) != (test.want != "") || err != nil && !errors.Is(err, spec.ErrConfig) {
+			t.Errorf("%s, configured %q: %q, %v", test.version, test.configured, lease.Firewall, err)
+		}
+	}
+}
+
 func TestANetworkInUseStays(t *testing.T) {
 	m := testManager(t, map[string]string{"netavark": version})
 	created := createNetwork(t, m, Network{Name: "n", Subnets: subnets("10.231.0.0/24")})

@@ -151,6 +151,9 @@ func TestNftables(t *testing.T) {
 	if err != nil || len(leaks) != 13 {
 		t.Errorf("%d leaks, %v; want those of the pod's ports", len(leaks), err)
 	}
+	if want := "NETAVARK-HOSTPORT-DNAT tcp dport 8084 jump nv_5c2f64c7_10_89_0_0_nm16_dnat # handle "; !slices.ContainsFunc(leaks, func(l Leak) bool { return strings.HasPrefix(l.Name, want) }) {
+		t.Errorf("leaks %+v, want one to begin with %q", leaks, want)
+	}
 	if err := m.removePodRules(t.Context(), lease); err != nil {
 		t.Error(err)
 	}
@@ -174,6 +177,29 @@ func TestNftables(t *testing.T) {
 	}
 	if !slices.ContainsFunc(left, func(r rule) bool { return r.chain == "nv_2f259bab_10_88_0_0_nm16" && !r.declares }) {
 		t.Error("podman's rules are gone")
+	}
+}
+
+// An upgrade of netavark may change its firewall driver while pods run.
+func TestClosingANetworkRemovesTheRulesOfEachDriver(t *testing.T) {
+	testhost.Need(t)
+	m := testManager(t, nil)
+	m.prefix = "berth"
+	n := ruleLease("").Networks[0].Network
+	n.Interface = "gone0"
+	for _, driver := range []string{"", firewallNftables} {
+		if err := m.noteDriver(Lease{Firewall: driver}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nft(t, "-f", "testdata/netavark.nft")
+	t.Cleanup(func() { nft(t, "delete", "table", "inet", "netavark") })
+	if err := m.closeNetwork(t.Context(), n); err != nil {
+		t.Error(err)
+	}
+	left, err := nftables{m}.list(t.Context())
+	if err != nil || slices.ContainsFunc(left, m.ownerOf(n).has) {
+		t.Errorf("left %+v, %v", left, err)
 	}
 }
 

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+
+	"berth/engine/spec"
 )
 
 // Teardown detaches a pod from its networks: interfaces, rules, DNS names. What
@@ -38,7 +42,7 @@ func (m *Manager) detachInTurn(ctx context.Context, pod Pod, lease Lease, mode l
 // detach undoes attach, with the lock held. netavark goes first; what is still
 // there afterwards is removed by ourselves.
 func (m *Manager) detach(ctx context.Context, t *turn, pod Pod, lease Lease) error {
-	if err := m.unmark(lease); err != nil {
+	if err := errors.Join(m.unmark(lease), m.noteDriver(lease)); err != nil {
 		return err
 	}
 	namespace, giveBack, err := m.namespaceFor(pod, lease)
@@ -50,10 +54,23 @@ func (m *Manager) detach(ctx context.Context, t *turn, pod Pod, lease Lease) err
 	if said != nil {
 		m.log.Debug("netavark could not tear down, its leavings are removed", "pod", lease.Key.String(), "error", said)
 	}
-	if err := errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.closeNetworks(ctx, t, lease)); err != nil {
+	err = errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.removeNotes(lease.Pod), m.closeNetworks(ctx, t, lease))
+	if err != nil {
 		return errors.Join(said, err)
 	}
 	return nil
+}
+
+// removeNotes removes what newer versions of netavark note down of a pod's
+// ports, to publish them again when the host's firewall is reloaded.
+func (m *Manager) removeNotes(pod spec.PodID) error {
+	notes, err := filepath.Glob(filepath.Join(m.netavarkDir(), "config", "firewall", "ports", "*_"+string(pod)))
+	for _, path := range notes {
+		if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
 }
 
 func (m *Manager) detachByNetavark(ctx context.Context, t *turn, namespace string, pod Pod, lease Lease) error {
@@ -102,12 +119,12 @@ func (m *Manager) closeNetworks(ctx context.Context, t *turn, lease Lease) error
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, m.closeNetwork(ctx, n.Network, lease.Firewall))
+		errs = append(errs, m.closeNetwork(ctx, n.Network))
 	}
 	return errors.Join(errs...)
 }
 
-func (m *Manager) closeNetwork(ctx context.Context, n Network, firewall string) error {
+func (m *Manager) closeNetwork(ctx context.Context, n Network) error {
 	if err := removeEmptyBridge(n.Interface); err != nil {
 		return err
 	}
@@ -120,5 +137,39 @@ func (m *Manager) closeNetwork(ctx context.Context, n Network, firewall string) 
 			return nil
 		}
 	}
-	return m.removeNetworkRules(ctx, n, firewall)
+	drivers, err := m.notedDrivers()
+	for _, driver := range drivers {
+		err = errors.Join(err, m.removeNetworkRules(ctx, n, driver))
+	}
+	return err
+}
+
+// noteDriver notes which of netavark's firewall drivers made rules on this host.
+// After an upgrade of netavark the rules that all pods of a network share may be
+// there twice, by the old driver and the new, and go with the last of the pods.
+func (m *Manager) noteDriver(lease Lease) error {
+	dir, err := m.makeRunDir("netavark", "drivers")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, lease.firewall())
+	if _, err := os.Lstat(path); err == nil {
+		return nil
+	}
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		return fmt.Errorf("note the firewall driver: %w", err)
+	}
+	return nil
+}
+
+func (m *Manager) notedDrivers() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(m.netavarkDir(), "drivers"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list the firewall drivers: %w", err)
+	}
+	var drivers []string
+	for _, e := range entries {
+		drivers = append(drivers, e.Name())
+	}
+	return drivers, nil
 }
