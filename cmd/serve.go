@@ -26,6 +26,7 @@ type serveFlags struct {
 	config, logFormat string
 	stopPods          bool
 	onDemand          bool
+	noEviction        bool
 	rescan            time.Duration
 }
 
@@ -42,7 +43,11 @@ Containers that end are started again by their restartPolicy.
 A broken file changes nothing: what ran goes on, and the error stands in the log and in berth status. Ending
 berth serve stops no pod, unless --stop-pods is given; the next one takes over what runs.
 
-Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, logFormat. Flags go over them.`,
+Where the host runs short of memory or disk, garbage is removed and then one pod after another ended, as the
+kubelet does; --no-eviction leaves pods alone.
+
+Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, logFormat, eviction, and when there is
+too little of what. Flags go over them.`,
 		Example: `  berth serve /etc/berth/manifests
   berth serve --log-level debug --log-format json ./manifests
   berth serve --stop-pods ./manifests`,
@@ -62,6 +67,7 @@ Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, lo
 	flags.StringVar(&f.config, "config", settings.Path, "read the settings from this `file`")
 	flags.BoolVar(&f.stopPods, "stop-pods", preset.StopPods, "stop the pods at the end")
 	flags.BoolVar(&f.onDemand, "on-demand", false, "watch no folder, end when nothing is left to supervise, and give way to a berth serve without this flag")
+	flags.BoolVar(&f.noEviction, "no-eviction", !preset.Eviction, "end no pod because memory or disk run short")
 	flags.DurationVar(&f.rescan, "rescan", preset.Rescan, "read everything again after this `time`, though nothing seems to have changed")
 	flags.StringVar(&f.logFormat, "log-format", preset.LogFormat, "write the log as `text` or json")
 	complete(cmd, "log-format", settings.Formats()...)
@@ -89,6 +95,9 @@ func (f *serveFlags) settings(cmd *cobra.Command, args []string) (settings.Setti
 	changed := cmd.Flags().Changed
 	if changed("stop-pods") {
 		s.StopPods = f.stopPods
+	}
+	if changed("no-eviction") {
+		s.Eviction = !f.noEviction
 	}
 	if changed("rescan") {
 		s.Rescan = f.rescan
@@ -121,6 +130,7 @@ func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) 
 	}
 	loop := reconciler.NewLoop(reconciler.LoopOptions{
 		Engine: e, Source: sources, Translate: translator(), Log: log, SlowPass: s.Rescan,
+		Pressure: pressureOptions(e, s),
 	})
 	supervisor := &reconciler.Supervisor{
 		Loop: loop, RunDir: e.Paths().Run, Version: a.build.Version, Log: log, OnDemand: onDemand,
@@ -149,6 +159,18 @@ func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) 
 		return err
 	}
 	return a.stopPods(ctx, e, s, sources.Owners(), shutdown, log)
+}
+
+// pressureOptions are what the settings say of memory and disk that run short.
+func pressureOptions(e *engine.Engine, s settings.Settings) *reconciler.PressureOptions {
+	o := &reconciler.PressureOptions{Engine: e, ImageHigh: s.ImageHigh, ImageLow: s.ImageLow, ImageAge: s.ImageAge}
+	if s.Eviction {
+		o.Thresholds = s.Thresholds
+	}
+	if o.Node, _ = os.Hostname(); o.Node == "" {
+		o.Node = "localhost"
+	}
+	return o
 }
 
 // stopPods stops pods at the supervisor's end: all of them if the host goes

@@ -18,6 +18,7 @@ func (s *script) checks() map[string]func([]string) error {
 		"ready":   func(args []string) error { return s.inState(args, (*spec.PodStatus).Ready) },
 		"started": func(args []string) error { return s.inState(args, (*spec.PodStatus).Started) },
 		"event":   s.event, "took": s.took, "inorder": s.inOrder,
+		"images": s.host.has,
 		"mark": func(args []string) error {
 			ids, err := s.containers(args[0])
 			s.marks[args[0]] = ids

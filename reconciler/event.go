@@ -27,7 +27,7 @@ const eventsKept = 256
 
 // Event is something that happened to a pod. Repetitions are counted.
 type Event struct {
-	Pod       spec.PodKey `json:"pod"`
+	Pod       spec.PodKey `json:"pod"`                 // of no namespace: the host
 	ID        spec.PodID  `json:"id,omitempty"`        // of the pod, where whoever saw it knew
 	Container string      `json:"container,omitempty"` // "" is the whole pod
 	Init      bool        `json:"init,omitempty"`      // whether that is an init container
@@ -54,6 +54,8 @@ func (e *Event) Reference() corev1.ObjectReference {
 		ref.UID = types.UID(e.ID.UID())
 	}
 	switch {
+	case e.Pod.Namespace == "": // of the host
+		ref.Kind = "Node"
 	case e.Container == "":
 	case e.Init:
 		ref.FieldPath = "spec.initContainers{" + e.Container + "}"

@@ -33,6 +33,8 @@ type LoopOptions struct {
 
 	SlowPass time.Duration // how often everything is listed anew; 0: 5 minutes
 	Rotate   time.Duration // how often logs are checked for their size; 0: 10 seconds
+	// Pressure, if not nil, is what is done where memory or disk run short.
+	Pressure *PressureOptions
 }
 
 // Loop keeps the host as its source says and restarts what ends, for ever.
@@ -48,7 +50,8 @@ type Loop struct {
 	// nil: nobody wants to know.
 	whenIdle func()
 
-	workers sync.WaitGroup
+	pressure *pressure // nil: nobody looks for it
+	workers  sync.WaitGroup
 
 	mu      sync.Mutex
 	set     *kube.Set // the latest; nil before the first
@@ -70,10 +73,14 @@ func NewLoop(o LoopOptions) *Loop {
 		o.Rotate = defaultRotate
 	}
 	events := &Events{}
-	return &Loop{
+	l := &Loop{
 		opts: o, events: events, actor: newActor(o.Engine, o.Log, events),
 		wake: make(chan struct{}, 1), bySlot: map[spec.Origin]*worker{},
 	}
+	if o.Pressure != nil {
+		l.pressure = newPressure(l, *o.Pressure)
+	}
+	return l
 }
 
 // Wake makes the loop look at everything now.
@@ -112,6 +119,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer slow.Stop()
 	l.workers.Go(func() { l.rotate(ctx) })
 	l.workers.Go(func() { l.heal(ctx) })
+	if l.pressure != nil {
+		l.workers.Go(func() { l.pressure.run(ctx) })
+	}
 	settle, settling := time.NewTimer(settleTime), false
 	settle.Stop()
 	defer settle.Stop()
@@ -184,6 +194,7 @@ func (l *Loop) pass(ctx context.Context) {
 		return
 	}
 	l.tellBlind(ctx, err)
+	l.pressure.saw(observed)
 	if err != nil && len(observed) == 0 {
 		return // nothing can be seen: nothing is decided
 	}

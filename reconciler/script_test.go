@@ -37,6 +37,8 @@ import (
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
 //	advance TIME             let time go by
+//	left, split, uses, stock, dead   what the host has left (tightHost.command)
+//	images NAME…             exactly these images are left
 //	expect POD STATE…        gone, or for each container (init containers first) its state,
 //	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT,
 //	                         size:CONTAINER=CPU/MEMORY
@@ -71,6 +73,7 @@ type script struct {
 	*testing.T
 	files  map[string][]byte
 	engine *enginetest.Fake
+	host   *tightHost
 	folder *memory
 	store  *memory
 	log    *lines
@@ -96,6 +99,7 @@ func newScript(t *testing.T, archive *txtar.Archive) *script {
 		folder: newMemory("folder:/m"), store: newMemory("play"), marks: map[string][]spec.ContainerID{}, runs: map[string]string{},
 	}
 	s.engine.OnRun(s.runInContainer)
+	s.host = newTightHost(s.engine, s.log)
 	for _, f := range archive.Files {
 		s.files[f.Name] = f.Data
 	}
@@ -239,6 +243,8 @@ func (s *script) act(verb string, args []string) error {
 			return err
 		}
 		time.Sleep(d)
+	case "left", "split", "uses", "stock", "dead":
+		return s.host.command(verb, args)
 	default:
 		return errors.New("unknown command")
 	}
@@ -291,7 +297,8 @@ func (s *script) serve() {
 	ctx, cancel := context.WithCancel(s.Context())
 	s.loop = reconciler.NewLoop(reconciler.LoopOptions{
 		Engine: s.open(), Source: pair{s.folder, s.store}, Translate: toPods,
-		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{ReplaceAttr: dropTime})),
+		Log:      slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{ReplaceAttr: dropTime})),
+		Pressure: s.host.options(),
 	})
 	s.cancel, s.done = cancel, make(chan error, 1)
 	go func() { s.done <- s.loop.Run(ctx) }()

@@ -185,6 +185,10 @@ func (w *worker) tellReport() (r PodReport, ok bool) {
 		r.Reason, r.Message, r.NextTry = reasonOf(state.err), state.err.Error(), state.retryAt
 		return r, true
 	}
+	if state.seen != nil && state.seen.Verdict != nil {
+		r.Reason, r.Message = state.seen.Verdict.Reason, state.seen.Verdict.Message
+		return r, true
+	}
 	for _, name := range sortedKeys(state.next.Waiting) {
 		if wait := state.next.Waiting[name]; r.Reason == "" || r.NextTry.IsZero() && !wait.Until.IsZero() {
 			r.Reason, r.Message, r.NextTry = wait.Reason, wait.Message, wait.Until

@@ -371,6 +371,7 @@ func (w *worker) bringAbout(ctx context.Context, p PodPlan) (podState, error) {
 		}
 		return state, prepareError{err}
 	}
+	prepared.Previous = previousImages(p.Observed, prepared)
 	var id spec.PodID
 	err = w.replace(ctx, p.Observed, prepared.Key(), func() error {
 		id, err = w.create(ctx, prepared)

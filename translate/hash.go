@@ -19,6 +19,7 @@ import (
 func Hash(p *spec.Pod) string {
 	n := *p
 	n.ID, n.CreatedAt, n.Owner, n.Origin, n.Hash = "", time.Time{}, "", spec.Origin{}, ""
+	n.Previous = nil
 	n.Describe(&spec.Pod{})
 	n.InitContainers = hashedContainers(p.InitContainers)
 	n.Containers = hashedContainers(p.Containers)

@@ -245,3 +245,57 @@ func TestInspectAndUsage(t *testing.T) {
 		t.Errorf("with a container on one of them, spare %d, want %d, %v", spare, list[1].Unique, err)
 	}
 }
+
+func TestStoredAndDiscard(t *testing.T) {
+	ctx := context.Background()
+	s := testStore(t)
+	load(t, s, simple("quay.io/a/held:1"), simple("quay.io/a/wanted:1"), simple("quay.io/a/spare:1"))
+	before := time.Now()
+	if err := s.Tag(ctx, "spare:1", "spare:2"); err != nil {
+		t.Fatal(err)
+	}
+	held, err := s.Lookup(ctx, "held:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := spec.NewContainerID()
+	if err := s.CreateRootfs(ctx, id, "c", held.ID); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Stored(ctx, []string{"a/wanted:1", "missing:1", "no reference"})
+	if err != nil || len(list) != 3 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	for _, img := range list {
+		name := img.Names[0]
+		if img.Held != strings.Contains(name, "held") || img.Wanted != strings.Contains(name, "wanted") {
+			t.Errorf("%s: %+v", name, img)
+		}
+		if age := before.Sub(img.Arrived); age < -time.Minute || age > time.Minute {
+			t.Errorf("%s arrived %v ago", name, age)
+		}
+	}
+	spare, err := s.Lookup(ctx, "spare:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Discard(ctx, held.ID); !errors.Is(err, spec.ErrInUse) {
+		t.Errorf("held: %v", err)
+	}
+	if again, err := s.Lookup(ctx, "held:1"); err != nil || len(again.Names) != 1 {
+		t.Errorf("what is in use lost its name: %v, %v", again.Names, err)
+	}
+	removed, err := s.Discard(ctx, spare.ID)
+	if err != nil || !slices.Equal(removed.Deleted, []string{spare.ID}) {
+		t.Errorf("spare: %+v, %v", removed, err)
+	}
+	if _, err := s.Discard(ctx, spare.ID); err != nil {
+		t.Errorf("gone: %v", err)
+	}
+	if list, err := s.Stored(ctx, nil); err != nil || len(list) != 2 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if err := s.RemoveRootfs(ctx, id); err != nil {
+		t.Error(err)
+	}
+}

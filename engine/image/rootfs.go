@@ -166,24 +166,35 @@ func isOurs(c *storage.Container) bool {
 // RootfsSize is what a root file system takes beside its image, in bytes. It
 // walks the files: not for every ps.
 func (s *Store) RootfsSize(ctx context.Context, id spec.ContainerID) (int64, error) {
+	size, _, err := s.RootfsUsage(ctx, id)
+	return size, err
+}
+
+// RootfsUsage is what a root file system takes beside its image, in bytes and
+// inodes; these are 0 where the driver does not say. It walks the files.
+func (s *Store) RootfsUsage(ctx context.Context, id spec.ContainerID) (size, inodes int64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
 	store, err := s.open()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	c, err := store.Container(string(id))
 	if err != nil {
-		return 0, fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
+		return 0, 0, fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
 	}
 	if store.GraphDriverName() != "overlay" {
-		return store.DiffSize("", c.LayerID)
+		size, err := store.DiffSize("", c.LayerID)
+		return size, 0, err
 	}
 	driver, err := store.GraphDriver()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	usage, err := driver.ReadWriteDiskUsage(c.LayerID)
 	if err != nil {
-		return 0, fmt.Errorf("size of root file system %s: %w", id.Short(), err)
+		return 0, 0, fmt.Errorf("size of root file system %s: %w", id.Short(), err)
 	}
-	return usage.Size, nil
+	return usage.Size, usage.InodeCount, nil
 }

@@ -60,6 +60,10 @@ type Pod struct {
 	// only swap its files. Outside the hash.
 	RestartOnChange bool `json:"restartOnChange,omitempty"`
 
+	// Previous are the images of the pod that this one replaced: the way back.
+	// Outside the hash.
+	Previous []string `json:"previous,omitempty"`
+
 	Volumes        []Volume    `json:"volumes,omitempty"`
 	InitContainers []Container `json:"initContainers,omitempty"` // started one after another, each must exit 0
 	Containers     []Container `json:"containers"`
