@@ -14,7 +14,7 @@
 // and these act on the host:
 //
 //	image BASE FILE [-name N] [-user U] [-cmd C]… [-entrypoint E]… [-env K=V]… [-workdir D] [-volume V]… [-expose P]… [-file PATH=TEXT]…
-//	                  writes an OCI archive; bases are busybox, nginx, redis and scratch
+//	                  writes an OCI archive; bases are busybox, nginx, postgres, redis and scratch
 //	wait-for [-in 60s] [!] REGEXP CMD ARG…
 //	                  runs CMD on the host again and again until it succeeds and its output matches
 //	                  (with !: until it fails or does not match)
@@ -27,14 +27,15 @@
 // "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work).
 //
 // In a script's environment $REPO is the repository, $FETCH a static program for
-// images that prints what a URL answers, $PUSH uploads an archive to a registry, and
-// $SERVE is an http or https server that redirects, never ends or stalls.
+// images that prints what a URL answers, $ANSWER another that answers probes as it is
+// told, $PUSH uploads an archive to a registry, and $SERVE is an http or https server
+// that redirects, never ends or stalls.
 //
 // A signal is for one process: "host sh -c 'echo $$ > pid; exec berth …' &name&"
 // notes its ID for "host sh -c 'kill -INT $(cat pid)'".
 //
 // Conditions: [boot] systemd is here, [cgroup1] v1 controllers are, [debs] the
-// packages of the nginx and redis images are.
+// packages of the nginx, postgres and redis images are.
 //
 // A script removes the pods it made; what it leaves is a leak.
 package e2e

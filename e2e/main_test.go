@@ -21,6 +21,7 @@ const (
 	fetchEnv  = "FETCH"            // the fetch to put into images
 	pushEnv   = "PUSH"             // the push that fills a registry
 	serveEnv  = "SERVE"            // the server of scripts' own
+	answerEnv = "ANSWER"           // the answer to put into images
 	imagesEnv = "BERTH_E2E_IMAGES" // where images are kept for other scripts
 	// runtimeEnv is the runtime of every host; without it, the one that works there.
 	runtimeEnv = "BERTH_E2E_RUNTIME"
@@ -74,6 +75,7 @@ func (s suite) Run() int {
 		build(fetchEnv, filepath.Join(dir, "fetch"), "berth/e2e/testimage/fetch"),
 		build(pushEnv, filepath.Join(dir, "push"), "berth/e2e/testimage/push"),
 		build(serveEnv, filepath.Join(dir, "serve"), "berth/e2e/testimage/serve"),
+		build(answerEnv, filepath.Join(dir, "answer"), "berth/e2e/testimage/answer"),
 		build(binaryEnv, filepath.Join(dir, "berth"), "berth/cmd/berth"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)

@@ -66,6 +66,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv(fetchEnv, os.Getenv(fetchEnv))
 	env.Setenv(pushEnv, os.Getenv(pushEnv))
 	env.Setenv(serveEnv, os.Getenv(serveEnv))
+	env.Setenv(answerEnv, os.Getenv(answerEnv))
 	env.Setenv("HOME", "/root")
 	env.Setenv("TMPDIR", "/tmp")
 	root, err := filepath.Abs("..")
@@ -141,8 +142,12 @@ func condition(name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		_, err = os.Stat(filepath.Join(cache, "debs", "redis", "complete"))
-		return err == nil, nil
+		for _, name := range []string{"nginx", "postgres", "redis"} {
+			if _, err := os.Stat(filepath.Join(cache, "debs", name, "complete")); err != nil {
+				return false, nil
+			}
+		}
+		return true, nil
 	}
 	return false, fmt.Errorf("no condition [%s]", name)
 }

@@ -20,7 +20,7 @@ type Options struct {
 }
 
 // Bases are the names Build takes.
-func Bases() []string { return []string{"busybox", "nginx", "redis", "scratch"} }
+func Bases() []string { return []string{"busybox", "nginx", "postgres", "redis", "scratch"} }
 
 // Build writes an OCI archive to path.
 func Build(path, base string, o Options) error {
@@ -49,6 +49,11 @@ func baseImage(base string) (ociarchive.Image, error) {
 	case "nginx":
 		img.Config.Entrypoint = []string{"nginx", "-g", "daemon off; error_log stderr; pid /tmp/nginx.pid;"}
 		img.Config.ExposedPorts = map[string]struct{}{"80/tcp": {}}
+	case "postgres":
+		img.Config.Env = []string{"PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin", "PGDATA=/var/lib/postgresql/data"}
+		img.Config.Entrypoint = []string{"postgres", "-c", "jit=off", "-c", "unix_socket_directories=/tmp"}
+		img.Config.User = "postgres"
+		img.Config.ExposedPorts = map[string]struct{}{"5432/tcp": {}}
 	case "redis":
 		img.Config.Entrypoint = []string{"redis-server"}
 		img.Config.WorkingDir = "/data"
@@ -133,8 +138,8 @@ func busybox() (ociarchive.Layer, error) {
 	}
 	files := []ociarchive.File{
 		{Path: "/bin/busybox", Source: source, Mode: 0o755},
-		{Path: "/etc/passwd", Content: []byte("root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/false\nuser:x:1000:1000::/home/user:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")},
-		{Path: "/etc/group", Content: []byte("root:x:0:\nwww-data:x:33:\nuser:x:1000:\nextra:x:2000:user\nnogroup:x:65534:\n")},
+		{Path: "/etc/passwd", Content: []byte("root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/false\npostgres:x:70:70::/var/lib/postgresql:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")},
+		{Path: "/etc/group", Content: []byte("root:x:0:\nwww-data:x:33:\npostgres:x:70:\nuser:x:1000:\nextra:x:2000:user\nnogroup:x:65534:\n")},
 		{Path: "/root", Dir: true, Mode: 0o700},
 		{Path: "/home/user", Dir: true, Mode: 0o755, UID: 1000, GID: 1000},
 		{Path: "/tmp", Dir: true, Mode: 0o777 | os.ModeSticky},

@@ -45,7 +45,7 @@ func packages(name string) (ociarchive.Layer, error) {
 
 // Packages that others pull in for their install scripts, and paths nobody runs.
 var (
-	unwantedPackage = regexp.MustCompile(`^(perl|libperl|usrmerge|dpkg|tar|adduser|passwd|debconf|libgdbm|libdb5|init-system-helpers|sysvinit|libfile-|libtext-|libnumber-|gcc-)`)
+	unwantedPackage = regexp.MustCompile(`^(perl|libperl|usrmerge|dpkg|tar|adduser|passwd|debconf|libgdbm|libdb5|init-system-helpers|sysvinit|libfile-|libtext-|libnumber-|libjson-|gcc-|locales|libc-l10n|ucf|sensible-utils|libllvm|libz3)`)
 	unwantedPath    = regexp.MustCompile(`^\./usr/share/(doc|man|locale|info|lintian|perl|bash-completion|zoneinfo)/.`)
 )
 

@@ -63,7 +63,7 @@ for its tests also: runc, a static busybox, docker-registry (distribution), curl
 EOT
 }
 
-# The packages that two images of the e2e tests are made of, with all they need,
+# The packages that some images of the e2e tests are made of, with all they need,
 # whatever this machine has itself.
 fetch_debs() { # name package…
 	name=$1; shift
@@ -96,4 +96,5 @@ fi
 if [ "$what" = all ] && command -v apt-get >/dev/null 2>&1; then
 	fetch_debs nginx nginx-light
 	fetch_debs redis redis-server
+	fetch_debs postgres postgresql-15
 fi
