@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"berth/engine"
+	"berth/reconciler"
 )
 
 // app is what all commands share: the streams, the global flags and the engine,
@@ -25,6 +26,7 @@ type app struct {
 	now     func() time.Time
 	globals globals
 	opened  *engine.Engine
+	seen    reconciler.Events // what this command did to pods, for the supervisor
 }
 
 // globals are the flags every command takes.

@@ -24,7 +24,7 @@ func (a *app) applier(e *engine.Engine) *reconciler.Applier {
 	if err != nil { // the engine is open, so --log-level was read before
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &reconciler.Applier{Engine: e, Translate: translator(), Store: objectStore{e.Paths().Objects()}, Log: log}
+	return &reconciler.Applier{Engine: e, Translate: translator(), Store: objectStore{e.Paths().Objects()}, Log: log, Events: &a.seen}
 }
 
 // objectStore opens the store of objects when it is first needed: most commands
@@ -109,7 +109,10 @@ func objectsOf(ctx context.Context, e *engine.Engine, owner spec.Owner) kube.Set
 // wake tells the supervisor, if there is one, that something changed.
 func (a *app) wake(ctx context.Context, e *engine.Engine) {
 	// Without a supervisor there is nobody to tell; it would look by itself, too.
-	_ = reconciler.NewClient(e.Paths().Run).Wake(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	client := reconciler.NewClient(e.Paths().Run)
+	_ = client.Wake(ctx)
+	_ = client.Tell(ctx, a.seen.Take())
 }
 
 // supervised reports whether a supervisor is awake.

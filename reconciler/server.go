@@ -39,6 +39,7 @@ type server struct {
 // that is there is a dead one's.
 func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error) {
 	since := time.Now()
+	s.takeLeft(ctx)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/version", func(w http.ResponseWriter, _ *http.Request) {
 		s.answer(ctx, w, VersionInfo{s.Version, os.Getpid(), s.OnDemand})

@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -133,5 +134,25 @@ func TestEventsAreWatched(t *testing.T) {
 	})
 	if events, err := client.Events(t.Context()); err != nil || len(events) < 2 || events[len(events)-1].Count != 4 {
 		t.Errorf("events %+v, %v", events, err)
+	}
+}
+
+func TestASupervisorTakesWhatWasLeftToIt(t *testing.T) {
+	dir := t.TempDir()
+	left := reconciler.Event{Pod: spec.PodKey{Namespace: "default", Name: "other"}, Type: reconciler.EventNormal, Reason: "Started", Count: 1}
+	if err := reconciler.LeaveEvents(dir, []reconciler.Event{left}); err != nil {
+		t.Fatal(err)
+	}
+	client := reconciler.NewClient(dir)
+	for _, last := range []bool{false, true} {
+		end, done := supervise(t, dir, "1")
+		events, err := client.Events(t.Context())
+		if taken := slices.ContainsFunc(events, func(e reconciler.Event) bool { return e.Pod.Name == "other" }); err != nil || taken == last {
+			t.Errorf("events %+v, %v; there before: %v", events, err, last)
+		}
+		end()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -43,10 +43,11 @@ func pathCondition(text string) (Condition, error) {
 	text = strings.Trim(text, `'"`)
 	path, value, any := text, "", true
 	if end := strings.LastIndex(text, "}"); strings.HasPrefix(text, "{") && end > 0 {
+		rest := strings.TrimLeft(text[end+1:], `'"`)
 		path = text[:end+1]
-		value, any = strings.CutPrefix(text[end+1:], "=")
+		value, any = strings.CutPrefix(rest, "=")
 		any = !any
-		if any && text[end+1:] != "" {
+		if any && rest != "" {
 			return Condition{}, fmt.Errorf("jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or --for=jsonpath='{.status.readyReplicas}'")
 		}
 	} else if p, v, ok := strings.Cut(text, "="); ok {
