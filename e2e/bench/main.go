@@ -20,6 +20,7 @@ type options struct {
 	pods   int
 	rounds int
 	cgroup string
+	only   string
 }
 
 func main() {
@@ -40,6 +41,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	flags.IntVar(&o.pods, "pods", 100, "how many pods are many")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often what is measured with many pods is")
 	flags.StringVar(&o.cgroup, "cgroup", "", "cgroup version of the host; 1 where this machine has v1 controllers")
+	flags.StringVar(&o.only, "only", "", "measure this alone: start-up, one, many, list, file, restart, idle or probes")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
@@ -69,6 +71,24 @@ func (o options) version() testhost.Cgroup {
 	return testhost.V2
 }
 
+type measurement struct {
+	name string
+	do   func(context.Context) ([]row, error)
+}
+
+func (b *bench) measurements() []measurement {
+	return []measurement{
+		{"start-up", b.startUp},
+		{"one", b.onePod},
+		{"many", b.manyPods},
+		{"list", b.list},
+		{"file", b.fileToPod},
+		{"restart", b.restarted},
+		{"idle", b.idle},
+		{"probes", b.probes},
+	}
+}
+
 func measure(ctx context.Context, o options) error {
 	b, err := prepare(ctx, o)
 	if err != nil {
@@ -78,10 +98,11 @@ func measure(ctx context.Context, o options) error {
 		version(ctx, b.floor.runtime, "--version"), version(ctx, b.floor.netavark, "--version"),
 		version(ctx, "conmon", "--version"), b.podmanVersion(ctx), runtime.NumCPU())
 	rows := newTable(os.Stdout)
-	for _, m := range []func(context.Context) ([]row, error){
-		b.startUp, b.onePod, b.manyPods, b.list, b.fileToPod,
-	} {
-		found, err := m(ctx)
+	for _, m := range b.measurements() {
+		if o.only != "" && o.only != m.name {
+			continue
+		}
+		found, err := m.do(ctx)
 		rows.print(found)
 		if err != nil {
 			return err

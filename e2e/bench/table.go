@@ -11,6 +11,7 @@ import (
 type row struct {
 	what                 string
 	floor, berth, podman time.Duration
+	said                 string // what berth takes, where that is no time
 	budget               string
 }
 
@@ -27,7 +28,11 @@ func (t table) print(rows []row) {
 		if r.floor > 0 && r.berth > 0 {
 			ratio = fmt.Sprintf("%.2f", float64(r.berth)/float64(r.floor))
 		}
-		fmt.Fprintf(t.w, "%-42s %10s %10s %8s %10s  %s\n", r.what, show(r.floor), show(r.berth), ratio, show(r.podman), r.budget)
+		berth := r.said
+		if berth == "" {
+			berth = show(r.berth)
+		}
+		fmt.Fprintf(t.w, "%-42s %10s %10s %8s %10s  %s\n", r.what, show(r.floor), berth, ratio, show(r.podman), r.budget)
 	}
 }
 
