@@ -24,7 +24,10 @@ func (a *app) applier(e *engine.Engine) *reconciler.Applier {
 	if err != nil { // the engine is open, so --log-level was read before
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &reconciler.Applier{Engine: e, Translate: translator(), Store: objectStore{e.Paths().Objects()}, Log: log, Events: &a.seen}
+	return &reconciler.Applier{
+		Engine: e, Translate: translator(), Store: objectStore{e.Paths().Objects()}, Log: log, Events: &a.seen,
+		Wished: func(ctx context.Context) { a.wake(ctx, e) },
+	}
 }
 
 // objectStore opens the store of objects when it is first needed: most commands

@@ -31,6 +31,10 @@ type Applier struct {
 	Store     ObjectStore // where what was given is kept; nil: nowhere
 	Log       *slog.Logger
 	Events    *Events // takes what happens; nil: nobody wants to know
+	// Wished is called when a person's wish is recorded and before it is carried
+	// out, so that a supervisor may go on with it should this process be killed;
+	// nil: nobody wants to know.
+	Wished func(context.Context)
 }
 
 // ApplyOptions are the wishes of kube play.

@@ -88,7 +88,17 @@ func (a *actor) wishOnly(ctx context.Context, st *spec.PodStatus, name string) e
 // Stop stops a pod by hand. It stays down until it is started again or its
 // object changes. A negative grace is the pod's own.
 func (a *Applier) Stop(ctx context.Context, id spec.PodID, grace time.Duration) error {
-	return a.stop(ctx, id, grace, func() error { return a.Engine.SetStopped(ctx, id, "", true) })
+	return a.stop(ctx, id, grace, func() error { return a.wishDown(ctx, id, "") })
+}
+
+// wishDown records that a pod, or one of its containers, is to be down. The
+// pod's lock is held.
+func (a *Applier) wishDown(ctx context.Context, id spec.PodID, container string) error {
+	err := a.Engine.SetStopped(ctx, id, container, true)
+	if err == nil && a.Wished != nil {
+		a.Wished(ctx)
+	}
+	return err
 }
 
 // Halt stops a pod that nobody wants down: its supervisor ends, or its host
@@ -139,7 +149,7 @@ func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string,
 	}
 	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
 	return actor.locked(ctx, st.Pod.Key(), func() error {
-		if err := a.Engine.SetStopped(ctx, id, name, true); err != nil {
+		if err := a.wishDown(ctx, id, name); err != nil {
 			return err
 		}
 		now, err := a.Engine.ObservePod(ctx, id)

@@ -140,3 +140,29 @@ func TestALaterRequestOnlyShortens(t *testing.T) {
 		})
 	}
 }
+
+// TestAStopTellsTheWishBeforeItEndsAnything: whoever hears of it goes on with a
+// stop whose caller was killed.
+func TestAStopTellsTheWishBeforeItEndsAnything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine, store, st := playLiving(t, living(t))
+		var told []string
+		applier := &reconciler.Applier{Engine: engine, Translate: toPods, Store: store, Wished: func(context.Context) {
+			now, _ := engine.Pod("default/living")
+			for _, c := range now.Containers {
+				told = append(told, fmt.Sprint(c.Name, " ", now.Stopped || c.Stopped, " ", c.Running()))
+			}
+		}}
+		last := st.Containers[len(st.Containers)-1].Name
+		if err := applier.StopContainer(t.Context(), st.Pod.ID, last, -1); err != nil {
+			t.Fatal(err)
+		}
+		if err := applier.Stop(t.Context(), st.Pod.ID, -1); err != nil {
+			t.Fatal(err)
+		}
+		want := "[one false true a false true b true true one true true a true true b true false]"
+		if got := fmt.Sprint(told); got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+	})
+}
