@@ -252,6 +252,23 @@ echo "$in" | "$REAL" "$@"`)
 	}
 }
 
+// A pod whose rules netavark cannot make any more keeps what it has of its
+// network until it is restarted, and goes without a trace.
+func TestTheDriverOfAPodsRulesIsGoneWithAnUpgrade(t *testing.T) {
+	h := newHost(t)
+	s := h.start(1, withPort(testPod(1, ""), "", 18080, 80))
+	serve(t, s, 80, "still here")
+	version := map[string]string{firewallIptables: "2.0.0", firewallNftables: "1.4.0"}[s.lease.firewall()]
+	later := h.withHelper("netavark", `[ "$1" = version ] && exec echo '{"version":"`+version+`"}'
+echo '{"error":"Must provide a valid firewall backend"}'; exit 1`)
+	if _, err := later.Heal(t.Context(), s.pod, s.lease); !errors.Is(err, spec.ErrConfig) || !strings.Contains(err.Error(), "restart of the pod") {
+		t.Errorf("err %v", err)
+	}
+	wantFetch(t, hostNamespace, "127.0.0.1:18080", "still here")
+	later.stop(s)
+	later.wantNoLeaks()
+}
+
 // One that is orphaned by our death still holds the pod's lock and its turn.
 func TestNetavarkInheritsTheLocks(t *testing.T) {
 	h := newHost(t).withHelper("netavark", versionOnly+`ls -l /proc/$$/fd > $HERE/fds; exec "$REAL" "$@"`)

@@ -113,14 +113,26 @@ func majorOf(version string) (int, error) {
 // supports refuses what this version of netavark does not have, and what we
 // cannot do with it.
 func (t tool) supports(n Network) error {
-	if t.firewall != firewallIptables && t.firewall != firewallNftables {
-		return fmt.Errorf("%w: firewall driver %q: set firewall_driver in the table [network] of containers.conf to iptables or nftables", spec.ErrConfig, t.firewall)
-	}
-	if t.firewall == firewallNftables && t.before(10) {
-		return fmt.Errorf("%w: firewall driver nftables, which netavark %s does not have: it takes 1.10", spec.ErrConfig, t.version)
+	if err := t.drives(t.firewall); err != nil {
+		return err
 	}
 	if n.Driver == DriverIPvlan && t.before(5) {
 		return fmt.Errorf("%w: network %q is an ipvlan, which netavark %s cannot make: it takes 1.5", spec.ErrConfig, n.Name, t.version)
+	}
+	return nil
+}
+
+// drives refuses a firewall driver that this version does not have: nftables is
+// there since 1.10, iptables until 2.0.
+func (t tool) drives(driver string) error {
+	major, err := majorOf(t.version)
+	switch {
+	case err != nil:
+		return err
+	case driver != firewallIptables && driver != firewallNftables:
+		return fmt.Errorf("%w: firewall driver %q: set firewall_driver in the table [network] of containers.conf to iptables or nftables", spec.ErrConfig, driver)
+	case driver == firewallNftables && t.before(10), driver == firewallIptables && major >= 2:
+		return fmt.Errorf("%w: firewall driver %s, which netavark %s does not have", spec.ErrConfig, driver, t.version)
 	}
 	return nil
 }

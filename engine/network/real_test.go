@@ -311,8 +311,8 @@ func TestTheFirewallDriverChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if nv.before(10) {
-			t.Skip("netavark ", nv.version, " has one driver only")
+		if err := errors.Join(nv.drives(firewallIptables), nv.drives(firewallNftables)); err != nil {
+			t.Skip(err)
 		}
 		with := func(driver string) host {
 			m := New(Options{ConfigDir: h.configDir, RunDir: h.runDir, Log: h.log, Firewall: driver})

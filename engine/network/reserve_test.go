@@ -269,7 +269,7 @@ func TestAPodWithoutNetworksNeedsNothing(t *testing.T) {
 }
 
 func TestIPvlanNeedsANewerNetavark(t *testing.T) {
-	for version, ok := range map[string]bool{"1.4.0": false, "1.5.0": true, "1.17.1": true, "2.0.0": true} {
+	for version, ok := range map[string]bool{"1.4.0": false, "1.5.0": true, "1.17.1": true, `2.0.0","default_fw_driver":"nftables`: true} {
 		m := testManager(t, map[string]string{"netavark": `echo '{"version":"` + version + `"}'`})
 		createNetwork(t, m, Network{Name: "n", Driver: DriverIPvlan, Interface: "lo", Subnets: subnets("10.231.0.0/24")})
 		lease, err := m.Reserve(t.Context(), testPod(0, "n"))
@@ -290,6 +290,8 @@ func TestTheConfiguredFirewallDriver(t *testing.T) {
 		{`{"version":"1.17.2","default_fw_driver":"nftables"}`, "iptables", "iptables"},
 		{`{"version":"1.17.2","default_fw_driver":"nftables"}`, "none", ""},
 		{`{"version":"1.17.2","default_fw_driver":"none"}`, "", ""},
+		{`{"version":"2.0.0","default_fw_driver":"nftables"}`, "", "nftables"},
+		{`{"version":"2.0.0","default_fw_driver":"nftables"}`, "iptables", ""}, // nor this
 	} {
 		m := testManager(t, map[string]string{"netavark": "echo '" + test.version + "'"})
 		m.driver = test.configured

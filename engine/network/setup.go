@@ -176,6 +176,14 @@ func (m *Manager) Heal(ctx context.Context, pod Pod, lease Lease) (Status, error
 	if !NamespaceAlive(pod.Namespace) {
 		return Status{}, fmt.Errorf("heal the network of pod %s: %w: its namespace is gone", lease.Key, spec.ErrNotFound)
 	}
+	// Not after it was torn down: what is left of the network is better than none.
+	nv, err := m.netavark(ctx)
+	if err == nil {
+		err = nv.drives(lease.firewall())
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("heal the network of pod %s, which takes a restart of the pod: %w", lease.Key, err)
+	}
 	// Alone: a flush took the network's common chains too, which netavark makes
 	// again without regard for others that do the same.
 	if err := m.tearDown(ctx, pod, lease, exclusive); err != nil {
