@@ -111,7 +111,7 @@ func TestHooks(t *testing.T) {
 		{"in plain text where TLS was meant", target(), spec.Handler{HTTP: &spec.HTTPGet{Port: port, Scheme: "HTTPS"}},
 			"request to HTTPS lifecycle hook 127.0.0.1:PORT got HTTP response, retry with HTTP succeeded", ""},
 		{"that does not follow redirects for ever", target(), spec.Handler{HTTP: &spec.HTTPGet{Port: port, Path: "/round"}}, "", `Get "/round": stopped after 10 redirects`},
-		{"that is not there", target(), spec.Handler{HTTP: &spec.HTTPGet{Port: 1}}, "", `Get "http://127.0.0.1:1": dial tcp 127.0.0.1:1: connect: connection refused`},
+		{"that is not there", target(), spec.Handler{HTTP: &spec.HTTPGet{Port: 1}}, "", `Get "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			warn, err := probe.Hook(t.Context(), c.to, &c.hook)

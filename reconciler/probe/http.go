@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -44,7 +45,7 @@ func (t Target) getHTTP(ctx context.Context, get *spec.HTTPGet, timeout time.Dur
 
 // request is the request of a probe, or of a hook ("lifecycle").
 func (t Target) request(ctx context.Context, get *spec.HTTPGet, purpose string) (*http.Request, error) {
-	at, err := url.Parse(get.Path)
+	at, err := url.Parse(cmp.Or(get.Path, "/"))
 	if err != nil {
 		at = &url.URL{Path: get.Path} // as the kubelet: it is too late to refuse it
 	}
