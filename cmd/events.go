@@ -93,7 +93,7 @@ func (a *app) runEvents(ctx context.Context, f *eventFlags) (err error) {
 }
 
 func (f *eventFlags) wants(e *reconciler.Event) bool {
-	return (f.all || e.Pod.Namespace == f.namespace) && (f.pod == "" || e.Pod.Name == f.pod) &&
+	return (f.all || e.Namespace() == f.namespace) && (f.pod == "" || e.Pod.Name == f.pod && e.Pod.Namespace != "") &&
 		(len(f.types) == 0 || slices.ContainsFunc(f.types, func(t string) bool { return strings.EqualFold(t, string(e.Type)) }))
 }
 

@@ -65,6 +65,14 @@ func (e *Event) Reference() corev1.ObjectReference {
 	return ref
 }
 
+// Namespace is where the event is kept: what is about the host, in the default one.
+func (e *Event) Namespace() string {
+	if e.Pod.Namespace == "" {
+		return spec.DefaultNamespace
+	}
+	return e.Pod.Namespace
+}
+
 // Events remembers the latest events, in memory only, and tells who watches that
 // there is news. The zero value is empty; a nil one forgets.
 type Events struct {
@@ -187,7 +195,7 @@ func (e *Event) Object() corev1.Event {
 		FirstTimestamp: *stamp(e.First), LastTimestamp: *stamp(e.Last),
 		Source: corev1.EventSource{Component: "berth"}, ReportingController: "berth",
 	}
-	out.Namespace = e.Pod.Namespace
+	out.Namespace = e.Namespace()
 	// Kubernetes' names of events, which nobody uses, are of the time as well.
 	out.Name = fmt.Sprintf("%s.%x", e.Pod.Name, e.First.UnixNano())
 	return out
