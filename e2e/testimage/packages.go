@@ -46,7 +46,7 @@ func packages(name string) (ociarchive.Layer, error) {
 // Packages that others pull in for their install scripts, and paths nobody runs.
 var (
 	unwantedPackage = regexp.MustCompile(`^(perl|libperl|usrmerge|dpkg|tar|adduser|passwd|debconf|libgdbm|libdb5|init-system-helpers|sysvinit|libfile-|libtext-|libnumber-|libjson-|gcc-|locales|libc-l10n|ucf|sensible-utils|libllvm|libz3)`)
-	unwantedPath    = regexp.MustCompile(`^\./usr/share/(doc|man|locale|info|lintian|perl|bash-completion|zoneinfo)/.`)
+	unwantedPath    = regexp.MustCompile(`^\./usr/share/(doc|man|locale|info|lintian|perl|bash-completion|zoneinfo)/.|^\./usr/lib/postgresql/[0-9]+/lib/(bitcode|pgxs)/.`)
 )
 
 func copyPackage(w *tar.Writer, deb string, seen map[string]bool) error {
