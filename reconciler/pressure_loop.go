@@ -63,6 +63,7 @@ type pressure struct {
 	garbageAt time.Time
 	short     map[nodeCondition]time.Time // when it was last so
 	told      string                      // the error last told
+	hopeless  bool                        // that no image can go was told
 
 	mu   sync.Mutex
 	last map[string]time.Time // when an image was last seen in use
@@ -210,7 +211,7 @@ func (p *pressure) tidyImages(ctx context.Context, room spec.Room, full func(spe
 	p.forget(images)
 	for _, img := range SpareImages(images, use, time.Now(), p.ImageAge) {
 		if !full(room) {
-			return room, nil
+			break
 		}
 		err := p.Engine.RemoveImage(ctx, img.ID)
 		if errors.Is(err, spec.ErrInUse) {
@@ -224,8 +225,11 @@ func (p *pressure) tidyImages(ctx context.Context, room spec.Room, full func(spe
 			return room, err
 		}
 	}
-	if full(room) {
-		p.loop.opts.Log.WarnContext(ctx, "too full, and no image is left that nobody needs", "used", fmt.Sprintf("%d%%", fullness(room.Images)))
+	if still := full(room); still != p.hopeless {
+		p.hopeless = still
+		if still {
+			p.loop.opts.Log.WarnContext(ctx, "too full, and no image is left that nobody needs", "used", fmt.Sprintf("%d%%", fullness(room.Images)))
+		}
 	}
 	return room, nil
 }
