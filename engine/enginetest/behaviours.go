@@ -253,6 +253,19 @@ func (s *suite) updateFiles() {
 	s.same("content", volume.Files.Content, "two")
 	s.same("records hold no files", len(volume.Files.Files), 0)
 	s.same("the container", s.see(p, "a").ID, before)
+
+	// A pod that is down has them when it is up again.
+	last := &spec.FilesVolume{Content: "three", Files: []spec.File{{Path: "f", Mode: 0o644, Data: []byte("3")}}}
+	p.Volumes[len(p.Volumes)-1].Files = last
+	s.locked(p, func() {
+		s.must(s.Engine.StopPod(s.ctx, p.ID, 0))
+		s.must(s.Engine.UpdateFiles(s.ctx, p.ID, "conf", last))
+		st = s.observe(p)
+		s.must(s.Engine.EnsurePod(s.ctx, st.Pod.WithContents(p), []string{"a"}))
+	})
+	st = s.observe(p)
+	volume, _ = st.Pod.Volume("conf")
+	s.same("content", volume.Files.Content, "three")
 }
 
 func (s *suite) secrets() {

@@ -56,10 +56,14 @@ func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
 	return dir, s.swap(dir, v)
 }
 
-// Update gives a files volume of a running pod another content.
+// Update gives a files volume another content. One that is not there, because
+// its pod is down, gets its content when it is made.
 func (s Set) Update(name string, v *spec.FilesVolume) error {
 	dir := filepath.Join(s.Run, "files", name)
-	if _, err := os.Stat(dir); err != nil {
+	switch _, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return fmt.Errorf("volume %q: %w", name, err)
 	}
 	if err := s.swap(dir, v); err != nil {
