@@ -43,7 +43,7 @@ func same(a, b *spec.Pod) bool {
 	return a.Hash == b.Hash && maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) &&
 		slices.EqualFunc(a.All(), b.All(), func(x, y spec.Container) bool {
 			x.Resources.OOMScoreAdj, y.Resources.OOMScoreAdj = nil, nil // of the host's size
-			return reflect.DeepEqual(x.Resources, y.Resources)
+			return reflect.DeepEqual(x.Resources, y.Resources) && x.RestartPolicy == y.RestartPolicy
 		})
 }
 

@@ -161,16 +161,22 @@ func stillUp(before, now *spec.PodStatus) bool {
 	return now.Sandbox == spec.SandboxReady
 }
 
-// untouch puts back files and owner of a pod that ran on.
+// untouch puts back files, limits and owner of a pod that ran on.
 func (r *applying) untouch(ctx context.Context, p PodPlan, former *spec.Pod) error {
 	back := PodPlan{Desired: former, Observed: p.Observed, Files: p.Files}
 	if former == nil {
 		back.Desired, back.Files = &p.Observed.Pod, nil
 	}
-	back.Resize = p.Resize
 	return r.actor.locked(ctx, p.Observed.Pod.Key(), func() error {
 		if err := r.actor.touch(ctx, back); err != nil {
 			return err
+		}
+		for _, name := range p.Resize {
+			if c, ok := p.Observed.Pod.Container(name); ok {
+				if err := r.Engine.UpdateContainer(ctx, p.Observed.Pod.ID, c); err != nil {
+					return err
+				}
+			}
 		}
 		if p.Describe {
 			if err := r.Engine.DescribePod(ctx, p.Observed.Pod.ID, &p.Observed.Pod); err != nil {

@@ -81,6 +81,12 @@ func (s *script) word(pod string, st *spec.PodStatus, word string) error {
 			return fmt.Errorf("no such container")
 		}
 		got = fmt.Sprintf("%dm/%d", c.Resources.CPULimit, c.Resources.MemoryLimit)
+	case strings.HasPrefix(name, "set:"):
+		c, ok := st.Pod.Container(strings.TrimPrefix(name, "set:"))
+		if !ok {
+			return fmt.Errorf("no such container")
+		}
+		got = fmt.Sprintf("%d/%s", c.Resources.PidsLimit, c.RestartPolicy)
 	case strings.HasPrefix(name, "file:"):
 		volume, path, _ := strings.Cut(strings.TrimPrefix(name, "file:"), "/")
 		got = s.engine.Files(pod, volume)[path]

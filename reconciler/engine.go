@@ -90,14 +90,15 @@ type ContainerEngine interface {
 }
 
 // LifeEngine is what probes, hooks and decisions about a pod's life need. None
-// of its methods but SaveVerdict and ResizeContainer needs the pod's lock.
+// of its methods but SaveVerdict and UpdateContainer needs the pod's lock.
 type LifeEngine interface {
 	// SignalContainer sends the container its stop signal and does not wait. One
 	// that does not run is success.
 	SignalContainer(ctx context.Context, id spec.PodID, name string) error
-	// ResizeContainer gives a running container other CPU and memory and records
-	// them; one that does not run gets them when it starts.
-	ResizeContainer(ctx context.Context, id spec.PodID, name string, to spec.Resources) error
+	// UpdateContainer gives a running container the resources and the restart
+	// policy of to, which has its name, and records them with what is declared; one
+	// that does not run gets them when it starts.
+	UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Container) error
 	// SaveLife records what is known of a container, until it is another one.
 	SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error
 	// SaveVerdict records that the pod is over.

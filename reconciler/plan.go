@@ -297,27 +297,35 @@ func changedFiles(have, want *spec.Pod) []string {
 	return out
 }
 
-// changedSizes lists the containers that want other CPU or memory, and those of
-// them that have to be restarted for it.
+// changedSizes lists the containers whose object wants other CPU or memory than
+// it did, and those of them that have to be restarted for it. What a person has
+// set since is as good as what the object said: it holds until that changes.
 func changedSizes(have, want *spec.Pod) (resize, renew []string) {
 	for _, w := range want.All() {
 		h, ok := have.Container(w.Name)
 		if !ok {
 			continue
 		}
-		old, now := h.Resources, h.Resources
+		old := h.AsDeclared().Resources
+		now := old
 		now.Resize(w.Resources)
 		if same(old, now) {
 			continue
 		}
 		resize = append(resize, w.Name)
-		cpu := old.CPURequest != now.CPURequest || old.CPULimit != now.CPULimit
-		memory := old.MemoryRequest != now.MemoryRequest || old.MemoryLimit != now.MemoryLimit
-		if cpu && slices.Contains(w.RestartOnResize, "cpu") || memory && slices.Contains(w.RestartOnResize, "memory") {
+		if restartsFor(&h.Resources, &w.Resources, w.RestartOnResize) {
 			renew = append(renew, w.Name)
 		}
 	}
 	return resize, renew
+}
+
+// restartsFor reports whether a container is to be restarted for other CPU or
+// memory; on are the resources whose change takes that.
+func restartsFor(old, now *spec.Resources, on []string) bool {
+	cpu := old.CPURequest != now.CPURequest || old.CPULimit != now.CPULimit
+	memory := old.MemoryRequest != now.MemoryRequest || old.MemoryLimit != now.MemoryLimit
+	return cpu && slices.Contains(on, "cpu") || memory && slices.Contains(on, "memory")
 }
 
 // changedDescription lists what is said otherwise of a pod.

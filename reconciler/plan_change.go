@@ -47,7 +47,7 @@ func containerChanges(old, new []spec.Container) []string {
 	var out []string
 	before := map[string]spec.Container{}
 	for _, c := range old {
-		before[c.Name] = c
+		before[c.Name] = c.AsDeclared() // what a person set is not the object's change
 	}
 	for _, c := range new {
 		b, ok := before[c.Name]

@@ -60,6 +60,11 @@ func sized(cpu, memory int64, restart ...string) func(*spec.Pod) {
 		p.Containers[0].RestartOnResize = restart
 	}
 }
+func overridden(cpu, memory int64) func(*spec.Pod) {
+	return func(p *spec.Pod) {
+		p.Containers[0] = p.Containers[0].Override(spec.Resources{CPULimit: cpu, MemoryLimit: memory, PidsLimit: 9}, spec.RestartNever)
+	}
+}
 func evicted(st spec.PodStatus) spec.PodStatus {
 	st.Verdict, st.Sandbox = &spec.Verdict{Reason: "Evicted"}, spec.SandboxNone
 	return st
@@ -177,6 +182,31 @@ func TestPlan(t *testing.T) {
 		"but only for what it names": {
 			want: []*spec.Pod{want("web", "1", sized(200, 64, "memory"))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64)))}, scope: serve,
 			plan: "resize web: CPU or memory changed of container c",
+		},
+		"what a person set of a container holds": {
+			want: []*spec.Pod{want("web", "1", sized(100, 64))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64), overridden(300, 32)))},
+			scope: serve, plan: "keep web",
+		},
+		"also where a person asks for what the object says": {
+			want: []*spec.Pod{want("web", "1", sized(100, 64))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64), overridden(300, 32)))},
+			scope: play, plan: "keep web",
+		},
+		"until the object says something else": {
+			want: []*spec.Pod{want("web", "1", sized(200, 64))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64), overridden(300, 64)))},
+			scope: serve, plan: "resize web: CPU or memory changed of container c",
+		},
+		"or says the same as the person: nothing is restarted then": {
+			want: []*spec.Pod{want("web", "1", sized(100, 32, "memory"))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64), overridden(100, 32)))},
+			scope: serve, plan: "resize web: CPU or memory changed of container c",
+		},
+		"where it has to be, it is": {
+			want: []*spec.Pod{want("web", "1", sized(200, 64, "memory"))}, have: []spec.PodStatus{have(want("web", "1", sized(100, 64), overridden(100, 32)))},
+			scope: serve, plan: "resize web: CPU or memory changed of container c; restarted for it: c",
+		},
+		"what a person set is no reason to replace a pod": {
+			want: []*spec.Pod{want("web", "2", sized(100, 64), func(p *spec.Pod) { p.Hostname = "h" })},
+			have: []spec.PodStatus{have(want("web", "1", sized(100, 64), overridden(300, 32)))}, scope: serve,
+			plan: "replace web: hostname changed",
 		},
 		"a pod that is over is not started, though a person asks": {
 			want: []*spec.Pod{want("web", "1")}, have: []spec.PodStatus{evicted(have(want("web", "1")))}, scope: with(serve, func(s *Scope) { s.Start = true }),

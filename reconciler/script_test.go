@@ -32,6 +32,7 @@ import (
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
 //	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
 //	stopone POD CONTAINER [GRACE], startone POD CONTAINER
+//	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
 //	run COMMAND CODE|hang    how a command ends that a probe or hook runs in a container: else well, at once
 //	background COMMAND, join it goes on beside what follows; wait for its end
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
@@ -41,7 +42,7 @@ import (
 //	images NAME…             exactly these images are left
 //	expect POD STATE…        gone, or for each container (init containers first) its state,
 //	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT,
-//	                         size:CONTAINER=CPU/MEMORY
+//	                         size:CONTAINER=CPU/MEMORY, set:CONTAINER=PIDS/POLICY
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods
@@ -217,7 +218,7 @@ func (s *script) act(verb string, args []string) error {
 		return <-s.beside
 	case "wake":
 		s.loop.Wake()
-	case "stopone", "startone":
+	case "stopone", "startone", "update":
 		return s.oneContainer(ctx, verb, args)
 	case "exit":
 		code, err := strconv.Atoi(args[2])
@@ -257,14 +258,42 @@ func (s *script) oneContainer(ctx context.Context, verb string, args []string) e
 	if !ok {
 		return errors.New("no such pod")
 	}
-	if verb == "startone" {
+	switch verb {
+	case "startone":
 		return s.applier().StartContainer(ctx, st.Pod.ID, args[1], nil)
+	case "update":
+		_, err := s.applier().UpdateContainer(ctx, st.Pod.ID, args[1], func(_ *spec.Pod, c *spec.Container) error { return set(c, args[2:]) })
+		return err
 	}
 	grace, err := graceIn(args[2:])
 	if err != nil {
 		return err
 	}
 	return s.applier().StopContainer(ctx, st.Pod.ID, args[1], grace)
+}
+
+// set sets of a container what the words say.
+func set(c *spec.Container, words []string) error {
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		n, err := strconv.ParseInt(value, 10, 64)
+		switch name {
+		case "cpu":
+			c.Resources.CPURequest, c.Resources.CPULimit = n, n
+		case "memory":
+			c.Resources.MemoryRequest, c.Resources.MemoryLimit = n, n
+		case "pids":
+			c.Resources.PidsLimit = n
+		case "restart":
+			c.RestartPolicy, err = spec.RestartPolicy(value), nil
+		default:
+			err = fmt.Errorf("unknown word %q", word)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // graceIn reads a grace; none is the pod's own.

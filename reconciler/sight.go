@@ -117,13 +117,14 @@ func (s Sight) fill(pod *corev1.Pod, on Node) {
 	pod.Status = KubeStatus(s)
 }
 
-// givenPod is what the pod was made from.
+// givenPod is what the pod was made from, with what its containers were given since.
 func givenPod(p *spec.Pod) (*corev1.Pod, error) {
 	var pod corev1.Pod
 	if len(p.Manifest) > 0 {
 		if err := json.Unmarshal(p.Manifest, &pod); err != nil {
 			return nil, fmt.Errorf("read its manifest: %w", err)
 		}
+		translate.Update(&pod, p)
 		return &pod, nil
 	}
 	objects, diagnostics := translate.Generate(p, translate.GenerateOptions{})

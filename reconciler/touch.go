@@ -66,31 +66,36 @@ func (a *actor) markAll(ctx context.Context, id spec.PodID) error {
 	return a.engine.SaveHistory(ctx, id, history)
 }
 
-// resize gives a container other CPU and memory. One that must be restarted for
-// it is ended before, so that it may also be given less than it used.
+// resize gives a container the CPU and memory that its object says now. One that
+// must be restarted for it is ended before, so that it may also be given less
+// than it used.
 func (a *actor) resize(ctx context.Context, p PodPlan, name string) error {
-	id := p.Observed.Pod.ID
 	want, ok := p.Desired.Container(name)
 	if !ok {
 		return nil
 	}
+	st, err := a.engine.ObservePod(ctx, p.Observed.Pod.ID)
+	if err != nil {
+		return err
+	}
+	made, ok := st.Pod.Container(name)
+	if !ok {
+		return nil
+	}
+	to := made.Redeclare(want.Resources)
 	if slices.Contains(p.Renew, name) {
-		if err := a.renew(ctx, id, name); err != nil {
+		if err := a.renew(ctx, &st, name); err != nil {
 			return err
 		}
 	}
-	if err := a.engine.ResizeContainer(ctx, id, name, want.Resources); err != nil {
+	if err := a.engine.UpdateContainer(ctx, st.Pod.ID, &to); err != nil {
 		return fmt.Errorf("container %q: %w: %w", name, errResize, err)
 	}
 	return nil
 }
 
 // renew ends a container that is to be started again, if it runs.
-func (a *actor) renew(ctx context.Context, id spec.PodID, name string) error {
-	st, err := a.engine.ObservePod(ctx, id)
-	if err != nil {
-		return err
-	}
+func (a *actor) renew(ctx context.Context, st *spec.PodStatus, name string) error {
 	c, ok := st.Container(name)
 	if !ok || !c.Running() {
 		return nil
@@ -100,9 +105,9 @@ func (a *actor) renew(ctx context.Context, id spec.PodID, name string) error {
 	h := history[name]
 	h.Restarts++
 	history[name] = mark(h, c, markSize)
-	if err := a.engine.SaveHistory(ctx, id, history); err != nil {
+	if err := a.engine.SaveHistory(ctx, st.Pod.ID, history); err != nil {
 		return err
 	}
 	why := spec.Doom{Reason: markSize, Message: restarting(name, markSize), Grace: st.Pod.TerminationGrace}
-	return a.endDoomed(ctx, &st, []Ending{{name, why}})
+	return a.endDoomed(ctx, st, []Ending{{name, why}})
 }

@@ -134,7 +134,7 @@ func (b *builder) resourceAnnotations(container string, r *spec.Resources) {
 		r.PidsLimit = max(0, n)
 	}
 	if value, at, ok := b.podmanAnnotation("cpuset", container); ok {
-		if !isCPUSet(value) {
+		if !IsCPUSet(value) {
 			b.errorf(at, "%q is not a list of cores such as 0-2,4", value)
 		}
 		r.CPUSet = value
@@ -151,8 +151,8 @@ func (b *builder) resourceAnnotations(container string, r *spec.Resources) {
 	}
 }
 
-// isCPUSet reports whether s has the kernel's list format: "0-2,4".
-func isCPUSet(s string) bool {
+// IsCPUSet reports whether s has the kernel's list format: "0-2,4".
+func IsCPUSet(s string) bool {
 	for part := range strings.SplitSeq(s, ",") {
 		first, last, isRange := strings.Cut(part, "-")
 		low, err := strconv.ParseUint(first, 10, 16)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,10 +34,11 @@ func (g *generator) given() {
 	g.out.Status = corev1.PodStatus{}
 	g.givenNetwork()
 	g.givenPorts()
+	Update(&g.out, p)
 	for _, list := range [][]corev1.Container{g.out.Spec.InitContainers, g.out.Spec.Containers} {
 		for i := range list {
 			if c, ok := p.Container(list[i].Name); ok {
-				g.givenResources(&list[i], c)
+				g.givenByHand(c)
 				g.givenSeccomp(c)
 			}
 		}
@@ -99,9 +101,27 @@ func (g *generator) givenPorts() {
 	}
 }
 
-// givenResources says of CPU and memory what the container has: they can be
-// changed while it runs.
-func (g *generator) givenResources(out *corev1.Container, c *spec.Container) {
+// Update says in a pod as it was given what its containers have by now: CPU,
+// memory and the restart policy can be changed while they run.
+func Update(out *corev1.Pod, p *spec.Pod) {
+	for _, list := range [][]corev1.Container{out.Spec.InitContainers, out.Spec.Containers} {
+		for i := range list {
+			c, ok := p.Container(list[i].Name)
+			if !ok {
+				continue
+			}
+			updateResources(&list[i], c)
+			if d := c.Declared; d != nil && c.RestartPolicy != d.RestartPolicy {
+				list[i].RestartPolicy = nil
+				if c.RestartPolicy != "" {
+					list[i].RestartPolicy = new(corev1.ContainerRestartPolicy(c.RestartPolicy))
+				}
+			}
+		}
+	}
+}
+
+func updateResources(out *corev1.Container, c *spec.Container) {
 	has := func(list corev1.ResourceList, name corev1.ResourceName) int64 {
 		q := list[name]
 		if name == corev1.ResourceCPU {
@@ -137,6 +157,41 @@ func (g *generator) givenResources(out *corev1.Container, c *spec.Container) {
 		if q.IsZero() {
 			delete(*r.list, r.name)
 		}
+	}
+}
+
+// givenByHand says of processes and cores what a person has set.
+func (g *generator) givenByHand(c *spec.Container) {
+	if c.Declared == nil {
+		return
+	}
+	was, now := c.Declared.Resources, c.Resources
+	if n := strconv.FormatInt(now.PidsLimit, 10); now.PidsLimit != was.PidsLimit {
+		g.givenAnnotation(c, "pids-limit", n, "a limit of "+n+" processes", now.PidsLimit == 0)
+	}
+	if now.CPUSet != was.CPUSet {
+		g.givenAnnotation(c, "cpuset", now.CPUSet, "the cores "+now.CPUSet, now.CPUSet == "")
+	}
+}
+
+// givenAnnotation says of a limit that Kubernetes has no field for what a person
+// has set: in podman's annotation if there is one, else in a new one, if those
+// are asked for.
+func (g *generator) givenAnnotation(c *spec.Container, key, value, what string, gone bool) {
+	own := podmanPrefix + key + "/" + c.Name
+	_, mine := g.out.Annotations[own]
+	_, all := g.out.Annotations[podmanPrefix+key]
+	delete(g.out.Annotations, own)
+	switch {
+	case gone && all && key == "pids-limit":
+		g.annotate(own, "-1")
+	case gone && all:
+		g.lost("container %s: no annotation takes back %s%s, which is for all containers", c.Name, podmanPrefix, key)
+	case gone:
+	case mine || all:
+		g.annotate(own, value)
+	default:
+		g.podmanOnly(own, value, what)
 	}
 }
 

@@ -209,6 +209,51 @@ func TestGenerateAfterAResize(t *testing.T) {
 	}
 }
 
+// What a person has set is given back, and the pod it makes has it.
+func TestGenerateAfterAnUpdateByHand(t *testing.T) {
+	const yaml = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {%s}\nspec:\n  containers:\n  - {image: 'busybox:1', name: a, restartPolicy: OnFailure}\n  - {image: 'busybox:1', name: b}\n"
+	const prefix = "io.podman.annotations."
+	for sentence, c := range map[string]struct {
+		annotations string
+		now         spec.Resources
+		restart     spec.RestartPolicy
+		options     GenerateOptions
+		lost        string
+	}{
+		"nothing": {restart: spec.RestartOnFailure},
+		"memory and a restart policy": {
+			now: spec.Resources{MemoryLimit: 64 << 20, MemoryRequest: 64 << 20}, restart: spec.RestartNever,
+		},
+		"no restart policy of its own":        {},
+		"a limit that had an annotation":      {annotations: prefix + "pids-limit/a: '5'", now: spec.Resources{PidsLimit: 9}},
+		"one that had one for all containers": {annotations: prefix + "cpuset: '0'", now: spec.Resources{CPUSet: "1-2"}},
+		"a limit that is gone":                {annotations: prefix + "pids-limit/a: '5'," + prefix + "cpuset/a: '0'"},
+		"one that others still have":          {annotations: prefix + "pids-limit: '5'," + prefix + "pids-limit/a: '4'"},
+		"what can only be said for all":       {annotations: prefix + "cpuset: '0'", lost: "no annotation takes back io.podman.annotations.cpuset"},
+		"a limit that no field has":           {now: spec.Resources{PidsLimit: 9}, lost: "no field for a limit of 9 processes"},
+		"one, with podman's annotations":      {now: spec.Resources{CPUSet: "0,3"}, options: GenerateOptions{PodmanOnly: true}},
+	} {
+		p := translateOne(t, "a.yaml", strings.Replace(yaml, "%s", c.annotations, 1), testHost, Options{})
+		p.Containers[0] = p.Containers[0].Override(c.now, c.restart)
+		generated, ds := Generate(p, c.options)
+		if c.lost != "" {
+			if !strings.Contains(ds.Error(), c.lost) {
+				t.Errorf("%s: %q lacks %q", sentence, ds.Error(), c.lost)
+			}
+			continue
+		}
+		text, err := YAML(generated)
+		if err != nil || len(ds) > 0 {
+			t.Fatalf("%s: %v, %v", sentence, err, ds)
+		}
+		back := translateOne(t, "b.yaml", string(text), testHost, Options{}).Containers[0]
+		back.Resources.OOMScoreAdj = nil
+		if !cmp.Equal(back.Resources, c.now) || back.RestartPolicy != c.restart {
+			t.Errorf("%s: it makes %+v, %q of\n%s", sentence, back.Resources, back.RestartPolicy, text)
+		}
+	}
+}
+
 func TestGenerateTellsOfAnotherFolderOfProfiles(t *testing.T) {
 	const yaml = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {io.podman.annotations.seccomp: %s}\nspec:\n  containers:\n  - {image: 'busybox:1', name: a}\n"
 	for profile, told := range map[string]bool{"localhost/x.json": true, "/elsewhere/x.json": false, "unconfined": false} {

@@ -56,6 +56,7 @@ func hashedContainers(list []spec.Container) []spec.Container {
 	list = slices.Clone(list)
 	for i := range list {
 		list[i].ImageID, list[i].ImageDigest = "", ""
+		list[i] = list[i].AsDeclared()
 		list[i].RestartOnResize = nil
 		list[i].Resources.Resize(spec.Resources{})
 	}

@@ -140,6 +140,7 @@ func TestHashLeavesOutWhatIsMadeLater(t *testing.T) {
 	p.Manifest = []byte("{}")
 	p.Labels, p.Annotations, p.RestartOnChange = nil, map[string]string{"a": "b"}, true
 	p.Containers[0].Resources.Resize(spec.Resources{MemoryRequest: 5, MemoryLimit: 7}) // as it was resized
+	p.Containers[0] = p.Containers[0].Override(spec.Resources{MemoryRequest: 5, MemoryLimit: 7, PidsLimit: 9}, spec.RestartNever)
 	p.Volumes[2].Empty.Cap = 7
 	if got := Hash(p); got != want {
 		t.Errorf("hash %s, want %s", got, want)

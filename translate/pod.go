@@ -66,7 +66,7 @@ func (b *builder) build() {
 	for i := range b.from.Containers {
 		p.Containers = append(p.Containers, b.container(&b.from.Containers[i], "spec.containers["+strconv.Itoa(i)+"]"))
 	}
-	b.oomScores()
+	OOMScores(b.pod, b.host.Memory)
 	p.Hash = Hash(p)
 }
 

@@ -40,20 +40,20 @@ const (
 	oomBestEffort   = 1000
 )
 
-// oomScores gives each container its oom_score_adj: the class is the pod's, the
-// score of a burstable container falls with its share of the host's memory.
-func (b *builder) oomScores() {
-	class := b.pod.QOS()
-	lists := [][]spec.Container{b.pod.InitContainers, b.pod.Containers}
-	for _, list := range lists {
+// OOMScores gives each container its oom_score_adj on a host of so much memory:
+// the class is the pod's, the score of a burstable container falls with its share
+// of the host's memory.
+func OOMScores(pod *spec.Pod, memory int64) {
+	class := pod.QOS()
+	for _, list := range [][]spec.Container{pod.InitContainers, pod.Containers} {
 		for i := range list {
-			score := oomScore(class, list[i].Resources.MemoryRequest, b.host.Memory)
+			score := oomScore(class, list[i].Resources.MemoryRequest, memory)
 			list[i].Resources.OOMScoreAdj = &score
 		}
 	}
-	for i := range b.pod.InitContainers { // a sidecar outlives the containers it serves
-		if c := &b.pod.InitContainers[i]; c.RestartPolicy == spec.RestartAlways {
-			for _, app := range b.pod.Containers {
+	for i := range pod.InitContainers { // a sidecar outlives the containers it serves
+		if c := &pod.InitContainers[i]; c.RestartPolicy == spec.RestartAlways {
+			for _, app := range pod.Containers {
 				*c.Resources.OOMScoreAdj = min(*c.Resources.OOMScoreAdj, *app.Resources.OOMScoreAdj)
 			}
 		}

@@ -39,7 +39,7 @@ type Engine interface {
 	HealNetworks(ctx context.Context) ([]spec.PodKey, error)
 
 	SignalContainer(ctx context.Context, id spec.PodID, name string) error
-	ResizeContainer(ctx context.Context, id spec.PodID, name string, to spec.Resources) error
+	UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Container) error
 	SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error
 	SaveVerdict(ctx context.Context, id spec.PodID, verdict *spec.Verdict) error
 	RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error)

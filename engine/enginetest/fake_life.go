@@ -62,18 +62,18 @@ func (f *Fake) SignalContainer(_ context.Context, id spec.PodID, name string) er
 	return late
 }
 
-// ResizeContainer records other resources.
-func (f *Fake) ResizeContainer(_ context.Context, id spec.PodID, name string, to spec.Resources) error {
-	p, after, err := f.change("ResizeContainer", id)
+// UpdateContainer records other resources and another restart policy.
+func (f *Fake) UpdateContainer(_ context.Context, id spec.PodID, to *spec.Container) error {
+	p, after, err := f.change("UpdateContainer", id)
 	if err != nil {
 		return err
 	}
 	p.spec.InitContainers, p.spec.Containers = slices.Clone(p.spec.InitContainers), slices.Clone(p.spec.Containers)
-	c, ok := p.spec.Container(name)
+	c, ok := p.spec.Container(to.Name)
 	if !ok {
-		return after(fmt.Errorf("container %q: %w", name, spec.ErrNotFound))
+		return after(fmt.Errorf("container %q: %w", to.Name, spec.ErrNotFound))
 	}
-	c.Resources.Resize(to)
+	c.Update(to)
 	return after(nil)
 }
 

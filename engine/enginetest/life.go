@@ -212,24 +212,28 @@ func (s *suite) resizes() {
 	s.ready(p)
 	before := s.see(p, "a")
 	score := 500
-	to := spec.Resources{CPURequest: 200, CPULimit: 500, MemoryRequest: 32 << 20, MemoryLimit: 128 << 20, OOMScoreAdj: &score}
-	if s.Engine.ResizeContainer(s.ctx, p.ID, "a", to) == nil {
+	to := p.Containers[0].Override(spec.Resources{
+		CPURequest: 200, CPULimit: 500, MemoryRequest: 32 << 20, MemoryLimit: 128 << 20, PidsLimit: 50, OOMScoreAdj: &score,
+	}, spec.RestartNever)
+	if s.Engine.UpdateContainer(s.ctx, p.ID, &to) == nil {
 		s.Error("a container was resized without the lock")
 	}
 	s.locked(p, func() {
-		s.must(s.Engine.ResizeContainer(s.ctx, p.ID, "a", to))
-		s.wants(s.Engine.ResizeContainer(s.ctx, p.ID, "no-such", to), spec.ErrNotFound)
+		s.must(s.Engine.UpdateContainer(s.ctx, p.ID, &to))
+		s.wants(s.Engine.UpdateContainer(s.ctx, p.ID, &spec.Container{Name: "no-such"}), spec.ErrNotFound)
 	})
-	want := to
-	want.PidsLimit = 100 // is not touched
 	s.Engine = s.Reopen(s.T)
-	st := s.observe(p)
-	s.same("recorded", st.Pod.Containers[0].Resources, want)
+	recorded := s.observe(p).Pod.Containers[0]
+	s.same("recorded", recorded.Resources, to.Resources)
+	s.same("policy", recorded.RestartPolicy, spec.RestartNever)
+	s.same("what the object says", recorded.Declared, to.Declared)
 	s.same("it runs on", s.see(p, "a").ID, before.ID)
-	to.MemoryLimit = 96 << 20
+	to.Resources = spec.Resources{MemoryLimit: 96 << 20} // no limits but this
 	s.locked(p, func() {
+		s.must(s.Engine.UpdateContainer(s.ctx, p.ID, &to))
 		s.must(s.Engine.StopContainer(s.ctx, p.ID, "a", 0))
-		s.must(s.Engine.ResizeContainer(s.ctx, p.ID, "a", to)) // one that does not run
+		to.Resources.PidsLimit = 60
+		s.must(s.Engine.UpdateContainer(s.ctx, p.ID, &to)) // one that does not run
 		s.must(s.Engine.StartContainer(s.ctx, p.ID, "a"))
 	})
 	s.same("it runs", s.see(p, "a").Running(), true)

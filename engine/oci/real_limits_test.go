@@ -127,14 +127,19 @@ func updates(t *testing.T, g *rig) {
 	k := g.mustStart(c)
 	k.waitForOutput("ready")
 	folder := cgroupFolder(k.CgroupPath)
+	words, err := readWords(filepath.Join(g.host.Cgroups.Mounts["cpuset"], filepath.Dir(folder), "cpuset.cpus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(words, "")
 	for i, step := range []struct {
-		to                    spec.Resources
-		memory, shares, quota string
+		to                                spec.Resources
+		memory, shares, quota, pids, cpus string
 	}{
-		{spec.Resources{CPURequest: 500, CPULimit: 1500, MemoryLimit: 256 << 20}, "268435456", "512", "150000"}, // more
-		{spec.Resources{CPULimit: 200, MemoryLimit: 128 << 20}, "134217728", "204", "20000"},                    // less
-		{spec.Resources{}, "9223372036854771712", "1024", "-1"},                                                 // none
-		{spec.Resources{MemoryLimit: 96 << 20}, "100663296", "1024", "-1"},
+		{spec.Resources{CPURequest: 500, CPULimit: 1500, MemoryLimit: 256 << 20, PidsLimit: 70, CPUSet: "0"}, "268435456", "512", "150000", "70", "0"}, // more
+		{spec.Resources{CPULimit: 200, MemoryLimit: 128 << 20, PidsLimit: 60, CPUSet: "0"}, "134217728", "204", "20000", "60", "0"},                    // less
+		{spec.Resources{}, "9223372036854771712", "1024", "-1", "max", all},                                                                            // none
+		{spec.Resources{MemoryLimit: 96 << 20, CPUSet: "0"}, "100663296", "1024", "-1", "max", "0"},
 	} {
 		c.Resources = step.to
 		if err := g.Update(context.Background(), k.Container, &c, false); err != nil {
@@ -142,7 +147,7 @@ func updates(t *testing.T, g *rig) {
 		}
 		for file, want := range map[string]string{
 			"memory/memory.limit_in_bytes": step.memory, "cpu/cpu.shares": step.shares, "cpu/cpu.cfs_quota_us": step.quota,
-			"pids/pids.max": "50",
+			"pids/pids.max": step.pids, "cpuset/cpuset.cpus": step.cpus,
 		} {
 			controller, name, _ := strings.Cut(file, "/")
 			data, err := os.ReadFile(filepath.Join(g.host.Cgroups.Mounts[controller], folder, name))
@@ -154,6 +159,10 @@ func updates(t *testing.T, g *rig) {
 	c.Resources = spec.Resources{MemoryLimit: 4 << 20}
 	if err := g.Update(context.Background(), k.Container, &c, false); !errors.Is(err, spec.ErrInUse) {
 		t.Errorf("less memory than it uses: %v", err)
+	}
+	c.Resources = spec.Resources{CPUSet: "9999"}
+	if err := g.Update(context.Background(), k.Container, &c, false); err == nil {
+		t.Error("it got a core that is not there")
 	}
 	if s := k.state(); !s.Running() {
 		t.Errorf("it did not survive: %+v", s)

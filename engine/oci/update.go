@@ -2,10 +2,12 @@ package oci
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
@@ -16,9 +18,9 @@ import (
 // defaultShares is what the kernel gives a cgroup of version 1 at first.
 const defaultShares = 1024
 
-// Update gives a running container the CPU and memory that its description says
-// now, as Create would have. A memory limit below what it uses is spec.ErrInUse:
-// the kernel would kill it.
+// Update gives a running container the limits that its description says now, as
+// Create would have. A memory limit below what it uses is spec.ErrInUse: the
+// kernel would kill it.
 func (r *Runtime) Update(ctx context.Context, c Container, to *spec.Container, allowUnenforced bool) error {
 	all, err := resources(to, allowUnenforced, r.host)
 	if err != nil {
@@ -36,22 +38,48 @@ func (r *Runtime) Update(ctx context.Context, c Container, to *spec.Container, a
 	if _, err := r.call(ctx, c, "update", "--resources="+path, string(c.ID)); err != nil {
 		return r.helperError("update", err)
 	}
-	if all.CPU == nil || all.CPU.Quota == nil {
-		return r.unlimitedV1(c)
-	}
-	return nil
+	return r.lift(c, all)
 }
 
-// unlimitedV1 takes a limit of CPU time away on cgroup v1, where crun 1.8 writes
-// a number for it that the kernel does not take.
-func (r *Runtime) unlimitedV1(c Container) error {
-	mount, ok := r.host.Cgroups.Mounts["cpu"]
-	if r.host.Cgroups.Unified || !r.host.Cgroups.Quota || !ok {
+// lift takes limits away for which runtimes have no word, or each another one.
+func (r *Runtime) lift(c Container, now *specs.LinuxResources) error {
+	cgroups, cpu := r.host.Cgroups, now.CPU
+	if cpu == nil {
+		cpu = &specs.LinuxCPU{}
+	}
+	var errs []error
+	if cpu.Quota == nil && cgroups.Quota && !cgroups.Unified { // crun 1.8 writes what the kernel does not take
+		errs = append(errs, r.setCgroup(c, "cpu", "cpu.cfs_quota_us", "-1"))
+	}
+	if now.Pids == nil && cgroups.Has("pids") {
+		errs = append(errs, r.setCgroup(c, "pids", "pids.max", "max"))
+	}
+	if cpu.Cpus == "" && cgroups.Has("cpuset") {
+		all := "\n" // those of the parent
+		if mount, ok := cgroups.Mounts["cpuset"]; ok && !cgroups.Unified {
+			words, err := readWords(filepath.Join(mount, filepath.Dir(cgroupFolder(c.CgroupPath)), "cpuset.cpus"))
+			if err != nil && !gone(err) {
+				errs = append(errs, err)
+			}
+			all = strings.Join(words, "")
+		}
+		errs = append(errs, r.setCgroup(c, "cpuset", "cpuset.cpus", all))
+	}
+	return errors.Join(errs...)
+}
+
+// setCgroup writes a file of a container's cgroup; of one that has ended, none.
+func (r *Runtime) setCgroup(c Container, controller, file, value string) error {
+	mount, ok := cgroupRoot, true
+	if !r.host.Cgroups.Unified {
+		mount, ok = r.host.Cgroups.Mounts[controller]
+	}
+	if !ok {
 		return nil
 	}
-	err := os.WriteFile(filepath.Join(mount, cgroupFolder(c.CgroupPath), "cpu.cfs_quota_us"), []byte("-1"), 0)
+	err := os.WriteFile(filepath.Join(mount, cgroupFolder(c.CgroupPath), file), []byte(value), 0)
 	if gone(err) {
-		return ErrNotRunning
+		return nil
 	}
 	return err
 }
@@ -59,17 +87,16 @@ func (r *Runtime) unlimitedV1(c Container) error {
 // updated are the settings that change; where there was a limit and is none now,
 // that must be said.
 func updated(all *specs.LinuxResources, cgroups Controllers) *specs.LinuxResources {
-	out := &specs.LinuxResources{Memory: all.Memory, Unified: all.Unified}
+	out := &specs.LinuxResources{Memory: all.Memory, Unified: all.Unified, Pids: all.Pids}
 	cpu := specs.LinuxCPU{}
 	if all.CPU != nil {
 		cpu = *all.CPU
-		cpu.Cpus = ""
 	}
 	if cpu.Shares == nil && cgroups.Has("cpu") {
 		shares := uint64(defaultShares)
 		cpu.Shares = &shares
 	}
-	if cpu.Quota == nil && cgroups.Quota && cgroups.Unified { // else unlimitedV1
+	if cpu.Quota == nil && cgroups.Quota && cgroups.Unified { // else lift does
 		quota, period := int64(-1), uint64(cpuPeriod)
 		cpu.Quota, cpu.Period = &quota, &period
 	}

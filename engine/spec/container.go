@@ -31,6 +31,9 @@ type Container struct {
 	// RestartOnResize are the resources, "cpu" and "memory", whose change takes a
 	// restart.
 	RestartOnResize []string `json:"restartOnResize,omitempty"`
+	// Declared is what the pod's object says where a person has set something else;
+	// nil: nobody has. Outside the hash.
+	Declared *Declared `json:"declared,omitempty"`
 }
 
 // PullPolicy says when an image is fetched.

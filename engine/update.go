@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"berth/engine/oci"
+	"berth/engine/spec"
+)
+
+// UpdateContainer gives a container the resources and the restart policy of to,
+// which has its name, without a restart, and records them: those it gets when it
+// starts anew, too. What this host cannot enforce is spec.ErrConfig, unless the
+// pod allows that; a memory limit below what the container uses is
+// spec.ErrInUse. Then nothing is changed.
+func (e *Engine) UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Container) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	c, ok := pod.Container(to.Name)
+	if !ok {
+		return fmt.Errorf("container %q: %w", to.Name, spec.ErrNotFound)
+	}
+	was := *c
+	c.Update(to)
+	run, err := e.runtimeOf(id)
+	if err != nil {
+		return err
+	}
+	if err := checkLimits(run, &pod); err != nil {
+		return err
+	}
+	status, err := e.observeContainer(run, &pod, c.Name)
+	if err != nil {
+		return err
+	}
+	if status.Running() || status.State == spec.StateCreated {
+		target := e.target(run, id, c.Name, status.ID)
+		target.Locks = e.locks(pod.Key())
+		if err := e.resize(ctx, run, target, &was, c, pod.AllowUnenforcedLimits); err != nil {
+			return fmt.Errorf("resize container %q: %w", c.Name, err)
+		}
+	}
+	return e.records.SavePod(&pod)
+}
+
+// resize gives a running container other limits, or where one of them cannot be
+// had, all of the old.
+func (e *Engine) resize(ctx context.Context, run *oci.Runtime, target oci.Container, was, to *spec.Container, allowUnenforced bool) error {
+	err := run.Update(ctx, target, to, allowUnenforced)
+	if err == nil || errors.Is(err, spec.ErrInUse) || errors.Is(err, spec.ErrConfig) {
+		return err // that was found before anything was changed
+	}
+	return errors.Join(err, run.Update(context.WithoutCancel(ctx), target, was, allowUnenforced))
+}
