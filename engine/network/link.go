@@ -1,12 +1,14 @@
 package network
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -233,6 +235,37 @@ func bridgePorts(h *netlink.Handle, bridge string) (ports []netlink.Link, exists
 		}
 	}
 	return ports, true, nil
+}
+
+// What the kernel may take to clear a namespace away that nothing holds any more,
+// and how often it is looked at.
+const (
+	lostVethTime = 2 * time.Second
+	lostVethPoll = 5 * time.Millisecond
+)
+
+// awaitLostVeths waits until a bridge, which no pod is attached to any more, has
+// no veth on it, as far as those are of a lost namespace: the kernel takes them
+// away a moment after it. Others' are not waited for any longer than that.
+func awaitLostVeths(ctx context.Context, bridge string) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open netlink: %w", err)
+	}
+	defer h.Close()
+	ctx, cancel := context.WithTimeout(ctx, lostVethTime)
+	defer cancel()
+	for {
+		ports, _, err := bridgePorts(h, bridge)
+		if err != nil || !slices.ContainsFunc(ports, func(l netlink.Link) bool { return l.Type() == "veth" }) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lostVethPoll):
+		}
+	}
 }
 
 // removeEmptyBridge deletes a bridge that nothing is attached to.

@@ -419,6 +419,30 @@ func TestTheNamespaceIsLost(t *testing.T) {
 	}
 }
 
+// The kernel takes a lost namespace's interfaces away when it finds the time.
+func TestALostNamespaceGoesSlowly(t *testing.T) {
+	h := newHost(t)
+	s := h.start(1, testPod(1, ""))
+	bridge, err := netlink.LinkByName(s.lease.Networks[0].Network.Interface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "slow0", MasterIndex: bridge.Attrs().Index}, PeerName: "slow1"}
+	if err := netlink.LinkAdd(slow); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RemoveNamespace(s.pod.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() { gone <- netlink.LinkDel(slow) })
+	h.stop(s)
+	if err := <-gone; err != nil {
+		t.Error(err)
+	}
+	h.wantNoLeaks()
+}
+
 func TestWhatTeardownFindsGone(t *testing.T) {
 	for name, lose := range map[string]func(t *testing.T, h host, s started){
 		"the bridge": func(t *testing.T, _ host, s started) {

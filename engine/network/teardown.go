@@ -54,7 +54,8 @@ func (m *Manager) detach(ctx context.Context, t *turn, pod Pod, lease Lease) err
 	if said != nil {
 		m.log.Debug("netavark could not tear down, its leavings are removed", "pod", lease.Key.String(), "error", said)
 	}
-	err = errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.removeNotes(lease.Pod), m.closeNetworks(ctx, t, lease))
+	lost := namespace != pod.Namespace
+	err = errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.removeNotes(lease.Pod), m.closeNetworks(ctx, t, lease, lost))
 	if err != nil {
 		return errors.Join(said, err)
 	}
@@ -107,8 +108,9 @@ func (m *Manager) namespaceFor(pod Pod, lease Lease) (path string, giveBack func
 }
 
 // closeNetworks removes bridge and common rules of those networks that no pod
-// is attached to any more. Only with the lock held alone is that known.
-func (m *Manager) closeNetworks(ctx context.Context, t *turn, lease Lease) error {
+// is attached to any more. Only with the lock held alone is that known. lost
+// says that the pod's namespace is.
+func (m *Manager) closeNetworks(ctx context.Context, t *turn, lease Lease, lost bool) error {
 	if t.mode != exclusive {
 		return nil
 	}
@@ -118,6 +120,9 @@ func (m *Manager) closeNetworks(ctx context.Context, t *turn, lease Lease) error
 		if err != nil || !alone || !n.Network.ownBridge() {
 			errs = append(errs, err)
 			continue
+		}
+		if lost {
+			errs = append(errs, awaitLostVeths(ctx, n.Network.Interface))
 		}
 		errs = append(errs, m.closeNetwork(ctx, n.Network))
 	}
