@@ -155,7 +155,8 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 	return m.forget(ctx, name)
 }
 
-// Reset forgets every network, the default one too.
+// Reset forgets every network, the default one too, and which firewall drivers
+// made rules: without a network there are none.
 func (m *Manager) Reset(ctx context.Context) error {
 	networks, err := m.List(ctx)
 	errs := []error{err}
@@ -164,7 +165,10 @@ func (m *Manager) Reset(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(m.netavarkDir(), "drivers"))
 }
 
 func (m *Manager) forget(ctx context.Context, name string) error {
