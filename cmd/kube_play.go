@@ -89,15 +89,14 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	awake := supervised(ctx, e)
 	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
-		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: awake || !a.globals.noSupervise,
+		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: !a.globals.noSupervise || supervised(ctx, e),
 	})
 	a.tellWarnings(result, f.verbose)
 	if err != nil {
 		return err
 	}
-	awake = a.handOver(cmd, e)
+	awake := a.handOver(cmd, e)
 	a.printPlay(result, f.verbose)
 	if !awake && a.globals.noSupervise && f.start && !f.wait && made(result) && restarting(set) {
 		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")

@@ -176,7 +176,7 @@ func pressureOptions(e *engine.Engine, s settings.Settings) *reconciler.Pressure
 // stopPods stops pods at the supervisor's end: all of them if the host goes
 // down, else those of the sources, and only if the settings say so.
 func (a *app) stopPods(ctx context.Context, e *engine.Engine, s settings.Settings, owners []string, shutdown *hostShutdown, log *slog.Logger) error {
-	hostEnds := ctx.Err() == nil && shutdown != nil // it was not we who were told to end
+	hostEnds := shutdown != nil && shutdown.going.Load()
 	var within time.Duration
 	if hostEnds {
 		within = max(shutdown.given-shutdownReserve, shutdown.given/2)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
@@ -23,6 +24,7 @@ type hostShutdown struct {
 	lock  *os.File      // a delay inhibitor; closing it lets the host go on
 	given time.Duration // how long the host waits for us
 	begun <-chan *godbus.Signal
+	going atomic.Bool // the host is on its way down
 }
 
 // inhibitShutdown takes an inhibitor lock of systemd-logind (systemd-inhibit(1)).
@@ -45,35 +47,42 @@ func inhibitShutdown() (*hostShutdown, error) {
 
 // inhibitDelay is how long logind lets anybody hold up a shutdown.
 func inhibitDelay() (time.Duration, error) {
-	conn, err := godbus.ConnectSystemBus()
-	if err != nil {
-		return 0, fmt.Errorf("connect to the system bus: %w", err)
-	}
-	defer conn.Close()
-	value, err := conn.Object("org.freedesktop.login1", "/org/freedesktop/login1").
-		GetProperty("org.freedesktop.login1.Manager.InhibitDelayMaxUSec")
-	if err != nil {
-		return 0, fmt.Errorf("ask logind how long it waits: %w", err)
-	}
-	usec, ok := value.Value().(uint64)
-	if !ok {
-		return 0, fmt.Errorf("ask logind how long it waits: it answers %v", value)
-	}
-	return time.Duration(usec) * time.Microsecond, nil
+	usec, err := logindProperty[uint64]("InhibitDelayMaxUSec")
+	return time.Duration(usec) * time.Microsecond, err
 }
 
-// wait reports whether the host's shutdown began before ctx ended.
+// logindProperty asks logind itself for a property of its manager.
+func logindProperty[T any](name string) (value T, err error) {
+	conn, err := godbus.ConnectSystemBus()
+	if err != nil {
+		return value, fmt.Errorf("connect to the system bus: %w", err)
+	}
+	defer conn.Close()
+	answer, err := conn.Object("org.freedesktop.login1", "/org/freedesktop/login1").
+		GetProperty("org.freedesktop.login1.Manager." + name)
+	if err != nil {
+		return value, fmt.Errorf("ask logind for its %s: %w", name, err)
+	}
+	value, ok := answer.Value().(T)
+	if !ok {
+		return value, fmt.Errorf("ask logind for its %s: it answers %v", name, answer)
+	}
+	return value, nil
+}
+
+// wait reports whether the host's shutdown began before ctx ended. A signal is
+// only a reason to ask: anyone on the bus may send one.
 func (h *hostShutdown) wait(ctx context.Context) bool {
 	for {
 		select {
 		case <-ctx.Done():
 			return false
-		case signal, open := <-h.begun:
+		case _, open := <-h.begun:
 			if !open {
 				<-ctx.Done()
 				return false
 			}
-			if begins, ok := signal.Body[0].(bool); len(signal.Body) == 1 && ok && begins {
+			if begins, err := logindProperty[bool]("PreparingForShutdown"); err == nil && begins {
 				return true
 			}
 		}
@@ -99,6 +108,7 @@ func watchShutdown(ctx context.Context, log *slog.Logger, begun func()) *hostShu
 	go func() { // ends with ctx
 		if h.wait(ctx) {
 			log.Info("the host goes down: pods are stopped", "within", h.given.String())
+			h.going.Store(true)
 			begun()
 		}
 	}()

@@ -154,9 +154,14 @@ func unitName(runDir string) string {
 	return "berth-supervisor-" + dbus.PathBusEscape(runDir) + ".service"
 }
 
+// unitTime is how long systemd may take to start a unit.
+const unitTime = 10 * time.Second
+
 // startUnit has systemd start a program in a transient unit, which is started
 // again when it fails and forgotten when it ends.
 func startUnit(ctx context.Context, name string, command []string) error {
+	ctx, cancel := context.WithTimeout(ctx, unitTime)
+	defer cancel()
 	conn, err := dbus.NewSystemConnectionContext(ctx)
 	if err != nil {
 		return err
@@ -182,10 +187,15 @@ func startUnit(ctx context.Context, name string, command []string) error {
 	if err != nil {
 		return err
 	}
-	if result := <-done; result != "done" {
-		return fmt.Errorf("start %s: %s", name, result)
+	select {
+	case result := <-done:
+		if result != "done" {
+			return fmt.Errorf("start %s: %s", name, result)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("start %s: %w", name, ctx.Err())
 	}
-	return nil
 }
 
 // supervisorSettings are the variables of ours that a unit does not inherit.
