@@ -31,6 +31,7 @@ type Container struct {
 	// RestartOnResize are the resources, "cpu" and "memory", whose change takes a
 	// restart.
 	RestartOnResize []string `json:"restartOnResize,omitempty"`
+	ByHand          *ByHand  `json:"byHand,omitempty"` // nil in what Kubernetes YAML makes
 	// Declared is what the pod's object says where a person has set something else;
 	// nil: nobody has. Outside the hash.
 	Declared *Declared `json:"declared,omitempty"`

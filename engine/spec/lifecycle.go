@@ -107,7 +107,8 @@ type Life struct {
 	ReadyAt   time.Time   `json:"readyAt,omitzero"`  // when Ready last turned
 	// Doomed is why the container is being ended; Kubernetes' reason, and a
 	// sentence. It holds until the container is another one.
-	Doomed *Doom `json:"doomed,omitempty"`
+	Doomed *Doom         `json:"doomed,omitempty"`
+	Health *HealthStatus `json:"health,omitempty"` // of a health check, nil where there is none
 }
 
 // Doom is the decision to end a container, though its pod goes on.

@@ -72,6 +72,28 @@ type Pod struct {
 	// PlainNames names containers as they are, without the pod's name before.
 	PlainNames bool `json:"plainNames,omitempty"`
 
+	// Bare is one container that nobody asked a pod for: it has no infra
+	// container, its own conmon holds the published ports, and people know it by
+	// its container's name alone.
+	Bare bool `json:"bare,omitempty"`
+	// ByHand is a pod whose containers come and go one by one: it may have none.
+	ByHand bool `json:"byHand,omitempty"`
+	// StopWithLast takes a ByHand pod down when its last container has ended.
+	StopWithLast bool `json:"stopWithLast,omitempty"`
+	// Infra is what a person says of the infra container; nil: nothing.
+	Infra *Infra `json:"infra,omitempty"`
+
+	Join   Joins          `json:"join,omitzero"`
+	Own    Own            `json:"own,omitzero"`
+	Users  *UserNamespace `json:"users,omitempty"` // nil: the host's
+	Cgroup CgroupPlace    `json:"cgroup,omitzero"`
+	// Limits are those of all containers together.
+	Limits  Resources `json:"limits,omitzero"`
+	ShmSize int64     `json:"shmSize,omitempty"` // bytes; 0: the default, -1: no limit
+	// HostsFile is what /etc/hosts begins with: a path on the host, "image" or
+	// "none"; empty: the host's names.
+	HostsFile string `json:"hostsFile,omitempty"`
+
 	// Secrets are the values of the containers' Late secrets. They are part of
 	// the hash, and of no record and no status.
 	Secrets map[string]string `json:"-"`
@@ -180,6 +202,13 @@ const (
 
 // FolderOwner is the owner of pods that come from a watched folder.
 func FolderOwner(dir string) Owner { return Owner("folder:" + dir) }
+
+// UnitOwner is the owner of pods that a systemd unit made: their restarts are
+// systemd's.
+func UnitOwner(unit string) Owner { return Owner("unit:" + unit) }
+
+// Unit returns the systemd unit the owner stands for.
+func (o Owner) Unit() (name string, ok bool) { return strings.CutPrefix(string(o), "unit:") }
 
 // Folder returns the watched folder the owner stands for.
 func (o Owner) Folder() (dir string, ok bool) { return strings.CutPrefix(string(o), "folder:") }

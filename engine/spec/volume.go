@@ -8,6 +8,30 @@ type Volume struct {
 	Host  *HostVolume  `json:"host,omitempty"`
 	Named *NamedVolume `json:"named,omitempty"`
 	Files *FilesVolume `json:"files,omitempty"`
+	Image *ImageVolume `json:"image,omitempty"`
+	Tmpfs *TmpfsVolume `json:"tmpfs,omitempty"`
+	// Overlay makes what containers write to a host, named or image volume go to
+	// a layer above.
+	Overlay *Overlay `json:"overlay,omitempty"`
+}
+
+// ImageVolume is the file system of an image.
+type ImageVolume struct {
+	Image    string `json:"image"`
+	SubPath  string `json:"subPath,omitempty"`
+	Writable bool   `json:"writable,omitempty"` // what is written is gone with the container
+}
+
+// TmpfsVolume is a tmpfs, or ramfs, of one container, made by the runtime.
+type TmpfsVolume struct {
+	Kind    string   `json:"kind,omitempty"`    // "ramfs", "devpts"; empty: tmpfs
+	Options []string `json:"options,omitempty"` // "size=64m", "mode=1777", "noexec", "tmpcopyup", …
+}
+
+// Overlay is the layer above a volume.
+type Overlay struct {
+	Upper string `json:"upper,omitempty"` // folders on the host; empty: gone with the container
+	Work  string `json:"work,omitempty"`
 }
 
 // EmptyVolume lives and dies with the pod.
@@ -40,6 +64,10 @@ type NamedVolume struct {
 	ReadOnly bool              `json:"readOnly,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
 	Options  map[string]string `json:"options,omitempty"` // "device", "type", "o", as podman's volume create
+	// Anonymous is one that nobody named: it goes with the container it was made for.
+	Anonymous bool `json:"anonymous,omitempty"`
+	// NoCopy leaves out what the image has at the place where an empty volume is mounted.
+	NoCopy bool `json:"noCopy,omitempty"`
 }
 
 // FilesVolume holds files that we write: a ConfigMap or a Secret. They lie on

@@ -1,0 +1,156 @@
+package spec
+
+import "time"
+
+// ByHand is what a container made on the command line has beyond Kubernetes:
+// the meaning of podman's flags (podman-run(1)). A container that has one keeps
+// its ID and its layer over restarts, as podman's do.
+type ByHand struct {
+	ID ContainerID `json:"id"`
+
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"` // for the runtime and its hooks
+	// CreateCommand is the command line it was made by, secrets masked.
+	CreateCommand []string `json:"createCommand,omitempty"`
+
+	Rootfs       *Rootfs      `json:"rootfs,omitempty"` // instead of an image
+	ImageVolumes ImageVolumes `json:"imageVolumes,omitempty"`
+	Umask        string       `json:"umask,omitempty"`    // octal
+	Timezone     string       `json:"timezone,omitempty"` // "Europe/Berlin", "local": the host's
+	Init         string       `json:"init,omitempty"`     // path on the host of the program that runs as PID 1 before it
+	Systemd      SystemdMode  `json:"systemd,omitempty"`
+	UnsetEnv     []string     `json:"unsetEnv,omitempty"` // of the image's
+	UnsetEnvAll  bool         `json:"unsetEnvAll,omitempty"`
+	Passwd       Passwd       `json:"passwd,omitzero"`
+	HostUsers    []string     `json:"hostUsers,omitempty"` // also in its /etc/passwd
+	KeepGroups   bool         `json:"keepGroups,omitempty"`
+	Personality  string       `json:"personality,omitempty"` // "LINUX32"
+
+	Devices       []Device       `json:"devices,omitempty"`
+	DeviceRules   []string       `json:"deviceRules,omitempty"` // "c 10:200 rwm"
+	CDI           []string       `json:"cdi,omitempty"`         // "vendor.com/class=name"
+	Label         []string       `json:"label,omitempty"`       // SELinux: "disable", "type:spc_t", …
+	AppArmor      string         `json:"apparmor,omitempty"`
+	Mask          []string       `json:"mask,omitempty"`
+	Unmask        []string       `json:"unmask,omitempty"`  // "ALL", or paths, which may be patterns
+	NoTmpfs       bool           `json:"noTmpfs,omitempty"` // a read-only root file system has no writable /tmp, /run, …
+	Secrets       []SecretUse    `json:"secrets,omitempty"`
+	Tuning        Tuning         `json:"tuning,omitzero"`
+	PrivateIPC    bool           `json:"privateIPC,omitempty"`    // in a pod: its own
+	Namespaces    Joins          `json:"namespaces,omitzero"`     // in a pod: over what the pod shares
+	Requires      []ContainerRef `json:"requires,omitempty"`      // started before it
+	StopTimeout   *time.Duration `json:"stopTimeout,omitempty"`   // over the pod's TerminationGrace; 0: killed at once
+	MostRestarts  int            `json:"mostRestarts,omitempty"`  // of policy OnFailure; 0: any number
+	UnlessStopped bool           `json:"unlessStopped,omitempty"` // of policy Always: not at boot, if it was stopped
+	Timeout       time.Duration  `json:"timeout,omitempty"`       // after so long it is killed
+	Remove        bool           `json:"remove,omitempty"`        // once it has ended, with its unnamed volumes
+	Health        *Health        `json:"health,omitempty"`        // nil: the image's
+	Notify        Notify         `json:"notify,omitempty"`
+	Log           *Log           `json:"log,omitempty"` // over the pod's
+	PidFile       string         `json:"pidFile,omitempty"`
+	ConmonPidFile string         `json:"conmonPidFile,omitempty"`
+	NoConmonScope bool           `json:"noConmonScope,omitempty"` // --cgroups=no-conmon: conmon stays in the caller's cgroup
+	Preserve      int            `json:"preserve,omitempty"`      // so many descriptors from 3 on are the caller's
+}
+
+// Rootfs is a tree on the host that a container has for its root.
+type Rootfs struct {
+	Path    string `json:"path"`
+	Overlay bool   `json:"overlay,omitempty"` // what it writes goes to a layer above
+}
+
+// ImageVolumes says what becomes of the folders an image declares as volumes.
+type ImageVolumes string
+
+// Ways with an image's volumes.
+const (
+	ImageVolumesAnonymous ImageVolumes = ""       // each is a volume that has no name
+	ImageVolumesTmpfs     ImageVolumes = "tmpfs"  // each is a tmpfs
+	ImageVolumesIgnore    ImageVolumes = "ignore" // they are folders like others
+)
+
+// SystemdMode says whether a container is set up for systemd as its first process.
+type SystemdMode string
+
+// Systemd modes. The zero value looks at the command: systemd or an init.
+const (
+	SystemdAuto   SystemdMode = ""
+	SystemdAlways SystemdMode = "always"
+	SystemdNever  SystemdMode = "false"
+)
+
+// Passwd says how /etc/passwd and /etc/group get an entry for the container's user.
+type Passwd struct {
+	Off        bool   `json:"off,omitempty"`
+	Entry      string `json:"entry,omitempty"` // with $USERNAME, $UID, $GID, $NAME, $HOME
+	GroupEntry string `json:"groupEntry,omitempty"`
+}
+
+// Device is a device, or a folder of devices, of the host.
+type Device struct {
+	Host        string `json:"host"`
+	Path        string `json:"path"`                  // in the container
+	Permissions string `json:"permissions,omitempty"` // of "rwm"; empty: all
+}
+
+// SecretUse gives a stored secret to a container.
+type SecretUse struct {
+	Secret string `json:"secret"`        // its name
+	Env    string `json:"env,omitempty"` // the variable it is; empty: a file
+	Path   string `json:"path,omitempty"`
+	UID    int64  `json:"uid,omitempty"`
+	GID    int64  `json:"gid,omitempty"`
+	Mode   uint32 `json:"mode,omitempty"`
+}
+
+// ContainerRef names a container for good: its pod and its name there.
+type ContainerRef struct {
+	Pod  PodID  `json:"pod"`
+	Name string `json:"name"`
+}
+
+// Tuning is limits beyond those of Kubernetes. Zero and nil are the defaults.
+type Tuning struct {
+	MemorySwap      *int64   `json:"memorySwap,omitempty"` // bytes of memory and swap; -1: any
+	Swappiness      *int64   `json:"swappiness,omitempty"`
+	Reservation     int64    `json:"reservation,omitempty"` // bytes
+	OOMKillDisable  bool     `json:"oomKillDisable,omitempty"`
+	CPUShares       uint64   `json:"cpuShares,omitempty"`
+	CPUPeriod       uint64   `json:"cpuPeriod,omitempty"` // µs
+	CPUQuota        int64    `json:"cpuQuota,omitempty"`  // µs
+	RealtimePeriod  uint64   `json:"realtimePeriod,omitempty"`
+	RealtimeRuntime int64    `json:"realtimeRuntime,omitempty"`
+	CPUSetMems      string   `json:"cpusetMems,omitempty"`
+	BlkioWeight     uint16   `json:"blkioWeight,omitempty"`
+	BlkioDevices    []Weight `json:"blkioDevices,omitempty"`
+	ReadBps         []Rate   `json:"readBps,omitempty"`
+	WriteBps        []Rate   `json:"writeBps,omitempty"`
+	ReadIOps        []Rate   `json:"readIOps,omitempty"`
+	WriteIOps       []Rate   `json:"writeIOps,omitempty"`
+
+	Unified map[string]string `json:"unified,omitempty"` // cgroup v2 files
+	RDT     string            `json:"rdt,omitempty"`     // Intel RDT class
+}
+
+// Weight is a device's share of what the block layer can do.
+type Weight struct {
+	Device string `json:"device"` // path on the host
+	Weight uint16 `json:"weight"`
+}
+
+// Rate is how much a second a device gives, in bytes or operations.
+type Rate struct {
+	Device string `json:"device"`
+	Rate   uint64 `json:"rate"`
+}
+
+// Notify says who tells systemd that the unit of a container is ready.
+type Notify string
+
+// Ways to tell. The zero value is podman's default, conmon.
+const (
+	NotifyConmon    Notify = ""          // once it has started
+	NotifyContainer Notify = "container" // the container itself, through a socket passed in
+	NotifyHealthy   Notify = "healthy"   // once its health check says so
+	NotifyIgnore    Notify = "ignore"    // nobody
+)

@@ -1,0 +1,77 @@
+package spec
+
+// Joins are namespaces of others that a pod, or a container, lives in. An empty
+// one is the pod's own way.
+type Joins struct {
+	Net    Join `json:"net,omitzero"`
+	IPC    Join `json:"ipc,omitzero"`
+	PID    Join `json:"pid,omitzero"`
+	UTS    Join `json:"uts,omitzero"`
+	Cgroup Join `json:"cgroup,omitzero"`
+}
+
+// Join is a namespace to live in: of a container, or what a path says. At most
+// one is set.
+type Join struct {
+	Container *ContainerRef `json:"container,omitempty"`
+	Path      string        `json:"path,omitempty"`
+	Host      bool          `json:"host,omitempty"`
+	Private   bool          `json:"private,omitempty"` // its own, where the default is another
+}
+
+// Own says which namespaces the infra container of a ByHand pod does not hold
+// for the others, so that each has its own.
+type Own struct {
+	Net bool `json:"net,omitempty"`
+	IPC bool `json:"ipc,omitempty"`
+	UTS bool `json:"uts,omitempty"`
+}
+
+// UserNamespace maps the users of a pod's containers to those of the host.
+type UserNamespace struct {
+	UIDs []IDMap    `json:"uids,omitempty"`
+	GIDs []IDMap    `json:"gids,omitempty"`
+	Auto *AutoUsers `json:"auto,omitempty"` // the ranges are chosen when the pod is made
+	Join Join       `json:"join,omitzero"`
+}
+
+// AutoUsers asks for ranges of users that nobody else has.
+type AutoUsers struct {
+	Size uint32  `json:"size,omitempty"` // 0: as many as the image needs
+	UIDs []IDMap `json:"uids,omitempty"` // these are to be so
+	GIDs []IDMap `json:"gids,omitempty"`
+}
+
+// IDMap maps a range of users or groups.
+type IDMap struct {
+	Container uint32 `json:"container"`
+	Host      uint32 `json:"host"`
+	Size      uint32 `json:"size"`
+}
+
+// CgroupPlace says where a pod's cgroups lie.
+type CgroupPlace struct {
+	Mode   CgroupMode `json:"mode,omitempty"`
+	Parent string     `json:"parent,omitempty"` // path, or a slice under systemd
+	Unit   string     `json:"unit,omitempty"`   // CgroupsSplit: the cgroup that is divided
+}
+
+// CgroupMode is podman's --cgroups.
+type CgroupMode string
+
+// Cgroup modes.
+const (
+	CgroupsEnabled  CgroupMode = ""
+	CgroupsDisabled CgroupMode = "disabled"  // the container stays in the caller's
+	CgroupsNoConmon CgroupMode = "no-conmon" // conmon stays in the caller's
+	CgroupsSplit    CgroupMode = "split"     // the caller's is divided among container and conmon
+)
+
+// Infra is what a person says of a pod's infra container.
+type Infra struct {
+	Name          string   `json:"name,omitempty"`
+	Command       []string `json:"command,omitempty"`
+	Image         string   `json:"image,omitempty"` // instead of our own program
+	ConmonPidFile string   `json:"conmonPidFile,omitempty"`
+	None          bool     `json:"none,omitempty"`
+}
