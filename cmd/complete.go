@@ -64,6 +64,10 @@ func (a *app) completeNetworks(cmd *cobra.Command, args []string, prefix string)
 	return a.completing(networkNames)(cmd, args, prefix)
 }
 
+func (a *app) completeSecrets(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.completing(secretNames)(cmd, args, prefix)
+}
+
 func (a *app) completeAnything(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.completing(joinNames(podNames, containerNames, volumeNames, networkNames))(cmd, args, prefix)
 }
@@ -154,6 +158,15 @@ func networkNames(ctx context.Context, e *engine.Engine) ([]string, error) {
 	var names []string
 	for _, n := range networks {
 		names = append(names, n.Name)
+	}
+	return names, err
+}
+
+func secretNames(_ context.Context, e *engine.Engine) ([]string, error) {
+	secrets, err := e.Secrets().List()
+	var names []string
+	for _, s := range secrets {
+		names = append(names, s.Name)
 	}
 	return names, err
 }

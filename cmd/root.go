@@ -37,7 +37,7 @@ Containers never depend on berth itself: it may be stopped or upgraded while the
 	a.globalFlags(root.PersistentFlags())
 	root.AddCommand(
 		a.kube(), a.play(), a.generate(), a.serve(), a.status(),
-		a.pod(), a.container(), a.image(), a.volume(), a.network(), a.system(),
+		a.pod(), a.container(), a.image(), a.volume(), a.network(), a.secret(), a.system(),
 		a.ps(), a.logs(), a.exec(), a.inspect(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(), a.attach(),
 		a.get(), a.describe(), a.events(),
 		a.images(), a.pull(), a.load(), a.save(), a.tag(), a.untag(), a.rmi(),

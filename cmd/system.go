@@ -89,15 +89,15 @@ func (a *app) systemReset() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "reset [flags]",
-		Short: "Remove all pods, networks, volumes and images",
-		Long: `Removes all pods, networks, volumes with their data, and images of this host's store that no one else's
-container stands on. Nothing brings them back.`,
+		Short: "Remove all pods, networks, volumes, secrets and images",
+		Long: `Removes all pods, networks, volumes with their data, secrets, and images of this host's store that no one
+else's container stands on. Nothing brings them back.`,
 		Example: "  berth system reset\n  berth system reset --force",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				p := e.Paths()
-				if !force && !a.confirm(fmt.Sprintf("This removes all pods, all networks, all volumes with their data, and all images.\nIt empties %s and %s.", p.State, p.Run)) {
+				if !force && !a.confirm(fmt.Sprintf("This removes all pods, all networks, all volumes with their data, all secrets and all images.\nIt empties %s and %s.", p.State, p.Run)) {
 					return nil
 				}
 				if err := dismissSupervisor(ctx, e); err != nil {

@@ -13,6 +13,7 @@ import (
 	"berth/engine/image"
 	"berth/engine/network"
 	"berth/engine/oci"
+	"berth/engine/secret"
 	"berth/engine/spec"
 	"berth/engine/state"
 	"berth/engine/volume"
@@ -44,6 +45,7 @@ type Engine struct {
 	images   *image.Store
 	networks *network.Manager
 	volumes  *volume.Store
+	secrets  *secret.Store
 	log      *slog.Logger
 	waits    *holder.Teller
 
@@ -87,6 +89,7 @@ func Open(opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, conf: conf, records: records, log: opts.Log, waits: holder.NewTeller(opts.Log),
 		volumes: volume.NewStore(dirs.Volumes()),
+		secrets: secret.NewStore(dirs.Secrets()),
 		held:    map[spec.PodKey]*os.File{},
 		images: image.New(image.Options{
 			Root: opts.Root, RunRoot: opts.RunRoot, Driver: opts.StorageDriver, DriverOptions: opts.StorageOpts,
@@ -162,6 +165,9 @@ func (e *Engine) Networks() *network.Manager { return e.networks }
 
 // Volumes is the named volumes.
 func (e *Engine) Volumes() *volume.Store { return e.volumes }
+
+// Secrets is the secrets made by hand.
+func (e *Engine) Secrets() *secret.Store { return e.secrets }
 
 // EnsureImage has an image in the store, pulling it as the policy says.
 func (e *Engine) EnsureImage(ctx context.Context, req spec.ImageRequest) (spec.Image, error) {

@@ -229,7 +229,7 @@ func readRelease(text string) Distribution {
 	return d
 }
 
-// Reset removes every pod, network and volume, everything Check finds, and
+// Reset removes every pod, network, volume and secret, everything Check finds, and
 // every image of the store.
 func (e *Engine) Reset(ctx context.Context) error {
 	pods, _, err := e.records.ListPods()
@@ -246,7 +246,7 @@ func (e *Engine) Reset(ctx context.Context) error {
 	for _, l := range leaks {
 		errs = append(errs, l.Remove(ctx))
 	}
-	errs = append(errs, e.volumes.Clear(ctx))
+	errs = append(errs, e.volumes.Clear(ctx), e.secrets.Clear())
 	_, err = e.images.Prune(ctx, true, nil)
 	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()))...)
 }

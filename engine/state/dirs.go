@@ -66,6 +66,9 @@ func (d Dirs) Networks() string { return filepath.Join(d.State, "networks") }
 // Volumes holds the named volumes.
 func (d Dirs) Volumes() string { return filepath.Join(d.State, "volumes") }
 
+// Secrets holds the secrets made by hand.
+func (d Dirs) Secrets() string { return filepath.Join(d.State, "secrets") }
+
 // Objects holds the Kubernetes objects given on the command line.
 func (d Dirs) Objects() string { return filepath.Join(d.State, "objects") }
 
