@@ -109,7 +109,9 @@ func (e *Engine) owned() (owned, error) {
 		if !ok {
 			continue
 		}
-		own.containers[sb.Infra] = p.Key()
+		if !sb.NoInfra {
+			own.containers[sb.Infra] = p.Key()
+		}
 		if len(sb.Lease) > 0 {
 			var lease network.Lease
 			if err := json.Unmarshal(sb.Lease, &lease); err != nil {

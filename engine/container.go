@@ -6,13 +6,16 @@ import (
 	"fmt"
 	"time"
 
+	"berth/engine/image"
+	"berth/engine/network"
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
 )
 
 // StartContainer has a container running: it is created where it is missing,
-// and made anew, with the next attempt number, where it has ended.
+// and made anew, with the next attempt number, where it has ended. One made by
+// hand keeps its ID, its layer and its log then.
 func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string) error {
 	pod, err := e.pod(id)
 	if err != nil {
@@ -29,7 +32,7 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 	if !ok || e.sandboxState(id, sb) != spec.SandboxReady {
 		return fmt.Errorf("start container %q: the pod's sandbox is not up", name)
 	}
-	if err := e.ensureContainer(ctx, &pod, sb, name, nil); err != nil {
+	if err := e.ensureContainer(ctx, making{pod: &pod, sb: sb}, name); err != nil {
 		return err
 	}
 	c, err := e.records.ReadContainer(id, name)
@@ -45,19 +48,25 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 }
 
 // ensureContainer has a live container under name, created or running.
-func (e *Engine) ensureContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, name string, infraUp <-chan struct{}) error {
+func (e *Engine) ensureContainer(ctx context.Context, m making, name string) error {
+	pod := m.pod
 	c, ok := pod.Container(name)
 	if !ok {
 		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
 	}
-	run, err := e.runtimeFor(sb)
+	run, err := e.runtimeFor(m.sb)
 	if err != nil {
 		return err
 	}
 	status, _ := e.observeContainer(run, pod, name)
 	attempt := 0
 	switch {
-	case status.State == spec.StateCreated || status.State == spec.StateRunning:
+	case status.Running() || status.State == spec.StateCreated && status.Pid != 0:
+		return nil
+	case c.ByHand != nil:
+		if err := e.makeByHand(ctx, m, c, &status); err != nil {
+			return fmt.Errorf("create container %q: %w", name, err)
+		}
 		return nil
 	case status.ID != "":
 		attempt = status.Attempt
@@ -68,7 +77,11 @@ func (e *Engine) ensureContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 			return err
 		}
 	}
-	if err := e.createContainer(ctx, pod, sb, c, attempt, infraUp); err != nil {
+	record, err := e.newContainer(ctx, pod, m.sb, c, attempt)
+	if err == nil {
+		err = e.createContainer(ctx, m, c, record)
+	}
+	if err != nil {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 		defer cancel()
 		return errors.Join(fmt.Errorf("create container %q: %w", name, err), e.discard(undo, pod, name))
@@ -83,8 +96,11 @@ func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandb
 		return state.Container{}, err
 	}
 	record := state.Container{
-		Name: c.Name, ID: spec.NewContainerID(), Attempt: attempt, Boot: e.records.Boot(), Sandbox: sb.Infra, CreatedAt: time.Now(),
+		Name: c.Name, ID: spec.NewContainerID(), Attempt: attempt, Boot: e.records.Boot(), CreatedAt: time.Now(),
 		Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY,
+	}
+	if !sb.NoInfra {
+		record.Sandbox = sb.Infra
 	}
 	if record.LogPath = pod.Log.Path; record.LogPath == "" {
 		record.LogPath = e.records.Log(pod.ID, c.Name, attempt)
@@ -97,13 +113,13 @@ func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandb
 			return record, err
 		}
 	}
-	return record, e.images.CreateRootfs(ctx, record.ID, pod.ContainerName(c.Name), img.ID)
+	return record, e.images.CreateRootfs(ctx, record.ID, image.Rootfs{Name: pod.ContainerName(c.Name), Image: img.ID, Volatile: true})
 }
 
 // conmonLimit is the size at which conmon itself, knowing no rotation, throws a
 // log away: what rotation would have kept in all. Where a supervisor rotates,
 // nothing is lost by it (oci.Runtime.TendLog).
-func (e *Engine) conmonLimit(pod *spec.Pod) int64 { return oci.DefaultLogFiles * e.logLimit(pod) }
+func (e *Engine) conmonLimit(log spec.Log) int64 { return oci.DefaultLogFiles * e.logLimit(log) }
 
 // imageOf names a container's image as exactly as is known.
 func imageOf(c *spec.Container) string {
@@ -114,12 +130,9 @@ func imageOf(c *spec.Container) string {
 }
 
 // createContainer makes the OCI container on its layer: bundle, conmon, runtime.
-func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, attempt int, infraUp <-chan struct{}) error {
+func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Container, record state.Container) error {
+	pod, sb := m.pod, m.sb
 	runtime, err := e.runtimeFor(sb)
-	if err != nil {
-		return err
-	}
-	record, err := e.newContainer(ctx, pod, sb, c, attempt)
 	if err != nil {
 		return err
 	}
@@ -139,14 +152,7 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	if err != nil {
 		return err
 	}
-	if infraUp != nil {
-		select {
-		case <-infraUp:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	infra, err := e.infraProcess(runtime, pod.ID, sb)
+	infra, err := e.infraProcess(ctx, runtime, m)
 	if err != nil {
 		return err
 	}
@@ -165,23 +171,42 @@ func (e *Engine) createContainer(ctx context.Context, pod *spec.Pod, sb state.Sa
 	if err := oci.PrepareImageVolumes(input); err != nil {
 		return err
 	}
-	record.Command, record.StopSignal = shown(input), c.StopSignal
+	record.Command, record.StopSignal, record.Begun = shown(input), c.StopSignal, true
 	if record.StopSignal == "" {
 		record.StopSignal = config.Config.StopSignal
 	}
 	if err := e.records.SaveContainer(pod.ID, record); err != nil {
 		return err
 	}
+	ports := m.ports
+	if ports == nil && sb.NoInfra {
+		if ports, _, err = network.BindPorts(sb.Ports); err != nil {
+			return err
+		}
+		defer closeAll(ports) // conmon keeps them
+	}
+	log := pod.LogOf(c.Name)
 	_, err = runtime.Create(ctx, oci.Create{
-		Container: target, Name: pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin,
-		Log: oci.Logging{Driver: pod.Log.Driver, Path: record.LogPath, MaxSize: e.conmonLimit(pod), Tag: pod.Log.Tag},
+		Container: target, Name: pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin, ExtraFiles: ports,
+		Log: oci.Logging{Driver: log.Driver, Path: record.LogPath, MaxSize: e.conmonLimit(log), Tag: log.Tag},
 	})
 	return err
 }
 
-// infraProcess is the process that holds the pod's namespaces.
-func (e *Engine) infraProcess(runtime *oci.Runtime, id spec.PodID, sb state.Sandbox) (oci.Process, error) {
-	s, err := runtime.State(e.target(runtime, id, infraName, sb.Infra))
+// infraProcess waits for the process that holds the pod's namespaces; none where
+// the pod has no infra container.
+func (e *Engine) infraProcess(ctx context.Context, runtime *oci.Runtime, m making) (oci.Process, error) {
+	if m.sb.NoInfra {
+		return oci.Process{}, nil
+	}
+	if m.infraUp != nil {
+		select {
+		case <-m.infraUp:
+		case <-ctx.Done():
+			return oci.Process{}, ctx.Err()
+		}
+	}
+	s, err := runtime.State(e.target(runtime, m.pod.ID, infraName, m.sb.Infra))
 	if err != nil {
 		return oci.Process{}, err
 	}

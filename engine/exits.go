@@ -172,6 +172,7 @@ func (x *exits) bereft(ended []spec.ContainerID) []spec.PodID {
 		if _, _, left, err := oci.ReadExit(x.e.records.Exits(), c); known && (err != nil || !left) {
 			pods = append(pods, id)
 			delete(x.containers, c)
+			x.look(id) // one made by hand may run again by now
 		}
 	}
 	return pods
@@ -221,7 +222,10 @@ func (x *exits) look(id spec.PodID) []spec.PodID {
 	case sb.Ready:
 		hurt = []spec.PodID{id}
 	}
-	names := map[string]spec.ContainerID{infraName: sb.Infra}
+	names := map[string]spec.ContainerID{}
+	if !sb.NoInfra {
+		names[infraName] = sb.Infra
+	}
 	records, err := x.e.records.Containers(id)
 	for name, c := range records {
 		if c.Ended == nil {

@@ -112,17 +112,15 @@ func (e *Engine) logsOf(uid string, known *podLogs) (*podLogs, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := e.logLimit(&pod)
-	if limit == 0 || !readable(&pod) {
-		return found, nil
-	}
 	run, err := e.runtimeOf(id)
 	if err != nil {
 		return nil, err
 	}
 	containers, err := e.records.Containers(id)
 	for name, c := range containers {
-		if c.Ended == nil && c.LogPath != "" && c.Boot == e.records.Boot() {
+		log := pod.LogOf(name)
+		limit := e.logLimit(log)
+		if limit > 0 && readable(log) && c.Ended == nil && c.LogPath != "" && c.Boot == e.records.Boot() {
 			found.logs = append(found.logs, &tendedLog{
 				run: run, target: e.target(run, id, name, c.ID), path: c.LogPath, limit: limit,
 				name: fmt.Sprintf("container %q of pod %s", name, pod.Key()),

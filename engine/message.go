@@ -30,6 +30,9 @@ const (
 // disk, not in memory: nothing keeps a container from writing more than is read.
 // ok is false where the pod's own mounts leave no place for it.
 func (e *Engine) messageMount(pod *spec.Pod, c *spec.Container) (mount oci.Mount, ok bool, err error) {
+	if c.ByHand != nil && c.Lifecycle.MessagePath == "" {
+		return oci.Mount{}, false, nil // podman's containers have none
+	}
 	at := cmp.Or(c.Lifecycle.MessagePath, spec.DefaultMessagePath)
 	for _, m := range c.Mounts {
 		taken := path.Clean(m.Path)
@@ -65,11 +68,11 @@ func (e *Engine) message(pod *spec.Pod, c *spec.Container, status *spec.Containe
 
 // lastWords is the end of what a container wrote to its log, if that can be read.
 func (e *Engine) lastWords(pod *spec.Pod, status *spec.ContainerStatus) []byte {
-	if !readable(pod) {
+	if !readable(pod.LogOf(status.Name)) {
 		return nil
 	}
 	var since time.Time
-	if pod.Log.Path != "" { // the log of those before, too
+	if pod.OneLog(status.Name) { // the log of those before, too
 		since = status.StartedAt
 	}
 	var all []byte

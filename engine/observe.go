@@ -79,15 +79,17 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 	}
 	if ok {
 		target := e.target(run, pod.ID, infraName, sb.Infra)
-		infra, err := run.State(target)
+		infra, err := e.infraState(run, pod.ID, sb)
 		if err != nil {
 			return fail(err)
 		}
 		st.Sandbox = e.judgeSandbox(pod.ID, sb, infra)
 		st.IPs, st.Ports, st.StartedAt = sb.IPs, sb.Ports, sb.StartedAt
-		st.Infra = describe(infra)
-		st.Infra.CgroupPath = target.CgroupFolder()
-		st.Infra.ID, st.Infra.Name = sb.Infra, infraName
+		if !sb.NoInfra {
+			st.Infra = describe(infra)
+			st.Infra.CgroupPath = target.CgroupFolder()
+			st.Infra.ID, st.Infra.Name = sb.Infra, infraName
+		}
 	}
 	if pod.HostNet && st.Sandbox == spec.SandboxReady {
 		st.IPs = hostIPs()
@@ -117,17 +119,27 @@ func (e *Engine) sandboxState(id spec.PodID, sb state.Sandbox) spec.SandboxState
 	if err != nil {
 		return spec.SandboxLost
 	}
-	infra, err := run.State(e.target(run, id, infraName, sb.Infra))
+	infra, err := e.infraState(run, id, sb)
 	if err != nil {
 		return spec.SandboxLost
 	}
 	return e.judgeSandbox(id, sb, infra)
 }
 
-// judgeSandbox judges a sandbox by what lives of it.
+// infraState looks at a sandbox's infra container, if it has one.
+func (e *Engine) infraState(run *oci.Runtime, id spec.PodID, sb state.Sandbox) (oci.State, error) {
+	if sb.NoInfra {
+		return oci.State{State: spec.StateNone}, nil
+	}
+	return run.State(e.target(run, id, infraName, sb.Infra))
+}
+
+// judgeSandbox judges a sandbox by what lives of it. That of a container without
+// an infra container is its record, which goes with the boot, and its network
+// namespace: it outlives the container's end.
 func (e *Engine) judgeSandbox(id spec.PodID, sb state.Sandbox, infra oci.State) spec.SandboxState {
 	switch {
-	case !sb.Ready || !infra.Running() || infra.ConmonLost:
+	case !sb.Ready || !sb.NoInfra && (!infra.Running() || infra.ConmonLost):
 		return spec.SandboxLost
 	case len(sb.Lease) > 0 && !network.NamespaceAlive(e.records.Netns(id)):
 		return spec.SandboxLost
@@ -164,7 +176,11 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 		status = describe(s)
 		status.CgroupPath = target.CgroupFolder()
 	}
-	if status.State == spec.StateNone && c.Boot != e.records.Boot() {
+	switch byHand := wanted.ByHand != nil; {
+	case status.State != spec.StateNone:
+	case byHand && (!c.Begun || c.Boot == e.records.Boot()): // its layer waits to be run on
+		status.State = spec.StateCreated
+	case c.Boot != e.records.Boot():
 		// It ran before the machine went down, and nobody saw its end.
 		status.State, status.ExitCode = spec.StateUnknown, spec.ExitUnknown
 		status.Reason, status.Message = reasonUnknown, "the host restarted while the container ran"
@@ -226,7 +242,7 @@ func (e *Engine) container(id spec.PodID, name string) (state.Container, spec.Co
 		return c, c.ID, err
 	}
 	sb, ok, err := e.records.ReadSandbox(id)
-	if err == nil && !ok {
+	if err == nil && (!ok || sb.NoInfra) {
 		err = fmt.Errorf("infra container: %w", spec.ErrNotFound)
 	}
 	return state.Container{Name: name, ID: sb.Infra}, sb.Infra, err

@@ -24,6 +24,17 @@ const infraName = "_infra"
 // undoTimeout limits taking down what a failed start left.
 const undoTimeout = time.Minute
 
+// making is what containers are made for, and with.
+type making struct {
+	pod *spec.Pod
+	sb  state.Sandbox
+	// infraUp is closed when the infra container is up; nil: it is, or there is none.
+	infraUp <-chan struct{}
+	// ports are sockets of published ports that a container without an infra
+	// container has its conmon hold; nil: they are bound anew.
+	ports []*os.File
+}
+
 // EnsurePod makes a pod's record and sandbox and has the named containers
 // created, not started. What exists is left as it is. If the sandbox cannot be
 // made, what was made of it is undone; the record stays until RemovePod.
@@ -32,6 +43,9 @@ const undoTimeout = time.Minute
 //	                                ├▶ volumes ──────────┐     ├▶ ready
 //	                                ├▶ image layers ─────┼─▶ containers
 //	                                └▶ infra container ──┘
+//
+// A pod without an infra container has its containers make their own namespaces,
+// but for the network's, and their conmon hold the ports.
 func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) error {
 	if err := e.locked(pod.Key()); err != nil {
 		return err
@@ -43,26 +57,15 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	if err := errors.Join(runtime.Ready(), checkLimits(runtime, pod)); err != nil {
 		return err
 	}
-	recorded, err := e.records.ReadPod(pod.ID)
-	switch {
-	case errors.Is(err, spec.ErrNotFound):
-		if err := e.refuseSecond(pod); err != nil {
-			return err
-		}
-		if err := e.records.CreatePod(pod); err != nil {
-			return fmt.Errorf("record pod %s: %w", pod.Key(), err)
-		}
-	case err != nil:
+	if pod, err = e.recordPod(pod); err != nil {
 		return err
-	default:
-		pod = recorded.WithContents(pod)
 	}
 	sb, ok, err := e.records.ReadSandbox(pod.ID)
 	if err != nil {
 		return err
 	}
 	if ok && e.sandboxState(pod.ID, sb) == spec.SandboxReady {
-		return e.createContainers(ctx, pod, sb, create, nil)
+		return e.createContainers(ctx, making{pod: pod, sb: sb}, create)
 	}
 	if ok {
 		if err := e.StopPod(ctx, pod.ID, 0); err != nil {
@@ -75,6 +78,24 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 		return errors.Join(err, e.StopPod(undo, pod.ID, 0))
 	}
 	return nil
+}
+
+// recordPod records a pod, unless it is; then it is the recorded one.
+func (e *Engine) recordPod(pod *spec.Pod) (*spec.Pod, error) {
+	recorded, err := e.records.ReadPod(pod.ID)
+	if err == nil {
+		return recorded.WithContents(pod), nil
+	}
+	if !errors.Is(err, spec.ErrNotFound) {
+		return nil, err
+	}
+	if err := e.refuseSecond(pod); err != nil {
+		return nil, err
+	}
+	if err := e.records.CreatePod(pod); err != nil {
+		return nil, fmt.Errorf("record pod %s: %w", pod.Key(), err)
+	}
+	return pod, nil
 }
 
 // refuseSecond fails if a pod of the same name exists under another ID.
@@ -94,7 +115,7 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{runtime.Ready(), checkLimits(runtime, pod)}
+	errs := []error{runtime.Ready(), checkLimits(runtime, pod), checkByHand(pod)}
 	for i := range pod.Volumes {
 		errs = append(errs, volume.Check(&pod.Volumes[i]))
 	}
@@ -127,9 +148,12 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	if err != nil {
 		return err
 	}
-	defer closeAll(held) // the infra container's conmon keeps them
+	defer closeAll(held) // a conmon keeps them
 
-	sb := state.Sandbox{Infra: spec.NewContainerID(), Ports: ports, Runtime: runtime.Path(), CgroupManager: runtime.CgroupManager()}
+	sb := state.Sandbox{
+		Infra: spec.NewContainerID(), NoInfra: !pod.HasInfra(), Ports: ports,
+		Runtime: runtime.Path(), CgroupManager: runtime.CgroupManager(),
+	}
 	netPod := e.networkPod(pod, ports)
 	var lease network.Lease
 	if !pod.HostNet {
@@ -161,15 +185,21 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 			return err
 		})
 	}
-	infraUp := make(chan struct{})
-	group.Go(func() error {
-		defer close(infraUp)
-		if err := e.startInfra(gctx, pod, sb, held); err != nil {
-			return fmt.Errorf("start the infra container: %w", err)
-		}
-		return nil
-	})
-	group.Go(func() error { return e.createContainers(gctx, pod, sb, create, infraUp) })
+	m := making{pod: pod, sb: sb}
+	if sb.NoInfra {
+		m.ports = held
+	} else {
+		infraUp := make(chan struct{})
+		m.infraUp = infraUp
+		group.Go(func() error {
+			defer close(infraUp)
+			if err := e.startInfra(gctx, pod, sb, held); err != nil {
+				return fmt.Errorf("start the infra container: %w", err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { return e.createContainers(gctx, m, create) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -203,9 +233,27 @@ func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
 // networkPod is the pod in the words of the network room.
 func (e *Engine) networkPod(pod *spec.Pod, ports []spec.PortMapping) network.Pod {
 	return network.Pod{
-		ID: pod.ID, Key: pod.Key(), Namespace: e.records.Netns(pod.ID),
+		ID: pod.ID, Key: pod.Key(), Namespace: e.records.Netns(pod.ID), Names: handNames(pod),
 		Attachments: pod.Networks, Ports: ports, Locks: e.locks(pod.Key()),
 	}
+}
+
+// handNames are the names in DNS of a container that nobody asked a pod for,
+// beside those its pod has.
+func handNames(pod *spec.Pod) []string {
+	var names []string
+	for _, c := range pod.Containers {
+		if !pod.Bare {
+			break
+		}
+		if c.Name != pod.Name && pod.Namespace == spec.DefaultNamespace {
+			names = append(names, c.Name)
+		}
+		if c.ByHand != nil {
+			names = append(names, c.ByHand.ID.Short())
+		}
+	}
+	return names
 }
 
 // startInfra starts the container that holds the pod's namespaces and, through
@@ -236,12 +284,11 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	return runtime.Start(ctx, target)
 }
 
-// createContainers has the named containers created, in parallel. What needs
-// the infra container waits for infraUp; nil says it is up.
-func (e *Engine) createContainers(ctx context.Context, pod *spec.Pod, sb state.Sandbox, names []string, infraUp <-chan struct{}) error {
+// createContainers has the named containers created, in parallel.
+func (e *Engine) createContainers(ctx context.Context, m making, names []string) error {
 	group, gctx := errgroup.WithContext(ctx)
 	for _, name := range names {
-		group.Go(func() error { return e.ensureContainer(gctx, pod, sb, name, infraUp) })
+		group.Go(func() error { return e.ensureContainer(gctx, m, name) })
 	}
 	return group.Wait()
 }

@@ -159,7 +159,7 @@ func (e *Engine) ended(runtime *oci.Runtime, target oci.Container, pod *spec.Pod
 		return nil, err
 	}
 	status := describe(s)
-	status.LogPath = c.LogPath
+	status.Name, status.LogPath = c.Name, c.LogPath
 	if wanted, ok := pod.Container(c.Name); ok && status.State == spec.StateExited {
 		status.Message = e.message(pod, wanted, &status)
 	}
@@ -245,6 +245,9 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	if err != nil {
 		return err
 	}
+	if sb.NoInfra {
+		return nil
+	}
 	target := e.target(runtime, pod.ID, infraName, sb.Infra)
 	target.Locks = e.locks(pod.Key())
 	return runtime.Delete(ctx, target, true)
@@ -305,11 +308,15 @@ func (e *Engine) KillContainer(ctx context.Context, id spec.PodID, name, signal 
 	return runtime.Kill(ctx, e.target(runtime, id, name, c), sig, false)
 }
 
-// RemoveContainer ends a container at once and forgets it.
+// RemoveContainer ends a container at once and forgets it; in a pod that takes
+// containers one by one that it was ever part of it, too.
 func (e *Engine) RemoveContainer(ctx context.Context, id spec.PodID, name string) error {
 	pod, err := e.pod(id)
 	if err != nil {
 		return err
 	}
-	return e.discard(ctx, &pod, name)
+	if err := e.discard(ctx, &pod, name); err != nil || !pod.ByHand {
+		return err
+	}
+	return errors.Join(e.forgetContainer(&pod, name), tree.Remove(filepath.Dir(e.records.Log(pod.ID, name, 0))))
 }

@@ -58,8 +58,8 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 	if err != nil {
 		return err
 	}
-	if !readable(&pod) {
-		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, pod.Log.Driver)
+	if log := pod.LogOf(container); !readable(log) {
+		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, log.Driver)
 	}
 	if !o.Follow {
 		return oci.ReadLog(ctx, c.LogPath, o, each)
@@ -88,20 +88,20 @@ func (e *Engine) PreviousLogs(ctx context.Context, id spec.PodID, container stri
 	switch {
 	case err != nil:
 		return err
-	case !readable(&pod):
-		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, pod.Log.Driver)
+	case !readable(pod.LogOf(container)):
+		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, pod.LogOf(container).Driver)
 	case c.Attempt == 0:
 		return fmt.Errorf("previous terminated container %q in pod %s: %w", container, pod.Key(), spec.ErrNotFound)
-	case pod.Log.Path != "":
-		return fmt.Errorf("previous log of container %q in pod %s: all of them write to %s: %w", container, pod.Key(), pod.Log.Path, spec.ErrNotFound)
+	case pod.OneLog(container):
+		return fmt.Errorf("previous log of container %q in pod %s: all of them write to %s: %w", container, pod.Key(), c.LogPath, spec.ErrNotFound)
 	}
 	o.Follow = false
 	return oci.ReadLog(ctx, e.records.Log(id, container, c.Attempt-1), o, each)
 }
 
-// readable reports whether what the pod's containers write can be read back.
-func readable(pod *spec.Pod) bool {
-	d := pod.Log.Driver
+// readable reports whether what is logged so can be read back.
+func readable(log spec.Log) bool {
+	d := log.Driver
 	return d == "" || d == "k8s-file" || d == "json-file"
 }
 
@@ -122,13 +122,13 @@ func (e *Engine) LastOutput(ctx context.Context, id spec.PodID, container string
 // longestLine bounds a line of LastOutput, in bytes.
 const longestLine = 500
 
-// logLimit is the size, in bytes, at which a pod's logs are rotated; 0: never.
-func (e *Engine) logLimit(pod *spec.Pod) int64 {
+// logLimit is the size, in bytes, at which a log is rotated; 0: never.
+func (e *Engine) logLimit(log spec.Log) int64 {
 	switch {
-	case pod.Log.MaxSize < 0:
+	case log.MaxSize < 0:
 		return 0
-	case pod.Log.MaxSize > 0:
-		return pod.Log.MaxSize
+	case log.MaxSize > 0:
+		return log.MaxSize
 	case e.conf.Containers.LogSizeMax > 0:
 		return e.conf.Containers.LogSizeMax
 	}

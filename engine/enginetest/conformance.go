@@ -55,6 +55,10 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"a termination may be hastened and never delayed":      (*suite).hastening,
 		"a container is resized while it runs":                 (*suite).resizes,
 		"containers say why they ended":                        (*suite).messages,
+		"a bare container has no infra container":              (*suite).bare,
+		"what was made by hand stays itself":                   (*suite).byHand,
+		"what was made by hand waits to be started":            (*suite).recorded,
+		"containers come and go in a pod made by hand":         (*suite).comeAndGo,
 	} {
 		t.Run(name, func(t *testing.T) {
 			behaviour(&suite{T: t, Harness: harness(t), ctx: t.Context()})

@@ -31,6 +31,8 @@ type Engine interface {
 	EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error)
 	RemoveVolume(ctx context.Context, name string, force bool) error
 
+	RecordPod(ctx context.Context, pod *spec.Pod) error
+	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
 	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error

@@ -17,12 +17,18 @@ func (p *pod) create(h *Host, name string) error {
 	if !ok {
 		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
 	}
-	attempt := 0
+	attempt, id, createdAt := 0, spec.NewContainerID(), time.Now()
+	if c.ByHand != nil {
+		id = c.ByHand.ID
+	}
 	if old := p.containers[name]; old != nil {
 		if !old.status.Finished() {
 			return nil
 		}
 		attempt = old.status.Attempt + 1
+		if c.ByHand != nil {
+			createdAt = old.status.CreatedAt
+		}
 	}
 	image, ok := h.images[c.Image]
 	if !ok {
@@ -34,8 +40,8 @@ func (p *pod) create(h *Host, name string) error {
 	}
 	made := *c
 	p.containers[name] = &container{spec: &made, prog: prog, done: make(chan struct{}), status: spec.ContainerStatus{
-		ID: spec.NewContainerID(), Name: name, Init: p.spec.IsInit(name), State: spec.StateCreated, Attempt: attempt,
-		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: time.Now(), Sandbox: p.infra.ID,
+		ID: id, Name: name, Init: p.spec.IsInit(name), State: spec.StateCreated, Attempt: attempt,
+		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: createdAt, Sandbox: p.infra.ID,
 	}}
 	return nil
 }
@@ -57,6 +63,7 @@ func (f *Fake) StartContainer(_ context.Context, id spec.PodID, name string) err
 		return after(nil)
 	}
 	c.status.State, c.status.StartedAt, c.status.Pid = spec.StateRunning, time.Now(), 1000
+	c.status.Sandbox = p.infra.ID
 	host := f.Host
 	// Not at once, even for a program that does nothing: a timer that is due when
 	// it is made crashes the race detector inside a synctest bubble (Go 1.26).
@@ -175,7 +182,8 @@ func (f *Fake) KillContainer(_ context.Context, id spec.PodID, name, signal stri
 	return after(nil)
 }
 
-// RemoveContainer ends a container at once and forgets it.
+// RemoveContainer ends a container at once and forgets it; in a pod that takes
+// containers one by one that it was ever part of it, too.
 func (f *Fake) RemoveContainer(_ context.Context, id spec.PodID, name string) error {
 	p, after, err := f.change("RemoveContainer", id)
 	if err != nil {
@@ -186,6 +194,9 @@ func (f *Fake) RemoveContainer(_ context.Context, id spec.PodID, name string) er
 			f.notify(id)
 		}
 		delete(p.containers, name)
+	}
+	if p.spec.ByHand {
+		p.forget(name)
 	}
 	return after(nil)
 }

@@ -140,7 +140,8 @@ func (h *Host) exit(key, name string, code int, reason string) error {
 	return nil
 }
 
-// LoseSandbox kills a pod's infra container.
+// LoseSandbox kills a pod's infra container, or takes away the network namespace
+// of one that has none.
 func (h *Host) LoseSandbox(key string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -149,7 +150,9 @@ func (h *Host) LoseSandbox(key string) error {
 		return fmt.Errorf("pod %s has no sandbox", key)
 	}
 	p.sandbox = spec.SandboxLost
-	p.infra.State, p.infra.FinishedAt = spec.StateExited, time.Now()
+	if p.infra.ID != "" {
+		p.infra.State, p.infra.FinishedAt = spec.StateExited, time.Now()
+	}
 	h.notify(p.spec.ID)
 	return nil
 }

@@ -50,7 +50,10 @@ func (f *Fake) EnsurePod(_ context.Context, want *spec.Pod, create []string) err
 			return err
 		}
 		p.sandbox, p.startedAt, p.secrets = spec.SandboxReady, time.Now(), want.Secrets
-		p.infra = spec.ContainerStatus{ID: spec.NewContainerID(), Name: "_infra", State: spec.StateRunning, StartedAt: p.startedAt}
+		p.infra = spec.ContainerStatus{Name: "_infra", State: spec.StateNone}
+		if p.spec.HasInfra() {
+			p.infra = spec.ContainerStatus{ID: spec.NewContainerID(), Name: "_infra", State: spec.StateRunning, StartedAt: p.startedAt}
+		}
 	}
 	for _, name := range create {
 		if err := p.create(f.Host, name); err != nil {

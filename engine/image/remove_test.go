@@ -94,7 +94,7 @@ func TestRemove(t *testing.T) {
 		t.Errorf("one of two names: %+v, %v", removed, err)
 	}
 	id := spec.NewContainerID()
-	if err := s.CreateRootfs(ctx, id, "c", img.ID); err != nil {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Name: "c", Image: img.ID, Volatile: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Remove(ctx, "uno", false); !errors.Is(err, spec.ErrInUse) || !strings.Contains(err.Error(), string(id[:12])) {
@@ -170,7 +170,7 @@ func TestPrune(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := spec.NewContainerID()
-	if err := s.CreateRootfs(ctx, id, "c", used.ID); err != nil {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Name: "c", Image: used.ID, Volatile: true}); err != nil {
 		t.Fatal(err)
 	}
 	if removed, err := s.Prune(ctx, false, nil); err != nil || len(removed.Deleted) != 1 {
@@ -238,7 +238,7 @@ func TestInspectAndUsage(t *testing.T) {
 		t.Errorf("total %d, spare %d, want %d", total, spare, want)
 	}
 	id := spec.NewContainerID()
-	if err := s.CreateRootfs(ctx, id, "", list[0].ID); err != nil {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Image: list[0].ID, Volatile: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, spare, err = s.DiskUsage(ctx); err != nil || spare != list[1].Unique {
@@ -259,7 +259,7 @@ func TestStoredAndDiscard(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := spec.NewContainerID()
-	if err := s.CreateRootfs(ctx, id, "c", held.ID); err != nil {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Name: "c", Image: held.ID, Volatile: true}); err != nil {
 		t.Fatal(err)
 	}
 	list, err := s.Stored(ctx, []string{"a/wanted:1", "missing:1", "no reference"})

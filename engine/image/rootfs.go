@@ -23,14 +23,22 @@ type mark struct {
 	Engine    string `json:"engine"`
 }
 
+// Rootfs says what CreateRootfs makes.
+type Rootfs struct {
+	Name  string // for people
+	Image string // its ID
+	// Volatile: what is written survives a crash of ours, not one of the host.
+	Volatile bool
+}
+
 // CreateRootfs makes a root file system on top of an image: a container of the
-// storage, which keeps the image in use for everybody else. It is volatile:
-// what runs in it survives a crash of ours, not one of the host. One that
-// exists already on this image is success.
+// storage, which keeps the image in use for everybody else. One that exists
+// already on this image is success.
 //
 // The layer has the container's ID, so what a killed process left of it is
 // found again.
-func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, imageID string) error {
+func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, r Rootfs) error {
+	name, imageID := r.Name, r.Image
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -47,7 +55,7 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, name, ima
 			_, err := store.CreateContainer(string(id), names, imageID, string(id), string(metadata), &storage.ContainerOptions{
 				IDMappingOptions: storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
 				LabelOpts:        []string{"disable"}, // processes are not labelled either
-				Volatile:         true,
+				Volatile:         r.Volatile,
 			})
 			return err
 		})

@@ -25,11 +25,11 @@ func TestRootfs(t *testing.T) {
 	}
 	id, other := spec.NewContainerID(), spec.NewContainerID()
 	for range 2 { // twice is as good as once
-		if err := s.CreateRootfs(ctx, id, "web", img.ID); err != nil {
+		if err := s.CreateRootfs(ctx, id, Rootfs{Name: "web", Image: img.ID, Volatile: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CreateRootfs(ctx, other, "web", img.ID); err != nil {
+	if err := s.CreateRootfs(ctx, other, Rootfs{Name: "web", Image: img.ID, Volatile: true}); err != nil {
 		t.Errorf("a name that is taken: %v", err)
 	}
 	var path string
@@ -79,7 +79,7 @@ func TestRootfs(t *testing.T) {
 	if _, err := s.MountRootfs(ctx, id); !errors.Is(err, spec.ErrNotFound) {
 		t.Errorf("mount of what is gone: %v", err)
 	}
-	if err := s.CreateRootfs(ctx, id, "x", strings.Repeat("0", 64)); !errors.Is(err, spec.ErrImageMissing) {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Name: "x", Image: strings.Repeat("0", 64), Volatile: true}); !errors.Is(err, spec.ErrImageMissing) {
 		t.Errorf("on no image: %v", err)
 	}
 	if _, err := s.Remove(ctx, "x", false); err != nil {
@@ -104,10 +104,10 @@ func TestRootfsOnAnotherImageIsRefused(t *testing.T) {
 	a, _ := s.Lookup(ctx, "a")
 	b, _ := s.Lookup(ctx, "b")
 	id := spec.NewContainerID()
-	if err := s.CreateRootfs(ctx, id, "", a.ID); err != nil {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Image: a.ID, Volatile: true}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateRootfs(ctx, id, "", b.ID); !errors.Is(err, spec.ErrExists) {
+	if err := s.CreateRootfs(ctx, id, Rootfs{Image: b.ID, Volatile: true}); !errors.Is(err, spec.ErrExists) {
 		t.Errorf("error %v, want %v", err, spec.ErrExists)
 	}
 }
@@ -134,7 +134,7 @@ func TestRootfsAfterAKillBetweenLayerAndContainer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.CreateRootfs(ctx, made, "x", img.ID); err != nil {
+	if err := s.CreateRootfs(ctx, made, Rootfs{Name: "x", Image: img.ID, Volatile: true}); err != nil {
 		t.Errorf("create: %v", err)
 	}
 	for _, id := range []spec.ContainerID{made, removed} {
@@ -165,7 +165,7 @@ func TestRootfsAfterAKillBetweenMountAndNote(t *testing.T) {
 	}
 	unnoted := func() (spec.ContainerID, string) {
 		id := spec.NewContainerID()
-		if err := s.CreateRootfs(ctx, id, "", img.ID); err != nil {
+		if err := s.CreateRootfs(ctx, id, Rootfs{Image: img.ID, Volatile: true}); err != nil {
 			t.Fatal(err)
 		}
 		driver, err := store.GraphDriver()
@@ -234,14 +234,14 @@ func BenchmarkRootfs(b *testing.B) {
 		keep int
 	}{{"empty", 0}, {"besides 200 others", 200}} {
 		for range test.keep {
-			if err := s.CreateRootfs(ctx, spec.NewContainerID(), "", img.ID); err != nil {
+			if err := s.CreateRootfs(ctx, spec.NewContainerID(), Rootfs{Image: img.ID, Volatile: true}); err != nil {
 				b.Fatal(err)
 			}
 		}
 		b.Run(test.name+"/create and mount", func(b *testing.B) {
 			for b.Loop() {
 				id := spec.NewContainerID()
-				if err := s.CreateRootfs(ctx, id, "", img.ID); err != nil {
+				if err := s.CreateRootfs(ctx, id, Rootfs{Image: img.ID, Volatile: true}); err != nil {
 					b.Fatal(err)
 				}
 				if _, err := s.MountRootfs(ctx, id); err != nil {
@@ -258,7 +258,7 @@ func BenchmarkRootfs(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				id := spec.NewContainerID()
-				if err := s.CreateRootfs(ctx, id, "", img.ID); err != nil {
+				if err := s.CreateRootfs(ctx, id, Rootfs{Image: img.ID, Volatile: true}); err != nil {
 					b.Fatal(err)
 				}
 				if _, err := s.MountRootfs(ctx, id); err != nil {

@@ -171,7 +171,9 @@ func appendLogging(args []string, l Logging) ([]string, error) {
 	return args, nil
 }
 
-func isFileLog(driver string) bool     { return driver == "" || driver == "k8s-file" }
+func isFileLog(driver string) bool {
+	return driver == "" || driver == "k8s-file" || driver == "json-file" // podman takes one for the other
+}
 func isPassthrough(driver string) bool { return driver == "passthrough" }
 
 // syncMessage is what conmon writes to its sync pipe: the PID of the

@@ -50,12 +50,15 @@ type Namespaces struct {
 	Net, IPC, UTS, PID string
 }
 
-// InfraNamespaces are those a pod's infra container makes or joins; netns is
-// the path of the pod's network namespace.
+// InfraNamespaces are those a pod's infra container makes or joins, or in a pod
+// without one each container; netns is the path of the pod's network namespace.
 func InfraNamespaces(pod *spec.Pod, netns string) Namespaces {
 	n := Namespaces{Net: netns}
 	if pod.HostNet {
-		n.Net, n.UTS = HostNamespace, HostNamespace
+		n.Net = HostNamespace
+		if !pod.Bare && !pod.ByHand {
+			n.UTS = HostNamespace
+		}
 	}
 	if pod.HostIPC {
 		n.IPC = HostNamespace
@@ -67,14 +70,18 @@ func InfraNamespaces(pod *spec.Pod, netns string) Namespaces {
 }
 
 // ContainerNamespaces are those a pod's containers join: what the infra
-// process holds, which must have been verified to be it.
+// process holds, which must have been verified to be it; the zero Process where
+// there is none.
 func ContainerNamespaces(pod *spec.Pod, netns string, infra Process) Namespaces {
 	n := InfraNamespaces(pod, netns)
+	if infra.Pid == 0 {
+		return n
+	}
 	of := func(kind string) string { return fmt.Sprintf("/proc/%d/ns/%s", infra.Pid, kind) }
-	if n.IPC == "" {
+	if n.IPC == "" && !pod.Own.IPC {
 		n.IPC = of("ipc")
 	}
-	if n.UTS == "" {
+	if n.UTS == "" && !pod.Own.UTS {
 		n.UTS = of("uts")
 	}
 	if n.PID == "" && pod.SharePID {

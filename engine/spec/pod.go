@@ -116,7 +116,29 @@ func (p *Pod) ContainerName(container string) string {
 }
 
 // InfraName is the name of the pod's infra container.
-func (p *Pod) InfraName() string { return p.ID.Short() + "-infra" }
+func (p *Pod) InfraName() string {
+	if p.Infra != nil && p.Infra.Name != "" {
+		return p.Infra.Name
+	}
+	return p.ID.Short() + "-infra"
+}
+
+// HasInfra reports whether the pod's sandbox has an infra container.
+func (p *Pod) HasInfra() bool { return !p.Bare && (p.Infra == nil || !p.Infra.None) }
+
+// LogOf says how the output of the container of that name is kept.
+func (p *Pod) LogOf(name string) Log {
+	if c, ok := p.Container(name); ok && c.ByHand != nil && c.ByHand.Log != nil {
+		return *c.ByHand.Log
+	}
+	return p.Log
+}
+
+// OneLog reports whether all containers made under a name write to one log.
+func (p *Pod) OneLog(name string) bool {
+	c, ok := p.Container(name)
+	return p.LogOf(name).Path != "" || ok && c.ByHand != nil
+}
 
 // All lists init containers, then app containers.
 func (p *Pod) All() []Container {
@@ -288,7 +310,7 @@ type HostAlias struct {
 
 // Log says how container output is kept.
 type Log struct {
-	Driver  string `json:"driver,omitempty"`  // "k8s-file" (also the zero value), "journald", "none", "passthrough"
+	Driver  string `json:"driver,omitempty"`  // "k8s-file" (also the zero value, and "json-file"), "journald", "none", "passthrough", "passthrough-tty"
 	MaxSize int64  `json:"maxSize,omitempty"` // bytes; 0: the default, -1: no limit
 	Path    string `json:"path,omitempty"`    // k8s-file: elsewhere than in the pod's own folder
 	Tag     string `json:"tag,omitempty"`     // journald

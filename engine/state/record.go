@@ -43,6 +43,9 @@ type Container struct {
 	StopSignal  string           `json:"stopSignal,omitempty"`
 	LogPath     string           `json:"logPath,omitempty"`
 	TTY         bool             `json:"tty,omitempty"`
+	// Begun: the runtime was told to make it. What was made by hand may wait long
+	// for that.
+	Begun bool `json:"begun,omitempty"`
 	// Ended is how it ended, kept when what conmon left is cleared away.
 	Ended *spec.Termination `json:"ended,omitempty"`
 }
@@ -60,6 +63,8 @@ type Intent struct {
 type Sandbox struct {
 	Infra spec.ContainerID `json:"infra"`
 	Ready bool             `json:"ready"`
+	// NoInfra: there is no infra container. Infra only tells sandboxes apart.
+	NoInfra bool `json:"noInfra,omitempty"`
 	// Runtime and CgroupManager are those that the pod's containers are made
 	// with, whatever later commands are told.
 	Runtime       string `json:"runtime,omitempty"`

@@ -1,0 +1,75 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"berth/engine/spec"
+)
+
+// RecordPod records a pod and makes the layers of its containers made by hand.
+func (f *Fake) RecordPod(_ context.Context, want *spec.Pod) error {
+	late, err := f.begin("RecordPod")
+	if err != nil {
+		return err
+	}
+	if err := f.locked(want.Key()); err != nil {
+		return err
+	}
+	f.Host.mu.Lock()
+	defer f.Host.mu.Unlock()
+	p := f.pods[want.ID]
+	if p == nil {
+		if p, err = f.record(want); err != nil {
+			return err
+		}
+	}
+	f.writes++
+	for _, c := range p.spec.All() {
+		if c.ByHand == nil {
+			continue
+		}
+		if err := p.create(f.Host, c.Name); err != nil {
+			return err
+		}
+	}
+	return late
+}
+
+// AddContainer adds a container to a pod that takes them one by one.
+func (f *Fake) AddContainer(_ context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error {
+	p, after, err := f.change("AddContainer", id)
+	if err != nil {
+		return err
+	}
+	if !p.spec.ByHand || c.ByHand == nil {
+		return after(fmt.Errorf("%w: pod %s is one whole: containers cannot be added to it", spec.ErrConfig, p.spec.Key()))
+	}
+	if _, there := p.spec.Container(c.Name); there {
+		return after(fmt.Errorf("container %q: %w", c.Name, spec.ErrExists))
+	}
+	p.spec.Containers = append(slices.Clone(p.spec.Containers), c)
+	for _, v := range volumes {
+		if _, there := p.spec.Volume(v.Name); !there {
+			p.spec.Volumes = append(slices.Clone(p.spec.Volumes), v)
+		}
+	}
+	if err := p.create(f.Host, c.Name); err != nil {
+		p.forget(c.Name)
+		return after(errors.Join(err))
+	}
+	return after(nil)
+}
+
+// forget takes a container out of the pod's record, and the volumes that none of
+// the others mounts.
+func (p *pod) forget(name string) {
+	p.spec.Containers = slices.DeleteFunc(slices.Clone(p.spec.Containers), func(c spec.Container) bool { return c.Name == name })
+	p.spec.Volumes = slices.DeleteFunc(slices.Clone(p.spec.Volumes), func(v spec.Volume) bool {
+		return !slices.ContainsFunc(p.spec.All(), func(c spec.Container) bool {
+			return slices.ContainsFunc(c.Mounts, func(m spec.Mount) bool { return m.Volume == v.Name })
+		})
+	})
+}

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"berth/engine/image"
+	"berth/engine/spec"
+	"berth/engine/state"
+)
+
+// RecordPod records a pod that is to be started later, and makes the layers of
+// its containers made by hand, which are StateCreated from then on. A pod that
+// is recorded already is left as it is.
+func (e *Engine) RecordPod(ctx context.Context, pod *spec.Pod) error {
+	if err := errors.Join(e.locked(pod.Key()), checkByHand(pod)); err != nil {
+		return err
+	}
+	pod, err := e.recordPod(pod)
+	if err != nil {
+		return err
+	}
+	for _, c := range pod.All() {
+		if c.ByHand == nil {
+			continue
+		}
+		if _, err := e.layByHand(ctx, pod, &c); err != nil {
+			return fmt.Errorf("create container %q: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// AddContainer adds a container, and the volumes it mounts, to a pod that takes
+// them one by one; it is not started. One of that name is spec.ErrExists. A
+// volume that the pod has already is shared.
+func (e *Engine) AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !pod.ByHand || c.ByHand == nil:
+		return fmt.Errorf("%w: pod %s is one whole: containers cannot be added to it", spec.ErrConfig, pod.Key())
+	case c.Name == "" || c.Name == infraName:
+		return fmt.Errorf("%w: a container cannot be named %q", spec.ErrConfig, c.Name)
+	}
+	if _, there := pod.Container(c.Name); there {
+		return fmt.Errorf("container %q: %w", c.Name, spec.ErrExists)
+	}
+	pod.Containers = append(slices.Clone(pod.Containers), c)
+	for _, v := range volumes {
+		if _, there := pod.Volume(v.Name); !there {
+			pod.Volumes = append(pod.Volumes, v)
+		}
+	}
+	run, err := e.runtime()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(checkLimits(run, &pod), checkByHand(&pod)); err != nil {
+		return err
+	}
+	if err := e.records.SavePod(&pod); err != nil {
+		return err
+	}
+	if _, err := e.layByHand(ctx, &pod, &c); err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		return errors.Join(fmt.Errorf("create container %q: %w", c.Name, err), e.RemoveContainer(undo, id, c.Name))
+	}
+	return nil
+}
+
+// forgetContainer takes a removed container out of the pod's record, and the
+// volumes that none of the others mounts.
+func (e *Engine) forgetContainer(pod *spec.Pod, name string) error {
+	if _, there := pod.Container(name); !there {
+		return nil
+	}
+	left := *pod
+	left.Containers = slices.DeleteFunc(slices.Clone(pod.Containers), func(c spec.Container) bool { return c.Name == name })
+	left.Volumes = slices.DeleteFunc(slices.Clone(pod.Volumes), func(v spec.Volume) bool {
+		return !slices.ContainsFunc(left.All(), func(c spec.Container) bool {
+			return slices.ContainsFunc(c.Mounts, func(m spec.Mount) bool { return m.Volume == v.Name })
+		})
+	})
+	return e.records.SavePod(&left)
+}
+
+// checkByHand refuses what no container made by hand can be.
+func checkByHand(pod *spec.Pod) error {
+	var errs []error
+	refuse := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{spec.ErrConfig}, args...)...))
+	}
+	if pod.Bare && (len(pod.Containers) != 1 || len(pod.InitContainers) > 0) {
+		refuse("a container of its own has no others beside it")
+	}
+	if !pod.HasInfra() && !pod.Bare && len(pod.Ports) > 0 {
+		refuse("a pod without an infra container cannot publish ports: nobody would hold them")
+	}
+	for _, c := range pod.All() {
+		if c.ByHand != nil && c.ByHand.ID == "" {
+			refuse("container %q, made by hand, has no ID", c.Name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// layByHand records a container made by hand and makes its layer, unless that is
+// done.
+func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container) (state.Container, error) {
+	record, err := e.records.ReadContainer(pod.ID, c.Name)
+	if err != nil && !errors.Is(err, spec.ErrNotFound) {
+		return record, err
+	}
+	if err != nil {
+		img, err := e.images.Lookup(ctx, imageOf(c))
+		if err != nil {
+			return record, err
+		}
+		record = state.Container{
+			Name: c.Name, ID: c.ByHand.ID, Boot: e.records.Boot(), CreatedAt: time.Now(),
+			Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY,
+		}
+		if record.LogPath = pod.LogOf(c.Name).Path; record.LogPath == "" {
+			record.LogPath = e.records.Log(pod.ID, c.Name, 0)
+		}
+		if err := e.records.SaveContainer(pod.ID, record); err != nil {
+			return record, err
+		}
+	}
+	return record, e.images.CreateRootfs(ctx, record.ID, image.Rootfs{
+		Name: pod.ContainerName(c.Name), Image: record.ImageID, Volatile: c.ByHand.Remove,
+	})
+}
+
+// makeByHand creates the OCI container of one made by hand, on the layer it
+// has: for the first time, or anew after its end, which status says. Where that
+// fails it is as it was before.
+func (e *Engine) makeByHand(ctx context.Context, m making, c *spec.Container, status *spec.ContainerStatus) error {
+	before, err := e.layByHand(ctx, m.pod, c)
+	if err != nil {
+		return err
+	}
+	if status.ID != "" {
+		if err := errors.Join(e.endContainer(ctx, m.pod, &before, 0), e.deleteContainer(ctx, m.pod, before)); err != nil {
+			return err
+		}
+	}
+	record := before
+	if status.Finished() {
+		record.Attempt++
+	}
+	record.Boot, record.Sandbox, record.Ended = e.records.Boot(), "", nil
+	if !m.sb.NoInfra {
+		record.Sandbox = m.sb.Infra
+	}
+	if err := e.records.SaveContainer(m.pod.ID, record); err != nil {
+		return err
+	}
+	if err := e.createContainer(ctx, m, c, record); err != nil {
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		return errors.Join(err, e.clearContainer(undo, m.pod, record), e.records.SaveContainer(m.pod.ID, before))
+	}
+	return nil
+}
