@@ -141,7 +141,7 @@ func (b *builder) resourceAnnotations(container string, r *spec.Resources) {
 	}
 	if value, at, ok := b.podmanAnnotation("ulimit", container); ok && value != "host" {
 		for word := range strings.SplitSeq(value, ",") {
-			u, err := parseUlimit(word)
+			u, err := ParseUlimit(word)
 			if err != nil {
 				b.errorf(at, "%v", err)
 				continue
@@ -166,8 +166,8 @@ func IsCPUSet(s string) bool {
 	return true
 }
 
-// parseUlimit reads "name=soft[:hard]"; -1 and unlimited mean no limit.
-func parseUlimit(s string) (spec.Ulimit, error) {
+// ParseUlimit reads "name=soft[:hard]"; -1 and unlimited mean no limit.
+func ParseUlimit(s string) (spec.Ulimit, error) {
 	known := []string{"as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"}
 	name, limits, ok := strings.Cut(strings.TrimSpace(s), "=")
 	if !ok {

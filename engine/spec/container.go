@@ -75,12 +75,14 @@ type Mount struct {
 	RecursiveRO bool        `json:"recursiveReadOnly,omitempty"`
 	Propagation Propagation `json:"propagation,omitempty"`
 	Options     []string    `json:"options,omitempty"` // further bind options: "noexec", "nosuid", "nodev", "Z", "z", "U"
+	IDMap       *IDMaps     `json:"idMap,omitempty"`   // whose files the container sees as whose
 }
 
 // Propagation says how mounts below a mount travel between host and container.
 type Propagation string
 
-// Mount propagations; the zero value is private.
+// Mount propagations; the zero value is private. What is made by hand may have
+// any of mount(8).
 const (
 	PropagationPrivate       Propagation = ""
 	PropagationHostContainer Propagation = "rslave"

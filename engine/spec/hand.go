@@ -17,9 +17,13 @@ type ByHand struct {
 	ImageVolumes ImageVolumes `json:"imageVolumes,omitempty"`
 	Umask        string       `json:"umask,omitempty"`    // octal
 	Timezone     string       `json:"timezone,omitempty"` // "Europe/Berlin", "local": the host's
-	Init         string       `json:"init,omitempty"`     // path on the host of the program that runs as PID 1 before it
+	Init         bool         `json:"init,omitempty"`     // a small init runs as PID 1 before it
+	InitPath     string       `json:"initPath,omitempty"` // that init, on the host; empty: the engine's
 	Systemd      SystemdMode  `json:"systemd,omitempty"`
-	UnsetEnv     []string     `json:"unsetEnv,omitempty"` // of the image's
+	NoEntrypoint bool         `json:"noEntrypoint,omitempty"` // the image's does not count; its cmd does, where there are no Args
+	Groups       []string     `json:"groups,omitempty"`       // further ones by name, resolved in the image
+	MergeEnv     []EnvVar     `json:"mergeEnv,omitempty"`     // over Env; ${NAME} is a variable of the image, or of Env
+	UnsetEnv     []string     `json:"unsetEnv,omitempty"`     // of the image's
 	UnsetEnvAll  bool         `json:"unsetEnvAll,omitempty"`
 	Passwd       Passwd       `json:"passwd,omitzero"`
 	HostUsers    []string     `json:"hostUsers,omitempty"` // also in its /etc/passwd
@@ -32,8 +36,9 @@ type ByHand struct {
 	Label         []string       `json:"label,omitempty"`       // SELinux: "disable", "type:spc_t", …
 	AppArmor      string         `json:"apparmor,omitempty"`
 	Mask          []string       `json:"mask,omitempty"`
-	Unmask        []string       `json:"unmask,omitempty"`  // "ALL", or paths, which may be patterns
-	NoTmpfs       bool           `json:"noTmpfs,omitempty"` // a read-only root file system has no writable /tmp, /run, …
+	Unmask        []string       `json:"unmask,omitempty"`      // "ALL", or paths, which may be patterns
+	ProcOptions   []string       `json:"procOptions,omitempty"` // of the mount of /proc: "hidepid=2"
+	NoTmpfs       bool           `json:"noTmpfs,omitempty"`     // a read-only root file system has no writable /tmp, /run, …
 	Secrets       []SecretUse    `json:"secrets,omitempty"`
 	Tuning        Tuning         `json:"tuning,omitzero"`
 	PrivateIPC    bool           `json:"privateIPC,omitempty"`    // in a pod: its own
@@ -50,13 +55,18 @@ type ByHand struct {
 	PidFile       string         `json:"pidFile,omitempty"`
 	ConmonPidFile string         `json:"conmonPidFile,omitempty"`
 	NoConmonScope bool           `json:"noConmonScope,omitempty"` // --cgroups=no-conmon: conmon stays in the caller's cgroup
-	Preserve      int            `json:"preserve,omitempty"`      // so many descriptors from 3 on are the caller's
+	Preserve      []int          `json:"preserve,omitempty"`      // these descriptors are the caller's
+	Once          bool           `json:"once,omitempty"`          // an init container that is removed once it has run
+	Hostname      string         `json:"hostname,omitempty"`      // over the pod's, where it has a UTS namespace of its own
+	PublishAll    bool           `json:"publishAll,omitempty"`    // also the ports that the image and Expose name, each on a free one of the host
+	Expose        []string       `json:"expose,omitempty"`        // "80/tcp"
 }
 
 // Rootfs is a tree on the host that a container has for its root.
 type Rootfs struct {
-	Path    string `json:"path"`
-	Overlay bool   `json:"overlay,omitempty"` // what it writes goes to a layer above
+	Path    string  `json:"path"`
+	Overlay bool    `json:"overlay,omitempty"` // what it writes goes to a layer above
+	IDMap   *IDMaps `json:"idMap,omitempty"`
 }
 
 // ImageVolumes says what becomes of the folders an image declares as volumes.
@@ -127,6 +137,11 @@ type Tuning struct {
 	WriteBps        []Rate   `json:"writeBps,omitempty"`
 	ReadIOps        []Rate   `json:"readIOps,omitempty"`
 	WriteIOps       []Rate   `json:"writeIOps,omitempty"`
+
+	// AnyPids asks for no limit of processes. A container that says neither this
+	// nor a PidsLimit has podman's 2048 where the host can limit them.
+	AnyPids     bool `json:"anyPids,omitempty"`
+	HostUlimits bool `json:"hostUlimits,omitempty"` // those of whoever made it
 
 	Unified map[string]string `json:"unified,omitempty"` // cgroup v2 files
 	RDT     string            `json:"rdt,omitempty"`     // Intel RDT class

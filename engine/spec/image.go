@@ -31,4 +31,7 @@ type PullOptions struct {
 	Arch      string
 	Variant   string
 	Quiet     bool // no progress
+
+	Retries    *uint         // after a failure; nil: the default of 3
+	RetryDelay time.Duration // before each; 0: longer each time
 }

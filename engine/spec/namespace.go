@@ -42,11 +42,19 @@ type AutoUsers struct {
 	GIDs []IDMap `json:"gids,omitempty"`
 }
 
+// IDMaps map users and groups. Empty lists are those of the container's user
+// namespace.
+type IDMaps struct {
+	UIDs []IDMap `json:"uids,omitempty"`
+	GIDs []IDMap `json:"gids,omitempty"`
+}
+
 // IDMap maps a range of users or groups.
 type IDMap struct {
 	Container uint32 `json:"container"`
 	Host      uint32 `json:"host"`
 	Size      uint32 `json:"size"`
+	Relative  bool   `json:"relative,omitempty"` // of a mount: Host is of the container's user namespace
 }
 
 // CgroupPlace says where a pod's cgroups lie.

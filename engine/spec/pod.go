@@ -35,7 +35,7 @@ type Pod struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 
-	Hostname string `json:"hostname"`
+	Hostname string `json:"hostname"` // empty in a Bare pod: its container's short ID
 	HostNet  bool   `json:"hostNetwork,omitempty"`
 	HostPID  bool   `json:"hostPID,omitempty"`
 	HostIPC  bool   `json:"hostIPC,omitempty"`
@@ -298,11 +298,15 @@ type DNSMode string
 // network and takes the host's servers elsewhere.
 const (
 	DNSCluster DNSMode = ""
-	DNSHost    DNSMode = "host" // the host's resolv.conf
-	DNSNone    DNSMode = "none" // only what is listed
+	DNSHost    DNSMode = "host"  // the host's resolv.conf
+	DNSNone    DNSMode = "none"  // only what is listed
+	DNSImage   DNSMode = "image" // the image's /etc/resolv.conf is left alone
 )
 
-// HostAlias is a line of /etc/hosts.
+// HostGateway stands for the address by which a pod reaches its host.
+const HostGateway = "host-gateway"
+
+// HostAlias is a line of /etc/hosts. IP may be HostGateway.
 type HostAlias struct {
 	IP    string   `json:"ip"`
 	Names []string `json:"names"`

@@ -52,11 +52,15 @@ func (v *EmptyVolume) Size() int64 {
 }
 
 // HostVolume is a path of the host. Type is Kubernetes' hostPath type: "",
-// DirectoryOrCreate, Directory, FileOrCreate, File, Socket, CharDevice, BlockDevice.
+// DirectoryOrCreate, Directory, FileOrCreate, File, Socket, CharDevice, BlockDevice;
+// or HostExists.
 type HostVolume struct {
 	Path string `json:"path"`
 	Type string `json:"type,omitempty"`
 }
+
+// HostExists is the type of a path where something has to be, whatever it is.
+const HostExists = "Exists"
 
 // NamedVolume outlives pods. It is made where it is missing, with Labels.
 type NamedVolume struct {

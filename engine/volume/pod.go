@@ -145,6 +145,8 @@ func checkHost(v *spec.HostVolume) error {
 	}
 	mode, ok := info.Mode(), false
 	switch v.Type {
+	case spec.HostExists:
+		ok = true
 	case "Directory", "DirectoryOrCreate":
 		ok = mode.IsDir()
 	case "File", "FileOrCreate":

@@ -1,0 +1,290 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"berth/engine/spec"
+	"berth/translate"
+)
+
+// network is the network of a container that stands alone, or of a pod.
+type network struct {
+	networks, aliases, publish, expose, dns, dnsSearch, dnsOptions, hosts []string
+	ip, ip6, mac, hostname, hostsFile                                     string
+	publishAll, noHosts, noHostname                                       bool
+}
+
+func (n *network) shared(f *pflag.FlagSet) {
+	f.StringArrayVar(&n.networks, "network", nil, "join a `network`: bridge, host, none, container:NAME, ns:PATH, or a name, with :ip=…,mac=…,alias=…")
+	f.StringSliceVar(&n.aliases, "network-alias", nil, "further `name` on the networks")
+	f.StringVar(&n.ip, "ip", "", "static IPv4 `address`")
+	f.StringVar(&n.ip6, "ip6", "", "static IPv6 `address`")
+	f.StringVar(&n.mac, "mac-address", "", "static MAC `address`")
+	f.StringSliceVarP(&n.publish, "publish", "p", nil, "publish a `port`: [[ip:][hostPort]:]containerPort[/protocol]")
+	f.StringSliceVar(&n.dns, "dns", nil, "ask this `server` for names; none: leave the image's /etc/resolv.conf alone")
+	f.StringSliceVar(&n.dnsSearch, "dns-search", nil, "complete names with this `domain`; . for none")
+	f.StringSliceVar(&n.dnsOptions, "dns-option", nil, "`option` of /etc/resolv.conf, such as ndots:2")
+	f.StringArrayVar(&n.hosts, "add-host", nil, "add a line to /etc/hosts (`name[;name…]:ip`); host-gateway is the host's address")
+	f.StringVar(&n.hostsFile, "hosts-file", "", "begin /etc/hosts with this `file`; image: the image's, none: nothing")
+	f.BoolVar(&n.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
+	f.StringVarP(&n.hostname, "hostname", "h", "", "`hostname` (default: the ID's first twelve digits)")
+	f.BoolVar(&n.noHostname, "no-hostname", false, "leave the image's /etc/hostname alone")
+}
+
+// register adds what only a container has, too.
+func (n *network) register(f *pflag.FlagSet) {
+	n.shared(f)
+	f.BoolVarP(&n.publishAll, "publish-all", "P", false, "publish every port the image exposes on a free one of the host")
+	f.StringSliceVar(&n.expose, "expose", nil, "expose a `port[/protocol]` for --publish-all")
+	f.StringSlice("link-local-ip", nil, "cannot be honoured")
+	_ = f.MarkHidden("link-local-ip")
+}
+
+// ofPod are the flags that say something of the pod, and are refused where it
+// is there already.
+func (n *network) ofPod() []string {
+	return []string{
+		"ip", "ip6", "mac-address", "publish", "publish-all", "network-alias", "dns", "dns-search", "dns-option", "add-host", "hosts-file", "no-hosts", "no-hostname",
+	}
+}
+
+func (n *network) apply(m *maker) {
+	n.exposed(m)
+	if m.added() {
+		n.inPod(m)
+		return
+	}
+	n.join(m)
+	n.addresses(m)
+	n.ports(m)
+	n.names(m)
+	n.resolve(m)
+}
+
+// inPod is for a container of a pod that is there: it may have a network of its
+// own, but not change the pod's.
+func (n *network) inPod(m *maker) {
+	for _, flag := range n.ofPod() {
+		if m.given(flag) {
+			m.note(fmt.Errorf("--%s is for the pod, not for one of its containers: give it to pod create", flag))
+		}
+	}
+	for _, s := range n.networks {
+		join, ok := m.join("network", s)
+		switch {
+		case ok:
+			m.hand.Namespaces.Net = join
+		case s == "host":
+			m.hand.Namespaces.Net.Host = true
+		case s == "none":
+			m.hand.Namespaces.Net.Private = true
+		case s == "pod":
+		default:
+			m.failf("network", s, "the pod's networks are those of its containers: give it to pod create, or none, host, container:NAME")
+		}
+	}
+	if m.given("hostname") {
+		m.hand.Hostname = n.hostname
+		m.noteFlag("hostname", n.hostname, checkHostname(n.hostname))
+	}
+}
+
+// join says which networks there are, or whose.
+func (n *network) join(m *maker) {
+	var rest []string
+	for _, s := range n.networks {
+		if join, ok := m.join("network", s); ok {
+			m.pod.Join.Net = join
+			continue
+		}
+		rest = append(rest, s)
+	}
+	if m.pod.Join.Net != (spec.Join{}) {
+		if len(n.networks) > 1 {
+			m.note(fmt.Errorf("--network %s cannot be combined with other networks", n.networks[0]))
+		}
+		return
+	}
+	mode, list, err := ParseNetworks(rest)
+	m.note(err)
+	m.pod.HostNet = mode == translate.NetworkHost
+	if mode == translate.NetworkBridge && len(list) == 0 && err == nil {
+		list = []spec.NetworkAttachment{{Network: translate.DefaultNetwork}}
+	}
+	m.pod.Networks = list
+}
+
+func (n *network) addresses(m *maker) {
+	var want spec.NetworkAttachment
+	for flag, value := range map[string]string{"ip": n.ip, "ip6": n.ip6} {
+		if value == "" {
+			continue
+		}
+		ip, err := netip.ParseAddr(value)
+		if err != nil || ip.Is4() != (flag == "ip") {
+			m.failf(flag, value, "not an IPv%s address", map[string]string{"ip": "4", "ip6": "6"}[flag])
+			continue
+		}
+		want.IPs = append(want.IPs, ip.String())
+	}
+	slices.Sort(want.IPs)
+	if n.mac != "" {
+		macs, err := parseMACs([]string{n.mac})
+		m.note(err)
+		want.MAC = strings.Join(macs, "")
+	}
+	given := len(want.IPs) > 0 || want.MAC != ""
+	list := m.pod.Networks
+	switch {
+	case len(list) == 1:
+		list[0].IPs = append(list[0].IPs, want.IPs...)
+		if want.MAC != "" && list[0].MAC != "" {
+			m.failf("mac-address", n.mac, "--network gives another one: drop one of them")
+		}
+		if want.MAC != "" {
+			list[0].MAC = want.MAC
+		}
+	case given && len(list) > 1:
+		m.note(errors.New("--ip, --ip6 and --mac-address do not say which of several networks they are for: write --network name:ip=…,mac=…"))
+	case given:
+		m.note(errors.New("--ip, --ip6 and --mac-address are for a network of ours: drop them, or give --network another value"))
+	}
+	for _, name := range n.aliases {
+		m.noteFlag("network-alias", name, checkHostname(name))
+		for i := range list {
+			list[i].Aliases = append(list[i].Aliases, name)
+		}
+	}
+	if len(n.aliases) > 0 && len(list) == 0 {
+		m.note(errors.New("--network-alias is a name on a network of ours: drop it, or give --network another value"))
+	}
+}
+
+// exposed notes which ports the container exposes.
+func (n *network) exposed(m *maker) {
+	for _, s := range n.expose {
+		ports, err := ParsePublish(s)
+		switch {
+		case strings.Contains(s, ":"):
+			m.failf("expose", s, "write port[/protocol], or from-to[/protocol]")
+		case err != nil:
+			m.note(errors.New(strings.Replace(err.Error(), "--publish", "--expose", 1)))
+		}
+		for _, p := range ports {
+			m.hand.Expose = append(m.hand.Expose, fmt.Sprintf("%d/%s", p.ContainerPort, p.Protocol))
+		}
+	}
+}
+
+func (n *network) ports(m *maker) {
+	for _, s := range n.publish {
+		ports, err := ParsePublish(s)
+		m.note(err)
+		m.pod.Ports = append(m.pod.Ports, ports...)
+	}
+	m.hand.PublishAll = n.publishAll
+	if len(n.publish) == 0 && !n.publishAll {
+		return
+	}
+	switch {
+	case m.pod.Join.Net.Container != nil:
+		m.note(errors.New("--publish and --publish-all cannot be honoured with --network container: the ports are those of the other container"))
+	case m.pod.HostNet: // podman throws them away, and says so
+		m.pod.Ports, m.hand.PublishAll = nil, false
+		m.made.Warnings = append(m.made.Warnings, "the ports of --publish are those of the host already: --network host has no others")
+	case len(m.pod.Networks) == 0:
+		m.note(errors.New("--publish and --publish-all cannot be honoured without a network of ours: give --network another value"))
+	}
+}
+
+// names are hostname and /etc/hosts.
+func (n *network) names(m *maker) {
+	p := m.pod
+	if n.hostname != "" {
+		m.noteFlag("hostname", n.hostname, checkHostname(n.hostname))
+	}
+	p.Hostname, p.NoHostname, p.NoHosts = n.hostname, n.noHostname, n.noHosts
+	for _, s := range n.hosts {
+		alias, err := parseHost(s)
+		m.noteFlag("add-host", s, err)
+		p.Hosts = append(p.Hosts, alias)
+	}
+	if n.noHosts && len(n.hosts) > 0 {
+		m.note(errors.New("--add-host cannot be honoured with --no-hosts: drop one of them"))
+	}
+	if n.noHosts && n.hostsFile != "" {
+		m.note(errors.New("--hosts-file cannot be honoured with --no-hosts: drop one of them"))
+	}
+	if c := p.Join.Net.Container; c != nil && len(n.hosts) > 0 {
+		m.note(errors.New("--add-host cannot be honoured with --network container: /etc/hosts is that of the other container"))
+	}
+	p.HostsFile = n.hostsFile
+	if n.hostsFile != "" && n.hostsFile != "image" && n.hostsFile != "none" {
+		p.HostsFile = m.host.Abs(n.hostsFile)
+	}
+}
+
+// parseHost reads name[;name…]:ip.
+func parseHost(s string) (spec.HostAlias, error) {
+	names, ip, ok := strings.Cut(s, ":")
+	if !ok || names == "" || ip == "" {
+		return spec.HostAlias{}, errors.New("write name:ip, or name:host-gateway")
+	}
+	alias := spec.HostAlias{IP: ip, Names: strings.Split(names, ";")}
+	for _, name := range alias.Names {
+		if err := checkHostname(name); err != nil {
+			return alias, err
+		}
+	}
+	if ip == spec.HostGateway {
+		return alias, nil
+	}
+	addr, err := netip.ParseAddr(strings.Trim(ip, "[]"))
+	if err != nil {
+		return alias, fmt.Errorf("%q is not an IP address", ip)
+	}
+	alias.IP = addr.String()
+	return alias, nil
+}
+
+func checkHostname(name string) error {
+	if name == "" || len(name) > 253 || strings.ContainsAny(name, " \t\n/\\:;#\x00") {
+		return fmt.Errorf("%q is not a hostname", name)
+	}
+	return nil
+}
+
+// resolve is /etc/resolv.conf.
+func (n *network) resolve(m *maker) {
+	d := &m.pod.DNS
+	for _, s := range n.dns {
+		if s == "none" {
+			d.Mode = spec.DNSImage
+			continue
+		}
+		ip, err := netip.ParseAddr(s)
+		if err != nil {
+			m.failf("dns", s, "not an IP address, or none")
+			continue
+		}
+		d.Servers = append(d.Servers, ip.String())
+	}
+	d.Searches, d.Options = n.dnsSearch, n.dnsOptions
+	asked := len(n.dns)+len(n.dnsSearch)+len(n.dnsOptions) > 0
+	if d.Mode == spec.DNSImage && len(n.dns)+len(n.dnsSearch)+len(n.dnsOptions) > 1 {
+		m.note(errors.New("--dns none leaves /etc/resolv.conf alone: drop the other --dns flags"))
+	}
+	if asked && m.pod.Join.Net.Container != nil {
+		m.note(errors.New("--dns, --dns-option and --dns-search cannot be honoured with --network container: /etc/resolv.conf is that of the other container"))
+	}
+	none := !m.pod.HostNet && len(m.pod.Networks) == 0 && m.pod.Join.Net == (spec.Join{})
+	if asked && none && slices.Contains(n.networks, "none") {
+		m.note(errors.New("--dns, --dns-option and --dns-search say nothing with --network none: drop them"))
+	}
+}

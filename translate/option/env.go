@@ -1,0 +1,151 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"berth/engine/spec"
+)
+
+// env is the container's environment over that of its image. What comes later
+// wins: the host's proxies, the host's environment, files, single variables.
+type env struct {
+	vars, files, merge, unset    []string
+	hostAll, httpProxy, unsetAll bool
+}
+
+func (e *env) register(f *pflag.FlagSet) {
+	f.StringArrayVarP(&e.vars, "env", "e", nil, "set a variable (`NAME=value`); NAME alone takes the caller's, NAME* all that begin so")
+	f.StringArrayVar(&e.files, "env-file", nil, "set the variables of a `file`, one a line")
+	f.BoolVar(&e.hostAll, "env-host", false, "set all of the caller's variables")
+	f.StringArrayVar(&e.merge, "env-merge", nil, "set a variable with others of the image in it (`NAME=${OTHER}-value`)")
+	f.BoolVar(&e.httpProxy, "http-proxy", true, "set the caller's http_proxy, https_proxy, ftp_proxy and no_proxy")
+	f.StringArrayVar(&e.unset, "unsetenv", nil, "leave out this `variable` of the image")
+	f.BoolVar(&e.unsetAll, "unsetenv-all", false, "leave out all variables of the image")
+}
+
+func (e *env) apply(m *maker) {
+	host := map[string]string{}
+	for _, v := range m.host.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		host[name] = value
+	}
+	var list vars
+	if e.httpProxy {
+		for _, name := range []string{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"} {
+			if value, ok := host[name]; ok {
+				list.set(name, value)
+			}
+		}
+	}
+	if e.hostAll {
+		for _, name := range sortedKeys(host) {
+			list.set(name, host[name])
+		}
+	}
+	for _, file := range e.files {
+		data, err := m.host.ReadFile(file)
+		m.noteFlag("env-file", file, err)
+		lines, err := ParseEnvFile(data)
+		m.noteFlag("env-file", file, err)
+		for _, line := range lines {
+			m.noteFlag("env-file", file, list.add(line, host))
+		}
+	}
+	for _, s := range e.vars {
+		m.noteFlag("env", s, list.add(s, host))
+	}
+	m.c.Env = list
+	for _, s := range e.merge {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			m.failf("env-merge", s, "write NAME=value, with ${OTHER} in the value")
+			continue
+		}
+		m.hand.MergeEnv = append(m.hand.MergeEnv, spec.EnvVar{Name: name, Value: value})
+	}
+	for _, name := range e.unset {
+		if name == "" || strings.ContainsRune(name, '=') {
+			m.failf("unsetenv", name, "give the name of a variable")
+		}
+	}
+	m.hand.UnsetEnv, m.hand.UnsetEnvAll = e.unset, e.unsetAll
+}
+
+// vars are variables of which each name stands there once.
+type vars []spec.EnvVar
+
+func (v *vars) set(name, value string) {
+	at := slices.IndexFunc(*v, func(e spec.EnvVar) bool { return e.Name == name })
+	if at >= 0 {
+		(*v)[at].Value = value
+		return
+	}
+	*v = append(*v, spec.EnvVar{Name: name, Value: value})
+}
+
+// add sets what a word says: NAME=value, NAME with the host's value where the
+// host has one, NAME* likewise for all that begin so.
+func (v *vars) add(word string, host map[string]string) error {
+	name, value, given := strings.Cut(word, "=")
+	if strings.ContainsRune(word, 0) {
+		return errors.New("a variable cannot hold a NUL byte")
+	}
+	if name == "" {
+		return errors.New("the name is missing: write NAME=value")
+	}
+	if given {
+		v.set(name, value)
+		return nil
+	}
+	if prefix, ok := strings.CutSuffix(name, "*"); ok {
+		for _, key := range sortedKeys(host) {
+			if strings.HasPrefix(key, prefix) {
+				v.set(key, host[key])
+			}
+		}
+		return nil
+	}
+	if value, ok := host[name]; ok {
+		v.set(name, value)
+	}
+	return nil
+}
+
+// ParseEnvFile reads a file of variables: a line each, as --env takes them.
+// Blanks before a line, empty lines and those that begin with # do not count;
+// quotes are part of a value, as podman has it.
+func ParseEnvFile(data []byte) ([]string, error) {
+	if slices.Contains(data, 0) {
+		return nil, errors.New("it is no text: there is a NUL byte in it")
+	}
+	var out []string
+	var errs []error
+	n := 0
+	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+		n++
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if line[0] == '=' {
+			errs = append(errs, fmt.Errorf("line %d: the name is missing: write NAME=value", n))
+			continue
+		}
+		out = append(out, line)
+	}
+	return out, errors.Join(errs...)
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,146 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// identity is what a container is called, and who is told.
+type identity struct {
+	name, cidFile, pidFile, conmonPidFile, pod, podIDFile, initCtr string
+	labels, labelFiles, annotations, requires                      []string
+	replace, remove                                                bool
+}
+
+func (i *identity) register(f *pflag.FlagSet) {
+	f.StringVar(&i.name, "name", "", "`name` of the container (default: one that is made up)")
+	f.BoolVar(&i.replace, "replace", false, "remove the container that has the name")
+	f.BoolVar(&i.remove, "rm", false, "remove the container, and its unnamed volumes, once it has ended")
+	f.StringArrayVarP(&i.labels, "label", "l", nil, "give the container a label (`key=value`)")
+	f.StringArrayVar(&i.labelFiles, "label-file", nil, "read labels from a `file`, one a line")
+	f.StringArrayVar(&i.annotations, "annotation", nil, "give the container an annotation (`key=value`)")
+	f.StringVar(&i.cidFile, "cidfile", "", "write the container's ID to a new `file`")
+	f.StringVar(&i.pidFile, "pidfile", "", "write the PID of the container's process to a `file`")
+	f.StringVar(&i.conmonPidFile, "conmon-pidfile", "", "write the PID of the container's monitor to a `file`")
+	f.StringVar(&i.pod, "pod", "", "add the container to a `pod`; new:NAME makes one")
+	f.StringVar(&i.podIDFile, "pod-id-file", "", "add the container to the pod whose ID stands in a `file`")
+	f.StringVar(&i.initCtr, "init-ctr", "", "run before the pod's other containers: `when`, always (at each start of the pod) or once")
+	f.StringSliceVar(&i.requires, "requires", nil, "start these `containers` first")
+}
+
+// validName is what podman takes for a name.
+var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return errors.New("the name is missing")
+	case len(name) > 253:
+		return errors.New("a name has 253 characters at most")
+	case !validName.MatchString(name):
+		return errors.New("a name has letters, digits, _, . and -, and begins with a letter or a digit")
+	}
+	return nil
+}
+
+func (i *identity) apply(m *maker) {
+	i.place(m)
+	if m.given("name") {
+		m.noteFlag("name", i.name, checkName(i.name))
+		m.c.Name = i.name
+		if m.pod.Bare {
+			m.pod.Name = i.name
+		}
+	}
+	m.made.Replace, m.made.IDFile = i.replace, i.cidFile
+	m.hand.Remove = i.remove
+	m.hand.PidFile, m.hand.ConmonPidFile = m.file(i.pidFile), m.file(i.conmonPidFile)
+	if i.replace && i.name == "" {
+		m.note(errors.New("--replace says nothing without --name"))
+	}
+	m.hand.Labels = m.labels(i.labelFiles, i.labels)
+	var err error
+	m.hand.Annotations, err = ParseAnnotations(i.annotations)
+	m.note(err)
+	for _, name := range i.requires {
+		if ref, ok := m.ref("requires", name, name); ok {
+			m.hand.Requires = append(m.hand.Requires, ref)
+		}
+	}
+}
+
+// place finds the pod that the container goes into.
+func (i *identity) place(m *maker) {
+	into := i.pod
+	if m.given("pod-id-file") {
+		if m.given("pod") {
+			m.note(errors.New("--pod and --pod-id-file both name a pod: give one of them"))
+		}
+		data, err := m.host.ReadFile(i.podIDFile)
+		m.noteFlag("pod-id-file", i.podIDFile, err)
+		into = strings.TrimSpace(string(data))
+		if into == "" && err == nil && !m.nowhere {
+			m.failf("pod-id-file", i.podIDFile, "there is no ID in it")
+		}
+	}
+	name, fresh := strings.CutPrefix(into, "new:")
+	switch {
+	case fresh:
+		m.noteFlag("pod", into, checkName(name))
+		m.pod.Name, m.pod.Bare, m.pod.ByHand, m.pod.PlainNames = name, false, true, true
+	case m.given("pod"), m.given("pod-id-file"):
+		m.made.Into, m.pod.Bare = into, false
+		if m.given("pod") && into == "" {
+			m.failf("pod", into, "the name is missing")
+		}
+	}
+	if !m.given("init-ctr") {
+		return
+	}
+	switch {
+	case i.initCtr != "always" && i.initCtr != "once":
+		m.failf("init-ctr", i.initCtr, "not a time to run at%s", oneOf(i.initCtr, []string{"always", "once"}))
+	case m.pod.Bare:
+		m.failf("init-ctr", i.initCtr, "only containers of pods run before others: add --pod")
+	}
+	m.init, m.hand.Once = true, i.initCtr == "once"
+}
+
+// labels are those of files, and over them those given.
+func (m *maker) labels(files, list []string) map[string]string {
+	var lines []string
+	for _, name := range files {
+		data, err := m.host.ReadFile(name)
+		m.noteFlag("label-file", name, err)
+		for line := range strings.Lines(string(data)) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				lines = append(lines, line)
+			}
+		}
+	}
+	var out map[string]string
+	for _, s := range append(lines, list...) {
+		key, value, _ := strings.Cut(s, "=")
+		if key == "" {
+			m.note(fmt.Errorf("--label %q: write key=value", s))
+			continue
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// file is the absolute path of a file that is written; empty stays.
+func (m *maker) file(path string) string {
+	if path == "" {
+		return ""
+	}
+	return m.host.Abs(path)
+}

@@ -1,0 +1,45 @@
+package option
+
+import "berth/engine/spec"
+
+// Made is what flags say: a pod, and what is to be done with it. Identities,
+// owner and times are the caller's to give, and names where the flags give none.
+type Made struct {
+	// Pod has one container: the only thing of it that counts, with its volumes,
+	// where it goes Into a pod that is there; see AddTo.
+	Pod *spec.Pod
+	// Into is the pod, by name or ID, that the container is added to.
+	Into string
+
+	Replace     bool   // what has the name is removed
+	RemoveImage bool   // once the container has ended
+	IDFile      string // gets the ID, of the pod or the container; it must not be there
+	Quiet       bool
+	Pull        spec.PullOptions
+	Attach      Attach
+	Warnings    []string // what is given and changes nothing
+}
+
+// Container is the one container.
+func (m *Made) Container() *spec.Container {
+	if len(m.Pod.InitContainers) > 0 {
+		return &m.Pod.InitContainers[0]
+	}
+	return &m.Pod.Containers[0]
+}
+
+// SetName names the container, and the pod that is only there for it.
+func (m *Made) SetName(name string) {
+	m.Container().Name = name
+	if m.Pod.Bare {
+		m.Pod.Name = name
+	}
+}
+
+// Attach says what of the container the caller's terminal gets.
+type Attach struct {
+	Detach                bool
+	Stdin, Stdout, Stderr bool
+	ProxySignals          bool
+	Keys                  string // that detach; empty: none do
+}

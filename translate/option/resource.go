@@ -1,0 +1,260 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	units "github.com/docker/go-units"
+	"github.com/spf13/pflag"
+
+	"berth/engine/spec"
+	"berth/translate"
+)
+
+// resource is what a container, or a pod, may use.
+type resource struct {
+	cpus, cpusetCPUs, cpusetMems, memory, reservation, swap, rdt           string
+	blkioWeight                                                            string
+	blkioDevices, readBps, writeBps, readIOps, writeIOps, ulimits, unified []string
+	shares, period, rtPeriod                                               uint64
+	quota, rtRuntime, swappiness, pids                                     int64
+	oomScore                                                               int
+	oomKillDisable                                                         bool
+}
+
+// shared adds what containers and pods have in common.
+func (r *resource) shared(f *pflag.FlagSet) {
+	f.StringVar(&r.cpus, "cpus", "", "limit to this `number` of cores, such as 0.5")
+	f.Uint64VarP(&r.shares, "cpu-shares", "c", 0, "`weight` of CPU where it is short, 1024 for a usual one")
+	f.StringVar(&r.cpusetCPUs, "cpuset-cpus", "", "run on these `cores` only, such as 0-2,4")
+	f.StringVar(&r.cpusetMems, "cpuset-mems", "", "take memory of these `nodes` only, such as 0-1")
+	f.StringVarP(&r.memory, "memory", "m", "", "limit of memory in `bytes`, or as 64m, 1g")
+	f.StringVar(&r.swap, "memory-swap", "", "limit of memory and swap together in `bytes`, or as 64m, 1g; -1: no limit (default: twice --memory)")
+	f.StringVar(&r.blkioWeight, "blkio-weight", "", "`weight` of block devices where they are short, 10 to 1000")
+	f.StringArrayVar(&r.blkioDevices, "blkio-weight-device", nil, "weight for one device (`path:weight`)")
+	f.StringArrayVar(&r.readBps, "device-read-bps", nil, "limit what is read of a device a second (`path:bytes`, or as 1mb)")
+	f.StringArrayVar(&r.writeBps, "device-write-bps", nil, "limit what is written to a device a second (`path:bytes`, or as 1mb)")
+}
+
+// register adds what only containers have, too.
+func (r *resource) register(f *pflag.FlagSet) {
+	r.shared(f)
+	f.Uint64Var(&r.period, "cpu-period", 0, "period of --cpu-quota in `microseconds` (default 100000)")
+	f.Int64Var(&r.quota, "cpu-quota", 0, "limit to so many `microseconds` of CPU in each period")
+	f.Uint64Var(&r.rtPeriod, "cpu-rt-period", 0, "period of real-time scheduling in `microseconds`; cgroup v1 only")
+	f.Int64Var(&r.rtRuntime, "cpu-rt-runtime", 0, "`microseconds` of real-time scheduling in each period; cgroup v1 only")
+	f.StringVar(&r.reservation, "memory-reservation", "", "memory in `bytes`, or as 64m, 1g, that is left where it is short")
+	f.Int64Var(&r.swappiness, "memory-swappiness", -1, "how readily memory is swapped out, `0 to 100`; cgroup v1 only")
+	f.StringArrayVar(&r.readIOps, "device-read-iops", nil, "limit how often a device is read a second (`path:number`)")
+	f.StringArrayVar(&r.writeIOps, "device-write-iops", nil, "limit how often a device is written to a second (`path:number`)")
+	f.Int64Var(&r.pids, "pids-limit", 2048, "limit of the `number` of processes (-1: no limit)")
+	f.IntVar(&r.oomScore, "oom-score-adj", 0, "`-1000 to 1000`: the higher, the sooner it is killed where memory is short")
+	f.BoolVar(&r.oomKillDisable, "oom-kill-disable", false, "never kill it where memory is short; cgroup v1 only")
+	f.StringSliceVar(&r.ulimits, "ulimit", nil, "limit of its processes (`name=soft[:hard]`, such as nofile=1024:2048); host: those of the caller")
+	f.StringSliceVar(&r.unified, "cgroup-conf", nil, "write a file of its cgroup (`file=value`, such as memory.high=1073741824)")
+	f.StringVar(&r.rdt, "rdt-class", "", "class of Intel's resource director (`name`)")
+	f.String("kernel-memory", "", "cannot be honoured")
+	_ = f.MarkHidden("kernel-memory")
+}
+
+// apply reads the flags into the limits of a container.
+func (r *resource) apply(m *maker) { r.limits(m, &m.c.Resources, &m.hand.Tuning) }
+
+func (r *resource) limits(m *maker, res *spec.Resources, t *spec.Tuning) {
+	r.cpu(m, res, t)
+	r.mem(m, res, t)
+	r.blkio(m, t)
+	if m.given("kernel-memory") {
+		m.note(errors.New("--kernel-memory cannot be honoured: Linux has no such limit any more; --memory counts what the kernel uses for the container, too"))
+	}
+	if m.given("pids-limit") {
+		if r.pids < -1 {
+			m.failf("pids-limit", strconv.FormatInt(r.pids, 10), "not a number of processes (-1: no limit)")
+		}
+		res.PidsLimit = max(0, r.pids)
+		t.AnyPids = r.pids <= 0
+	}
+	if m.given("oom-score-adj") {
+		if r.oomScore < -1000 || r.oomScore > 1000 {
+			m.failf("oom-score-adj", strconv.Itoa(r.oomScore), "not between -1000 and 1000")
+		}
+		res.OOMScoreAdj = &r.oomScore
+	}
+	for _, s := range r.ulimits {
+		if s == "host" {
+			t.HostUlimits = true
+			if len(r.ulimits) > 1 {
+				m.note(errors.New("--ulimit host takes the caller's limits and no others: drop the others"))
+			}
+			continue
+		}
+		u, err := translate.ParseUlimit(s)
+		m.noteFlag("ulimit", s, err)
+		res.Ulimits = append(res.Ulimits, u)
+	}
+	for _, s := range r.unified {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" || strings.ContainsAny(name, "/\n\x00") || !strings.Contains(name, ".") || strings.HasPrefix(name, ".") {
+			m.failf("cgroup-conf", s, "write file=value, such as memory.high=1073741824")
+			continue
+		}
+		if t.Unified == nil {
+			t.Unified = map[string]string{}
+		}
+		t.Unified[name] = value
+	}
+	t.RDT = r.rdt
+}
+
+func (r *resource) cpu(m *maker, res *spec.Resources, t *spec.Tuning) {
+	if m.given("cpus") {
+		limit, err := parseCores(r.cpus)
+		m.noteFlag("cpus", r.cpus, err)
+		res.CPULimit = limit
+		if m.given("cpu-quota") || m.given("cpu-period") {
+			m.note(errors.New("--cpus says what --cpu-quota and --cpu-period say: give one of them"))
+		}
+	}
+	for flag, n := range map[string]uint64{"cpu-period": r.period, "cpu-rt-period": r.rtPeriod} {
+		if m.given(flag) && n != 0 && (n < 1000 || n > 1000000) {
+			m.failf(flag, strconv.FormatUint(n, 10), "not between 1000 and 1000000")
+		}
+	}
+	if r.quota > 0 && r.quota < 1000 {
+		m.failf("cpu-quota", strconv.FormatInt(r.quota, 10), "the least is 1000")
+	}
+	t.CPUPeriod, t.CPUQuota = r.period, max(0, r.quota)
+	t.RealtimePeriod, t.RealtimeRuntime = r.rtPeriod, r.rtRuntime
+	if m.given("cpu-shares") && (r.shares == 1 || r.shares > mostShares) {
+		m.failf("cpu-shares", strconv.FormatUint(r.shares, 10), "not between 2 and %d", mostShares)
+	}
+	t.CPUShares = r.shares
+	for flag, s := range map[string]string{"cpuset-cpus": r.cpusetCPUs, "cpuset-mems": r.cpusetMems} {
+		if s != "" && !translate.IsCPUSet(s) {
+			m.failf(flag, s, "not a list such as 0-2,4")
+		}
+	}
+	res.CPUSet, t.CPUSetMems = r.cpusetCPUs, r.cpusetMems
+}
+
+// parseCores reads a number of cores as thousandths of one; 0 is no limit.
+func parseCores(s string) (int64, error) {
+	n, err := strconv.ParseFloat(s, 64)
+	switch {
+	case err != nil || math.IsNaN(n) || n < 0:
+		return 0, errors.New("not a number of cores such as 0.5")
+	case n > mostCores:
+		return 0, errors.New("so many there are not")
+	case n > 0 && n < 1.0/milli:
+		return 0, errors.New("the least is 0.001")
+	}
+	return int64(math.Round(n * milli)), nil
+}
+
+func (r *resource) mem(m *maker, res *spec.Resources, t *spec.Tuning) {
+	size := func(flag, s string) int64 {
+		if s == "" {
+			return 0
+		}
+		n, err := parseMemory(s)
+		m.noteFlag(flag, s, err)
+		return n
+	}
+	res.MemoryLimit = size("memory", r.memory)
+	t.Reservation = size("memory-reservation", r.reservation)
+	if res.MemoryLimit > 0 && t.Reservation > res.MemoryLimit {
+		m.note(fmt.Errorf("--memory-reservation %q: more than --memory %s", r.reservation, r.memory))
+	}
+	if r.swap != "" {
+		n := int64(-1)
+		if r.swap != "-1" {
+			n = size("memory-swap", r.swap)
+		}
+		switch {
+		case res.MemoryLimit == 0 && n > 0:
+			m.note(errors.New("--memory-swap says nothing without --memory: it is a limit of both together"))
+		case n > 0 && n < res.MemoryLimit:
+			m.failf("memory-swap", r.swap, "less than --memory %s: it is a limit of both together", r.memory)
+		case n != 0:
+			t.MemorySwap = &n
+		}
+	}
+	if m.given("memory-swappiness") && r.swappiness != -1 {
+		if r.swappiness < 0 || r.swappiness > 100 {
+			m.failf("memory-swappiness", strconv.FormatInt(r.swappiness, 10), "not between 0 and 100")
+		}
+		t.Swappiness = &r.swappiness
+	}
+	t.OOMKillDisable = r.oomKillDisable
+}
+
+func (r *resource) blkio(m *maker, t *spec.Tuning) {
+	if r.blkioWeight != "" {
+		n, err := parseWeight(r.blkioWeight)
+		m.noteFlag("blkio-weight", r.blkioWeight, err)
+		t.BlkioWeight = n
+	}
+	for _, s := range r.blkioDevices {
+		device, word, err := cutDevice(s, "weight")
+		var n uint16
+		if err == nil {
+			n, err = parseWeight(word)
+		}
+		m.noteFlag("blkio-weight-device", s, err)
+		t.BlkioDevices = append(t.BlkioDevices, spec.Weight{Device: device, Weight: n})
+	}
+	for _, x := range []struct {
+		flag  string
+		list  []string
+		to    *[]spec.Rate
+		bytes bool
+	}{
+		{"device-read-bps", r.readBps, &t.ReadBps, true}, {"device-write-bps", r.writeBps, &t.WriteBps, true},
+		{"device-read-iops", r.readIOps, &t.ReadIOps, false}, {"device-write-iops", r.writeIOps, &t.WriteIOps, false},
+	} {
+		for _, s := range x.list {
+			device, word, err := cutDevice(s, "rate")
+			var n uint64
+			if err == nil {
+				n, err = parseRate(word, x.bytes)
+			}
+			m.noteFlag(x.flag, s, err)
+			*x.to = append(*x.to, spec.Rate{Device: device, Rate: n})
+		}
+	}
+}
+
+func parseWeight(s string) (uint16, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n < 10 || n > 1000 {
+		return 0, errors.New("not a weight from 10 to 1000")
+	}
+	return uint16(n), nil
+}
+
+// cutDevice splits a device of the host from what is said of it.
+func cutDevice(s, what string) (device, rest string, err error) {
+	i := strings.LastIndex(s, ":")
+	if i < 0 || !strings.HasPrefix(s, "/dev/") {
+		return "", "", fmt.Errorf("write /dev/…:%s", what)
+	}
+	return s[:i], s[i+1:], nil
+}
+
+func parseRate(s string, bytes bool) (uint64, error) {
+	if !bytes {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil || n == 0 {
+			return 0, errors.New("not a number a second")
+		}
+		return n, nil
+	}
+	n, err := units.RAMInBytes(s)
+	if err != nil || n <= 0 {
+		return 0, errors.New("not a number of bytes a second, such as 1mb")
+	}
+	return uint64(n), nil
+}
