@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -26,27 +27,25 @@ type terminations struct {
 // termination is how a pod ends, by its run folder.
 type termination struct {
 	id        spec.PodID
-	deadlines map[*deadline.Deadline]spec.ContainerID // and the sandbox each is of
+	deadlines map[*deadline.Deadline]spec.ContainerID // and the container each is of; a pod's is its infra container
 }
 
-// Terminating is a context that ends when the pod's termination must be over: at
-// the deadline given, or sooner if Hasten says so, in whichever process, now or
-// before, of this sandbox. Its cause is context.DeadlineExceeded then. It does
-// not need the pod's lock.
-func (e *Engine) Terminating(ctx context.Context, id spec.PodID, at time.Time) (context.Context, context.CancelFunc, error) {
-	sb, ok, err := e.records.ReadSandbox(id)
-	if err == nil && !ok {
-		_, err = e.records.ReadPod(id)
-	}
+// Terminating is a context that ends when the termination of a container, or
+// with the name "" of the whole pod, must be over: at the deadline given, or
+// sooner if Hasten says so of the same, in whichever process, now or before, of
+// this container or this sandbox. Its cause is context.DeadlineExceeded then. It
+// does not need the pod's lock.
+func (e *Engine) Terminating(ctx context.Context, id spec.PodID, name string, at time.Time) (context.Context, context.CancelFunc, error) {
+	what, err := e.hastened(id, name)
 	if err != nil {
 		return nil, nil, err
 	}
 	ctx, d := deadline.With(ctx, at)
-	if !ok {
+	if what == "" {
 		return ctx, d.Stop, nil // nothing can be hastened that is not up
 	}
 	folder := e.records.PodRun(id)
-	if err := e.ends.add(folder, id, d, sb.Infra, e.shorten); err != nil {
+	if err := e.ends.add(folder, id, d, what, e.shorten); err != nil {
 		// A host that has no more watches: better end late than not at all.
 		e.log.Warn("a termination that is under way cannot be shortened", "pod", id.Short(), "error", err)
 	}
@@ -55,7 +54,7 @@ func (e *Engine) Terminating(ctx context.Context, id spec.PodID, at time.Time) (
 		d.Stop()
 	}
 	// Only now: what is said from here on, the watcher sees.
-	hastened, said, err := e.records.ReadHaste(id, sb.Infra)
+	hastened, said, err := e.records.ReadHaste(id, what)
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -66,25 +65,61 @@ func (e *Engine) Terminating(ctx context.Context, id spec.PodID, at time.Time) (
 	return ctx, stop, nil
 }
 
-// Hasten has the terminations of the pod's present sandbox be over by then,
-// those under way and those that follow. It never makes one longer. It does not
-// need the pod's lock.
-func (e *Engine) Hasten(_ context.Context, id spec.PodID, at time.Time) error {
-	sb, ok, err := e.records.ReadSandbox(id)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		_, err := e.records.ReadPod(id)
+// Hasten has the terminations of a container, or with the name "" of the pod's
+// present sandbox, be over by then: those under way and those that follow. It
+// never makes one longer. It does not need the pod's lock.
+func (e *Engine) Hasten(_ context.Context, id spec.PodID, name string, at time.Time) error {
+	what, err := e.hastened(id, name)
+	if err != nil || what == "" {
 		return err // nothing is up that could end sooner
 	}
-	return e.records.Hasten(id, sb.Infra, at)
+	there := []spec.ContainerID{what}
+	if name != "" {
+		if there, err = e.present(id); err != nil {
+			return err
+		}
+	}
+	return e.records.Hasten(id, what, at, there)
+}
+
+// hastened is the container under whose ID it is told by when a container of the
+// pod, or with the name "" all of it, must be gone; "" if it is not up.
+func (e *Engine) hastened(id spec.PodID, name string) (spec.ContainerID, error) {
+	sb, ok, err := e.records.ReadSandbox(id)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		_, err := e.records.ReadPod(id)
+		return "", err
+	case name == "":
+		return sb.Infra, nil
+	}
+	c, err := e.records.ReadContainer(id, name)
+	if errors.Is(err, spec.ErrNotFound) {
+		return "", nil
+	}
+	return c.ID, err
+}
+
+// present are the pod's containers, its infra container among them.
+func (e *Engine) present(id spec.PodID) ([]spec.ContainerID, error) {
+	sb, _, err := e.records.ReadSandbox(id)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := e.records.Containers(id)
+	list := []spec.ContainerID{sb.Infra}
+	for _, c := range containers {
+		list = append(list, c.ID)
+	}
+	return list, err
 }
 
 // shorten moves the deadlines of a pod to where Hasten wants them.
 func (e *Engine) shorten(t termination) {
-	for d, sandbox := range t.deadlines {
-		at, said, err := e.records.ReadHaste(t.id, sandbox)
+	for d, c := range t.deadlines {
+		at, said, err := e.records.ReadHaste(t.id, c)
 		switch {
 		case err != nil:
 			e.log.Warn("read by when a pod must have ended", "pod", t.id.Short(), "error", err)
@@ -95,7 +130,7 @@ func (e *Engine) shorten(t termination) {
 }
 
 // add has changed called whenever somebody hastens the pod of that folder.
-func (t *terminations) add(folder string, id spec.PodID, d *deadline.Deadline, sandbox spec.ContainerID, changed func(termination)) error {
+func (t *terminations) add(folder string, id spec.PodID, d *deadline.Deadline, c spec.ContainerID, changed func(termination)) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.watcher == nil {
@@ -115,7 +150,7 @@ func (t *terminations) add(folder string, id spec.PodID, d *deadline.Deadline, s
 		pod = termination{id, map[*deadline.Deadline]spec.ContainerID{}}
 		t.pods[folder] = pod
 	}
-	pod.deadlines[d] = sandbox
+	pod.deadlines[d] = c
 	return nil
 }
 

@@ -115,8 +115,11 @@ func (a *actor) do(ctx context.Context, st *spec.PodStatus, pod *spec.Pod, next 
 
 // down takes a pod down that is not to be forgotten.
 func (a *actor) down(ctx context.Context, st *spec.PodStatus, why string) error {
-	key := st.Pod.Key()
-	a.log.WarnContext(ctx, "pod is taken down", "pod", key.String(), "reason", why)
+	level := slog.LevelWarn
+	if why == downEnded {
+		level = slog.LevelInfo
+	}
+	a.log.Log(ctx, level, "pod is taken down", "pod", st.Pod.Key().String(), "reason", why)
 	if st.Sandbox == spec.SandboxLost && !st.Stopped && st.Verdict == nil {
 		a.events.of(&st.Pod, "", EventNormal, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 	}
@@ -232,7 +235,7 @@ func (a *actor) stopPod(ctx context.Context, st *spec.PodStatus, grace time.Dura
 // somebody is ending it already, or a container of it, that takes no longer
 // either.
 func (a *actor) ending(ctx context.Context, pod *spec.Pod, grace time.Duration, f func() error) error {
-	err := a.engine.Hasten(ctx, pod.ID, time.Now().Add(max(grace, leastGrace)))
+	err := a.engine.Hasten(ctx, pod.ID, "", time.Now().Add(max(grace, leastGrace)))
 	if err != nil && !gone(err) {
 		return fmt.Errorf("hasten the end of pod %s: %w", pod.Key(), err)
 	}

@@ -121,7 +121,7 @@ func (r *applying) revive(ctx context.Context, old *spec.PodStatus, former *spec
 			return err
 		case err != nil:
 			return err
-		case old.Sandbox == spec.SandboxReady && !old.Stopped && !stillUp(old, &now):
+		case old.Sandbox == spec.SandboxReady && !old.Stopped && !complete(old) && !stillUp(old, &now):
 			_, _, err = r.actor.advance(ctx, id, pod, Hurry{Force: true})
 			return err
 		}

@@ -109,11 +109,12 @@ type LifeEngine interface {
 	// DialPod connects from within the pod's network namespace: "tcp", and an
 	// address as net.Dial takes it, its host an IP address.
 	DialPod(ctx context.Context, id spec.PodID, network, address string) (net.Conn, error)
-	// Terminating is a context that ends when the pod's termination must be
-	// over: at deadline, or sooner if anyone, in any process, has called Hasten
-	// with less.
-	Terminating(ctx context.Context, id spec.PodID, deadline time.Time) (context.Context, context.CancelFunc, error)
+	// Terminating is a context that ends when the termination of a container, or
+	// with the name "" of the pod, must be over: at deadline, or sooner if anyone,
+	// in any process, has called Hasten of the same with less.
+	Terminating(ctx context.Context, id spec.PodID, name string, deadline time.Time) (context.Context, context.CancelFunc, error)
 	// Hasten shortens a termination that is under way, and those that follow
-	// until the pod's sandbox is another one. It never makes one longer.
-	Hasten(ctx context.Context, id spec.PodID, deadline time.Time) error
+	// until the container, or with the name "" the pod's sandbox, is another one.
+	// It never makes one longer.
+	Hasten(ctx context.Context, id spec.PodID, name string, deadline time.Time) error
 }

@@ -148,6 +148,12 @@ func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string,
 		return err
 	}
 	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
+	if c, ok := st.Container(name); ok && c.Running() {
+		// If somebody is ending it already, that takes no longer either.
+		if err := a.Engine.Hasten(ctx, id, name, time.Now().Add(grace)); err != nil && !gone(err) {
+			return fmt.Errorf("hasten the end of container %q of pod %s: %w", name, st.Pod.Key(), err)
+		}
+	}
 	return actor.locked(ctx, st.Pod.Key(), func() error {
 		if err := a.wishDown(ctx, id, name); err != nil {
 			return err

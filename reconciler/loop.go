@@ -220,7 +220,9 @@ func (l *Loop) nothingLeft(ctx context.Context) bool {
 // needsSupervisor reports whether anything may still have to be done about a
 // pod. One that was stopped, or is over, needs nobody.
 func needsSupervisor(st spec.PodStatus) bool {
-	return supervised(&st.Pod) && (slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running) || !st.Stopped && !complete(&st))
+	used := st.Sandbox != spec.SandboxNone // by a pod that was only created, too
+	return supervised(&st.Pod) &&
+		(slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running) || !st.Stopped && (used || !complete(&st)))
 }
 
 // dispatch gives each worker its target, making those that are missing.
@@ -264,7 +266,7 @@ func (l *Loop) dispatch(ctx context.Context, plan Plan, observed []spec.PodStatu
 func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scope) {
 	w := l.bySlot[place]
 	if w == nil {
-		w = newWorker(l.actor, place, l.outdated)
+		w = newWorker(l.actor, place, l.outdated, l.rested)
 		l.bySlot[place] = w
 		l.workers.Go(func() { w.run(ctx, l.leave) })
 	}
@@ -277,6 +279,13 @@ func (l *Loop) aim(ctx context.Context, place spec.Origin, p PodPlan, scope Scop
 	w.poke()
 }
 
+// rested is called when a pod needs a supervisor no longer.
+func (l *Loop) rested() {
+	if l.whenIdle != nil {
+		l.Wake() // to see whether anything is left
+	}
+}
+
 // leave lets a worker go that nobody needs any more, unless it was just given
 // something to do.
 func (l *Loop) leave(w *worker) bool {
@@ -286,8 +295,8 @@ func (l *Loop) leave(w *worker) bool {
 		return false
 	}
 	delete(l.bySlot, w.slot)
-	if len(l.bySlot) == 0 && l.whenIdle != nil {
-		l.Wake() // to see whether anything is left
+	if len(l.bySlot) == 0 {
+		l.rested()
 	}
 	return true
 }

@@ -12,7 +12,7 @@ import (
 // Next is what one pod needs now so that its containers run as its restart
 // policy says, and when to look again. The zero value is: nothing, ever.
 //
-//	          sandbox lost                sandbox missing
+//	  sandbox lost, or all has ended       sandbox missing
 //	Down ◀──────────────── observed ───────────────────▶ Ensure
 //	  ▲                       │
 //	  │    what is doomed, or stopped by hand: End
@@ -60,7 +60,7 @@ func (n *Next) Idle() bool {
 // with nobody's further doing.
 func WillRun(st *spec.PodStatus, name string) bool {
 	next := NextOf(st, time.Now(), Hurry{})
-	down := next.Down != "" && !st.Stopped && st.Verdict == nil
+	down := next.Down != "" && next.Down != downEnded && !st.Stopped && st.Verdict == nil
 	if _, waits := next.Waiting[name]; next.Failed == "" && next.Verdict == nil && (waits || down || slices.Contains(next.Start, name)) {
 		return true
 	}
@@ -140,6 +140,7 @@ func (d *decider) containers() {
 	if len(d.anew) > 0 {
 		d.restartAll()
 	}
+	d.ended()
 }
 
 // apps decides about the app containers. One whose hook has not ended yet holds

@@ -1,10 +1,6 @@
 package reconciler
 
-import (
-	"fmt"
-
-	"berth/engine/spec"
-)
+import "berth/engine/spec"
 
 // initContainers goes through the init containers in order and reports whether
 // the app containers may run. Sidecars come back at any time; until the pod has
@@ -83,7 +79,7 @@ func (d *decider) initContainer(made *spec.Container) bool {
 		return true
 	case !d.hurry.Force && !restarts(d.st, made.Name, c.ExitCode):
 		d.finish(c)
-		d.next.Failed = fmt.Sprintf("init container %s ended with exit code %d", made.Name, c.ExitCode)
+		d.failedInit()
 	default:
 		d.again(made, c)
 	}

@@ -114,6 +114,7 @@ func TestNextOfALivingPod(t *testing.T) {
 		"sidecars do not keep a pod going":                          {st: down(beside(podOf(never, "init1:exited=0", "a:exited=0"), "init1"))},
 		"they go when the others have ended for good":               {st: beside(podOf(never, "init1:running", "init2:exited=1", "a:exited=0"), "init1", "init2"), want: "end init1"},
 		"also where an init container has":                          {st: beside(podOf(never, "init1:running", "init2:exited=1", "a:none"), "init1"), want: "end init1; failed"},
+		"after which there is nothing to keep the sandbox for":      {st: beside(podOf(never, "init1:exited=137", "init2:exited=1", "a:exited=0"), "init1", "init2"), want: "down"},
 		"a sidecar's postStart hook is a gate, too":                 {st: hooking(beside(podOf(never, "init1:running", "a:none"), "init1"), "init1", spec.HookNone), want: "hook init1; gate init1"},
 		"an init container that was stopped by hand stays so":       {st: shelved(podOf(always, "init1:exited=137", "a:none"), "init1")},
 
@@ -153,7 +154,7 @@ func TestNextOfALivingPod(t *testing.T) {
 		"a pod has so much time":                  {st: limited(podOf(always, "a:running"), 10*time.Second, 15*time.Second), want: "at +5s"},
 		"then it is over":                         {st: limited(podOf(always, "a:running"), 15*time.Second, 15*time.Second), want: "verdict DeadlineExceeded"},
 		"also where it has not come up":           {st: limited(down(podOf(always, "a:none")), 15*time.Second, 15*time.Second), want: "verdict DeadlineExceeded"},
-		"one that has ended by itself is not":     {st: limited(podOf(never, "a:exited=0"), 15*time.Second, 15*time.Second)},
+		"one that has ended by itself is not":     {st: limited(podOf(never, "a:exited=0"), 15*time.Second, 15*time.Second), want: "down"},
 		"one that is over is taken down":          {st: judgedOver(podOf(always, "a:running"), spec.SandboxReady), want: "down"},
 		"once":                                    {st: judgedOver(podOf(always, "a:exited=1"), spec.SandboxNone)},
 		"and never started again, even by hand":   {st: judgedOver(podOf(always, "a:exited=1"), spec.SandboxNone), hurry: Hurry{Force: true}},

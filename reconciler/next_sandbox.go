@@ -7,6 +7,9 @@ import (
 	"berth/engine/spec"
 )
 
+// downEnded is why a pod that has ended by itself is taken down.
+const downEnded = "all containers have ended"
+
 // over decides about a pod that is over by a verdict: it is taken down, and
 // never comes back.
 func (d *decider) over(v *spec.Verdict) {
@@ -56,16 +59,17 @@ func (d *decider) sandbox() {
 		switch {
 		case d.hurry.Force && h != (spec.ContainerHistory{Restarts: h.Restarts}):
 			d.remember(c.Name, spec.ContainerHistory{Restarts: h.Restarts})
-		case d.hurry.Force || c.State != spec.StateExited || ended(h, c):
+		case d.hurry.Force || !c.Finished() || ended(h, c):
 		default:
-			h.Last = termination(c)
-			if !over(d.st, c) {
+			h.Last = endOfThis(d.st, c)
+			if !done && !c.Stopped && (c.Init || !over(d.st, c)) {
 				h.Restarts++
 			}
 			d.remember(c.Name, h)
 		}
 	}
 	if done {
+		d.failedInit()
 		return
 	}
 	d.next.Ensure = true
@@ -76,7 +80,8 @@ func (d *decider) sandbox() {
 // second look, up again.
 func (d *decider) lost(done bool) {
 	if done {
-		d.next.Down = "the sandbox is gone and all containers have ended"
+		d.next.Down = downEnded
+		d.failedInit()
 		return
 	}
 	h := d.history[infraHistory]
@@ -87,6 +92,26 @@ func (d *decider) lost(done bool) {
 	}
 	d.remember(infraHistory, raise(h, ended, d.now))
 	d.next.Down = "the sandbox is gone"
+}
+
+// ended has the sandbox of a pod in which nothing runs, or ever will again, taken
+// down: its address is free. How its containers ended, and what they wrote, stays.
+// https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/kubelet.go (SyncTerminatingPod)
+func (d *decider) ended() {
+	if d.done && len(d.next.End) == 0 && !slices.ContainsFunc(d.st.Containers, spec.ContainerStatus.Running) {
+		d.next.Down = downEnded
+	}
+}
+
+// failedInit says that an init container has ended the pod, if one has.
+func (d *decider) failedInit() {
+	for i := range d.st.Containers {
+		if c := &d.st.Containers[i]; endedBy(d.st, c) {
+			code, _ := lastExit(d.st, c)
+			d.next.Failed = fmt.Sprintf("init container %s ended with exit code %d", c.Name, code)
+			return
+		}
+	}
 }
 
 // begin starts a pod in a fresh sandbox, as far as nothing holds it up.

@@ -39,6 +39,17 @@ func podOf(policy spec.RestartPolicy, words ...string) *spec.PodStatus {
 	return st
 }
 
+// lostEnd is a status of which nobody saw how containers ended.
+func lostEnd(st *spec.PodStatus) *spec.PodStatus {
+	for i := range st.Containers {
+		if c := &st.Containers[i]; c.State == spec.StateUnknown {
+			c.ExitCode, c.Reason = spec.ExitUnknown, "ContainerStatusUnknown"
+			c.StartedAt, c.FinishedAt = time.Time{}, time.Time{}
+		}
+	}
+	return st
+}
+
 func brief(n Next) string {
 	var out []string
 	if n.Down != "" {
@@ -104,7 +115,16 @@ func TestNext(t *testing.T) {
 		"after one init container comes the next":                {st: podOf(always, "init1:exited=0", "init2:created", "a:none"), want: "start init2"},
 		"after the last, all app containers in order":            {st: podOf(always, "init1:exited=0", "b:none", "a:created"), want: "start b,a"},
 		"a failed init container is tried again":                 {st: podOf(always, "init1:exited=1", "a:none"), want: "start init1"},
-		"one that may not be tried again ends the pod":           {st: podOf(never, "init1:exited=1", "a:none"), want: "failed"},
+		"one that may not be tried again ends the pod":           {st: podOf(never, "init1:exited=1", "a:none"), want: "down; failed"},
+		"and is still the reason when that is down":              {st: sandbox(spec.SandboxNone, podOf(never, "init1:exited=1", "a:none")), want: "failed"},
+		"a pod that has ended for good gives its sandbox back":   {st: podOf(never, "a:exited=0", "b:exited=1"), want: "down"},
+		"by OnFailure only one that has ended well":              {st: podOf(onFailure, "a:exited=0", "b:exited=0"), want: "down"},
+		"not while one runs":                                     {st: podOf(onFailure, "a:exited=0", "b:running")},
+		"nor while one was never started":                        {st: podOf(never, "a:exited=0", "b:created"), want: "start b"},
+		"after a reboot what ran has failed, and Never means it": {st: sandbox(spec.SandboxNone, lostEnd(podOf(never, "a:unknown", "b:unknown")))},
+		"with OnFailure it runs again":                           {st: sandbox(spec.SandboxNone, lostEnd(podOf(onFailure, "a:unknown", "b:exited=0"))), want: "ensure; start a"},
+		"an init container that was at work then likewise":       {st: sandbox(spec.SandboxNone, lostEnd(podOf(never, "init1:unknown", "a:none"))), want: "failed"},
+		"one behind which the app had begun had ended well":      {st: sandbox(spec.SandboxNone, last(0, lostEnd(podOf(never, "init1:unknown", "a:exited=0"))))},
 		"init containers do not matter once the app has begun":   {st: podOf(always, "init1:none", "a:running")},
 		"init containers run again in a new sandbox":             {st: before(podOf(always, "init1:exited=0", "a:exited=1")), want: "start init1"},
 		"the first restart is at once":                           {st: podOf(always, "a:exited=0"), want: "start a"},
@@ -123,7 +143,7 @@ func TestNext(t *testing.T) {
 		"by hand even what is done starts":                       {st: sandbox(spec.SandboxNone, podOf(never, "a:exited=1", "b:exited=0")), hurry: Hurry{Force: true}, want: "ensure; start a,b"},
 		"and goes on after its init containers":                  {st: before(podOf(never, "init1:exited=0", "a:exited=1")), want: "start init1"},
 		"by hand what ended starts, what runs is left alone":     {st: podOf(never, "a:exited=1", "b:running"), hurry: Hurry{Force: true}, want: "start a"},
-		"a container that was never started in a done pod stays": {st: last(0, podOf(never, "a:none", "b:exited=0"))},
+		"a container that was never started in a done pod stays": {st: last(0, podOf(never, "a:none", "b:exited=0")), want: "down"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if got := brief(NextOf(c.st, noon, c.hurry)); got != c.want {
@@ -168,6 +188,29 @@ func TestRestartsAreRemembered(t *testing.T) {
 	}
 	if len(st.History) != 0 {
 		t.Error("the status was changed")
+	}
+}
+
+// What went down with the machine is counted as any other restart, once: by the
+// kubelet's number, which the container's next one gets, and as its last state.
+// What is not started again is not restarted.
+func TestARebootIsARestart(t *testing.T) {
+	st := lostEnd(podOf(spec.RestartOnFailure, "init1:exited=0", "a:unknown", "b:exited=0", "c:unknown"))
+	st.Sandbox = spec.SandboxNone
+	st.Containers[3].Stopped = true
+	st.History = spec.History{"a": {Restarts: 2, Backoff: 20 * time.Second, BackoffAt: noon.Add(-time.Minute)}}
+	next := NextOf(st, noon, Hurry{})
+	for name, want := range map[string]int{"init1": 1, "a": 3, "b": 0, "c": 0} {
+		if h := next.History[name]; h.Restarts != want || h.Last == nil {
+			t.Errorf("%s: %+v, want %d restarts", name, h, want)
+		}
+	}
+	if h := next.History["a"]; h.Last.ExitCode != 137 || h.Last.Reason != "ContainerStatusUnknown" || h.Backoff != 20*time.Second {
+		t.Errorf("a: %+v, %+v", h, h.Last)
+	}
+	st.History = next.History
+	if again := NextOf(st, noon, Hurry{}); again.History != nil {
+		t.Errorf("a second look counts again: %+v", again.History)
 	}
 }
 

@@ -1,6 +1,10 @@
 package reconciler
 
-import "berth/engine/spec"
+import (
+	"slices"
+
+	"berth/engine/spec"
+)
 
 // infraHistory is the name under which a sandbox's own back-off is kept.
 const infraHistory = "_infra"
@@ -20,13 +24,14 @@ func complete(st *spec.PodStatus) bool {
 }
 
 func initFailed(st *spec.PodStatus) bool {
-	for i := range st.Containers {
-		c := &st.Containers[i]
-		if code, ok := lastExit(st, c); c.Init && ok && code != 0 && !restarts(st, c.Name, code) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool { return endedBy(st, &c) })
+}
+
+// endedBy reports whether a container is an init container whose failure ended
+// the pod.
+func endedBy(st *spec.PodStatus, c *spec.ContainerStatus) bool {
+	code, ok := lastExit(st, c)
+	return c.Init && ok && code != 0 && !restarts(st, c.Name, code)
 }
 
 // over reports whether an app container has ended and stays so by its policy,
@@ -38,14 +43,15 @@ func over(st *spec.PodStatus, c *spec.ContainerStatus) bool {
 
 // lastExit is how a container ended last, if it did. Of an end in an earlier
 // sandbox only the history tells, from which a start by hand wipes it. One that
-// went down with the machine has no end of its own, nor has one that is marked.
+// went down with the machine has failed, as for the kubelet; one that is marked
+// has no end of its own.
 func lastExit(st *spec.PodStatus, c *spec.ContainerStatus) (code int, ok bool) {
 	h, ready := st.History[c.Name], st.Sandbox == spec.SandboxReady
 	switch {
 	case c.Running(), marked(h, c):
 		return 0, false
-	case c.State == spec.StateExited && (!ready || ran(st, c)), c.State == spec.StateUnknown && ready && ran(st, c):
-		return c.ExitCode, true
+	case c.Finished() && (!ready || ran(st, c)):
+		return endOfThis(st, c).ExitCode, true
 	case h.Last != nil && !isMark(h.Last):
 		return h.Last.ExitCode, true
 	}
@@ -91,6 +97,30 @@ func isSidecar(p *spec.Pod, name string) bool {
 // ended reports whether the history holds this end already.
 func ended(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
 	return h.Last != nil && h.Last.ContainerID == c.ID
+}
+
+// endOfThis is how a container that has ended did. Of one whose machine went
+// down the end may be known all the same: it was remembered before, or something
+// came after it that only comes after a good one.
+func endOfThis(st *spec.PodStatus, c *spec.ContainerStatus) *spec.Termination {
+	h := st.History[c.Name]
+	made, ok := st.Pod.Container(c.Name)
+	switch {
+	case c.State != spec.StateUnknown:
+	case ended(h, c) && !isMark(h.Last):
+		return h.Last
+	case c.Init && ok && !sidecar(made) && followed(st, c):
+		return &spec.Termination{ContainerID: c.ID, Reason: "Completed", StartedAt: c.StartedAt, FinishedAt: c.FinishedAt}
+	}
+	return termination(c)
+}
+
+// followed reports whether an app container was begun beside an init container,
+// in whatever sandbox.
+func followed(st *spec.PodStatus, init *spec.ContainerStatus) bool {
+	return slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool {
+		return !c.Init && (c.Running() || c.Finished()) && c.Sandbox == init.Sandbox
+	})
 }
 
 func termination(c *spec.ContainerStatus) *spec.Termination {

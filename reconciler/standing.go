@@ -49,12 +49,12 @@ func standings(st *spec.PodStatus) []standing {
 		case c.Running():
 			s.state = standRunning
 		case over:
-			s.stayed()
+			s.stayed(st)
 		case s.role == roleInit && begun:
-			s.done()
+			s.done(st)
 		case s.role != roleApp:
 			if st.Sandbox == spec.SandboxReady && ran(st, c) {
-				s.state, s.end = standEnded, termination(c)
+				s.state, s.end = standEnded, endOfThis(st, c)
 			}
 		default:
 			if _, ended := lastExit(st, c); ended {
@@ -66,7 +66,7 @@ func standings(st *spec.PodStatus) []standing {
 	if complete(st) {
 		for i := range list { // what is not remembered of a pod that ran to its end
 			if list[i].role != roleApp && list[i].state == standWaiting && !initFailed(st) {
-				list[i].done()
+				list[i].done(st)
 			}
 		}
 	}
@@ -74,9 +74,9 @@ func standings(st *spec.PodStatus) []standing {
 }
 
 // stayed settles a container of a pod in which nothing is started any more.
-func (s *standing) stayed() {
+func (s *standing) stayed(st *spec.PodStatus) {
 	if s.status.Finished() {
-		s.end = termination(s.status)
+		s.end = endOfThis(st, s.status)
 	}
 	if s.end != nil {
 		s.state = standEnded
@@ -85,11 +85,11 @@ func (s *standing) stayed() {
 
 // done settles an init container that is behind its pod, whatever is remembered
 // of it.
-func (s *standing) done() {
+func (s *standing) done(st *spec.PodStatus) {
 	s.state = standEnded
 	switch {
 	case s.status.Finished():
-		s.end = termination(s.status)
+		s.end = endOfThis(st, s.status)
 	case s.end == nil:
 		s.end = &spec.Termination{ContainerID: s.status.ID, Reason: "Completed"}
 	}
@@ -109,7 +109,7 @@ func roleOf(p *spec.Pod, c *spec.Container) role {
 // started yet, the one before.
 func lastEnd(st *spec.PodStatus, c *spec.ContainerStatus) *spec.Termination {
 	if c.Finished() {
-		return termination(c)
+		return endOfThis(st, c)
 	}
 	if last := st.History[c.Name].Last; last != nil && last.ContainerID != c.ID {
 		return last

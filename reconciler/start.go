@@ -216,7 +216,7 @@ func (a *actor) withOutput(ctx context.Context, id spec.PodID, name string, why 
 // failedInit is the init container that ended a pod.
 func failedInit(st *spec.PodStatus) string {
 	for i := range st.Containers {
-		if c := &st.Containers[i]; c.Init && c.Finished() && c.ExitCode != 0 {
+		if c := &st.Containers[i]; endedBy(st, c) {
 			return c.Name
 		}
 	}

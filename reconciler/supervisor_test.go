@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"berth/engine/enginetest"
+	"berth/engine/spec"
+	"berth/kube"
 	"berth/reconciler"
 )
 
@@ -133,5 +135,46 @@ func TestASupervisorThatDiedIsFollowed(t *testing.T) {
 	end()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A pod that ends by itself is no event but of its own: no command tells, and
+// the next look at everything is minutes away.
+func TestASupervisorOnDemandEndsWithItsLastPod(t *testing.T) {
+	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {restartPolicy: Never, containers: [{name: c, image: 'localhost/app:1', command: [sleep, '1000']}]}\n"
+	fake, ctx := enginetest.NewFake("localhost/app:1"), t.Context()
+	applier := &reconciler.Applier{Engine: fake, Translate: toPods}
+	objects, _ := kube.Decode("p.yaml", []byte(pod))
+	objects[0].Owner = "play"
+	if _, err := applier.Apply(ctx, kube.Set{Objects: objects}, reconciler.ApplyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	store := newMemory("play")
+	store.put("p.yaml", []byte(pod))
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	s := &reconciler.Supervisor{
+		RunDir: t.TempDir(), OnDemand: true, Ready: func() { close(ready) },
+		Loop: reconciler.NewLoop(reconciler.LoopOptions{Engine: fake.Open(), Source: pair{newMemory("folder:/m"), store}, Translate: toPods}),
+	}
+	go func() { ended <- s.Run(ctx) }()
+	<-ready
+	select {
+	case err := <-ended:
+		t.Fatal("it ended while its pod runs: ", err)
+	case <-time.After(100 * time.Millisecond): // which a wrong one would have done by then
+	}
+	if err := fake.Exit("default/p", "c", 0); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it goes on with nothing left")
+	}
+	if st, _ := fake.Pod("default/p"); st.Sandbox != spec.SandboxNone {
+		t.Error("it left the pod's sandbox up")
 	}
 }

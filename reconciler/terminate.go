@@ -59,7 +59,8 @@ func (a *actor) end(ctx context.Context, st *spec.PodStatus, list []Ending, grac
 	if len(list) == 0 {
 		return nil
 	}
-	budget, cancel, err := a.engine.Terminating(ctx, st.Pod.ID, time.Now().Add(grace))
+	deadline := time.Now().Add(grace)
+	budget, cancel, err := a.engine.Terminating(ctx, st.Pod.ID, "", deadline)
 	if err != nil {
 		return fmt.Errorf("end containers of pod %s: %w", st.Pod.Key(), err)
 	}
@@ -71,18 +72,29 @@ func (a *actor) end(ctx context.Context, st *spec.PodStatus, list []Ending, grac
 			last = append(last, e)
 			continue
 		}
-		apps.do(func() error { return a.endOne(ctx, budget, st, e, nil) })
+		apps.do(func() error { return a.endWithin(ctx, budget, st, e, deadline, nil) })
 	}
 	turn := apps.done()
 	for _, e := range slices.Backward(last) {
 		mine, next := turn, make(chan struct{})
 		sidecars.do(func() error {
 			defer close(next)
-			return a.endOne(ctx, budget, st, e, mine)
+			return a.endWithin(ctx, budget, st, e, deadline, mine)
 		})
 		turn = next
 	}
 	return errors.Join(apps.wait(), sidecars.wait())
+}
+
+// endWithin ends one container within its pod's budget, or sooner if somebody
+// asks for that of this container alone.
+func (a *actor) endWithin(ctx, pod context.Context, st *spec.PodStatus, e Ending, deadline time.Time, turn <-chan struct{}) error {
+	budget, cancel, err := a.engine.Terminating(pod, st.Pod.ID, e.Name, deadline)
+	if err != nil {
+		return fmt.Errorf("end container %q of pod %s: %w", e.Name, st.Pod.Key(), err)
+	}
+	defer cancel()
+	return a.endOne(ctx, budget, st, e, turn)
 }
 
 // endOne ends one container: its hook, its turn, its signal, and when its time

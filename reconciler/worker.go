@@ -25,6 +25,7 @@ type worker struct {
 	// outdated reports whether the target may be that of a set which is being
 	// replaced: then nothing is made or removed by it.
 	outdated func(*spec.Pod) bool
+	rested   func() // called when the pod needs no supervisor any more
 
 	mu     sync.Mutex
 	target target
@@ -51,8 +52,8 @@ type podState struct {
 	retryAt time.Time
 }
 
-func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod) bool) *worker {
-	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1), outdated: outdated}
+func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod) bool, rested func()) *worker {
+	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1), outdated: outdated, rested: rested}
 }
 
 // aim gives the worker a target and reports whether it is another than before.
@@ -128,6 +129,7 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 	defer timer.Stop()
 	defer w.living.wait()
 	var f failure
+	busy := true
 	for {
 		select {
 		case <-ctx.Done():
@@ -160,6 +162,10 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 		}
 		if f.err == nil && state.seen == nil && leave(w) {
 			return
+		}
+		was := busy
+		if busy = state.seen == nil || needsSupervisor(*state.seen); was && !busy {
+			w.rested()
 		}
 	}
 }

@@ -46,6 +46,6 @@ type Engine interface {
 	SaveVerdict(ctx context.Context, id spec.PodID, verdict *spec.Verdict) error
 	RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error)
 	DialPod(ctx context.Context, id spec.PodID, network, address string) (net.Conn, error)
-	Terminating(ctx context.Context, id spec.PodID, deadline time.Time) (context.Context, context.CancelFunc, error)
-	Hasten(ctx context.Context, id spec.PodID, deadline time.Time) error
+	Terminating(ctx context.Context, id spec.PodID, name string, deadline time.Time) (context.Context, context.CancelFunc, error)
+	Hasten(ctx context.Context, id spec.PodID, name string, deadline time.Time) error
 }

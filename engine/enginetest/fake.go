@@ -51,10 +51,10 @@ type pod struct {
 	secrets    map[string]string
 	verdict    *spec.Verdict
 
-	// terminations end when those do who wait for the pod's end, by hastened at
-	// the latest, if that is set.
-	terminations map[*deadline.Deadline]bool
-	hastened     time.Time
+	// terminations end when those do who wait for the end of a container, or of
+	// the pod under the ID of its infra container, and by then at the latest.
+	terminations map[*deadline.Deadline]spec.ContainerID
+	hastened     map[spec.ContainerID]time.Time
 }
 
 type container struct {

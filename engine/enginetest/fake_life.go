@@ -186,8 +186,21 @@ func (f *Fake) DialPod(ctx context.Context, id spec.PodID, network, address stri
 	return ours, nil
 }
 
+// ending is what is ended under a name, "" being the pod; none of it is up where
+// that is "".
+func (p *pod) ending(name string) spec.ContainerID {
+	c := p.containers[name]
+	switch {
+	case p.sandbox == spec.SandboxNone || name != "" && c == nil:
+		return ""
+	case name == "":
+		return p.infra.ID
+	}
+	return c.status.ID
+}
+
 // Terminating is a context that Hasten can end sooner.
-func (f *Fake) Terminating(ctx context.Context, id spec.PodID, at time.Time) (context.Context, context.CancelFunc, error) {
+func (f *Fake) Terminating(ctx context.Context, id spec.PodID, name string, at time.Time) (context.Context, context.CancelFunc, error) {
 	p, late, err := f.begun("Terminating", id)
 	if err != nil {
 		return nil, nil, err
@@ -196,11 +209,12 @@ func (f *Fake) Terminating(ctx context.Context, id spec.PodID, at time.Time) (co
 	if late != nil {
 		return nil, nil, late
 	}
+	what := p.ending(name)
 	ctx, d := deadline.With(ctx, at)
-	if !p.hastened.IsZero() {
-		d.Sooner(p.hastened)
+	if by, said := p.hastened[what]; said {
+		d.Sooner(by)
 	}
-	p.terminations[d] = true
+	p.terminations[d] = what
 	return ctx, func() {
 		f.Host.mu.Lock()
 		delete(p.terminations, d)
@@ -209,19 +223,22 @@ func (f *Fake) Terminating(ctx context.Context, id spec.PodID, at time.Time) (co
 	}, nil
 }
 
-// Hasten shortens what waits for the pod's end, and what will.
-func (f *Fake) Hasten(_ context.Context, id spec.PodID, at time.Time) error {
+// Hasten shortens what waits for the end of a container or the pod, and what will.
+func (f *Fake) Hasten(_ context.Context, id spec.PodID, name string, at time.Time) error {
 	p, late, err := f.begun("Hasten", id)
 	if err != nil {
 		return err
 	}
 	defer f.Host.mu.Unlock()
-	if p.sandbox == spec.SandboxNone || !p.hastened.IsZero() && !at.Before(p.hastened) {
+	what := p.ending(name)
+	if by, said := p.hastened[what]; what == "" || said && !at.Before(by) {
 		return late // nothing to end, or that will be over before
 	}
-	p.hastened = at
-	for d := range p.terminations {
-		d.Sooner(at)
+	p.hastened[what] = at
+	for d, c := range p.terminations {
+		if c == what {
+			d.Sooner(at)
+		}
 	}
 	return late
 }

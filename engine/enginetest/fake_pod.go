@@ -72,7 +72,7 @@ func (f *Fake) record(want *spec.Pod) (*pod, error) {
 	}
 	p := &pod{
 		spec: *want, sandbox: spec.SandboxNone, files: map[string][]spec.File{},
-		containers: map[string]*container{}, intents: map[string]bool{}, terminations: map[*deadline.Deadline]bool{},
+		containers: map[string]*container{}, intents: map[string]bool{}, terminations: map[*deadline.Deadline]spec.ContainerID{}, hastened: map[spec.ContainerID]time.Time{},
 	}
 	p.spec.Secrets = nil
 	p.spec.Volumes = slices.Clone(want.Volumes)
@@ -134,7 +134,8 @@ func (p *pod) down() {
 		c.end(137, "Error")
 		c.life = nil
 	}
-	p.secrets, p.hastened = nil, time.Time{}
+	p.secrets = nil
+	clear(p.hastened)
 	p.sandbox, p.startedAt = spec.SandboxNone, time.Time{}
 	p.infra = spec.ContainerStatus{Name: "_infra", State: spec.StateNone}
 }

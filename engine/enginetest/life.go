@@ -167,41 +167,65 @@ func (s *suite) hastening() {
 	s.up(other)
 	late := time.Now().Add(time.Hour)
 	terminating := func(p *spec.Pod) context.Context {
-		ctx, stop, err := s.Engine.Terminating(s.ctx, p.ID, late)
+		ctx, stop, err := s.Engine.Terminating(s.ctx, p.ID, "", late)
 		s.must(err)
 		s.Cleanup(stop)
 		return ctx
 	}
 	first, second, others := terminating(p), terminating(p), terminating(other)
 	elsewhere := s.Reopen(s.T)
-	s.must(elsewhere.Hasten(s.ctx, p.ID, late.Add(time.Hour))) // is no sooner
-	s.must(elsewhere.Hasten(s.ctx, p.ID, time.Now().Add(time.Minute)))
+	s.must(elsewhere.Hasten(s.ctx, p.ID, "", late.Add(time.Hour))) // is no sooner
+	s.must(elsewhere.Hasten(s.ctx, p.ID, "", time.Now().Add(time.Minute)))
 	if err := first.Err(); err != nil {
 		s.Fatalf("it ended before its time: %v", err)
 	}
-	s.must(elsewhere.Hasten(s.ctx, p.ID, time.Now()))
+	s.must(elsewhere.Hasten(s.ctx, p.ID, "", time.Now()))
 	s.ends(first)
 	s.ends(second)
-	s.must(elsewhere.Hasten(s.ctx, p.ID, late)) // does not make it longer
+	s.must(elsewhere.Hasten(s.ctx, p.ID, "", late)) // does not make it longer
 	s.ends(terminating(p))
 	s.same("another pod's goes on", others.Err(), nil)
 
 	s.locked(p, func() { s.must(s.Engine.StopPod(s.ctx, p.ID, 0)) })
-	s.must(elsewhere.Hasten(s.ctx, p.ID, time.Now())) // there is nothing to end
+	s.must(elsewhere.Hasten(s.ctx, p.ID, "", time.Now())) // there is nothing to end
 	s.up(p)
 	s.same("of another sandbox nothing was said", terminating(p).Err(), nil)
 
-	short, stop, err := s.Engine.Terminating(s.ctx, p.ID, time.Now().Add(time.Millisecond))
+	short, stop, err := s.Engine.Terminating(s.ctx, p.ID, "", time.Now().Add(time.Millisecond))
 	s.must(err)
 	defer stop()
 	s.ends(short)
-	stopped, stop, err := s.Engine.Terminating(s.ctx, p.ID, late)
+	s.hasteningOne(p, elsewhere)
+	stopped, stop, err := s.Engine.Terminating(s.ctx, p.ID, "", late)
 	s.must(err)
 	stop()
 	<-stopped.Done()
-	_, _, err = s.Engine.Terminating(s.ctx, spec.NewPodID(), late)
+	_, _, err = s.Engine.Terminating(s.ctx, spec.NewPodID(), "", late)
 	s.wants(err, spec.ErrNotFound)
-	s.wants(s.Engine.Hasten(s.ctx, spec.NewPodID(), late), spec.ErrNotFound)
+	s.wants(s.Engine.Hasten(s.ctx, spec.NewPodID(), "", late), spec.ErrNotFound)
+}
+
+// hasteningOne: a container's end is one thing, its pod's another.
+func (s *suite) hasteningOne(p *spec.Pod, elsewhere Engine) {
+	late := time.Now().Add(time.Hour)
+	terminating := func(name string) context.Context {
+		ctx, stop, err := s.Engine.Terminating(s.ctx, p.ID, name, late)
+		s.must(err)
+		s.Cleanup(stop)
+		return ctx
+	}
+	name := p.Containers[0].Name
+	one, all := terminating(name), terminating("")
+	s.must(elsewhere.Hasten(s.ctx, p.ID, name, time.Now()))
+	s.ends(one)
+	s.ends(terminating(name))
+	s.same("the pod's goes on", all.Err(), nil)
+	s.must(elsewhere.Hasten(s.ctx, p.ID, "no-such", time.Now())) // there is nothing to end
+	s.locked(p, func() {
+		s.must(s.Engine.StopContainer(s.ctx, p.ID, name, 0))
+		s.must(s.Engine.StartContainer(s.ctx, p.ID, name))
+	})
+	s.same("of another container nothing was said", terminating(name).Err(), nil)
 }
 
 func (s *suite) resizes() {

@@ -101,6 +101,10 @@ type InfraInput struct {
 	Host       Host
 }
 
+// oomScoreInfra is that of a guaranteed pod's containers: all of a pod hangs on
+// its infra container, which uses next to nothing.
+const oomScoreInfra = -997
+
 // BuildInfra is the configuration of a pod's infra container: a process that
 // holds namespaces, may do nothing, and carries the pod's sysctls.
 func BuildInfra(in InfraInput) (*specs.Spec, error) {
@@ -108,7 +112,7 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 		return nil, errors.New("infra container: no root file system")
 	}
 	user := int64(infraUser)
-	score := oomScoreGuaranteed
+	score := oomScoreInfra
 	filter, profile := infraSeccomp(), ""
 	if filter != nil {
 		profile = seccompUnconfined // until ours is put in

@@ -361,35 +361,6 @@ func TestUlimitsAndScoresAreCutToWhatTheHostAllows(t *testing.T) {
 	}
 }
 
-func TestOOMScore(t *testing.T) {
-	const memory = 8 << 30
-	r := func(cpuRequest, cpuLimit, memRequest, memLimit int64) spec.Resources {
-		return spec.Resources{CPURequest: cpuRequest, CPULimit: cpuLimit, MemoryRequest: memRequest, MemoryLimit: memLimit}
-	}
-	for name, test := range map[string]struct {
-		containers []spec.Resources
-		want       int
-	}{
-		"best effort":                      {[]spec.Resources{{}}, 1000},
-		"guaranteed":                       {[]spec.Resources{r(0, 100, 0, 1<<30)}, -997},
-		"guaranteed, written out":          {[]spec.Resources{r(100, 100, 1<<30, 1<<30)}, -997},
-		"burstable by a quarter":           {[]spec.Resources{r(0, 0, 2<<30, 0)}, 750},
-		"burstable, no memory":             {[]spec.Resources{r(100, 0, 0, 0)}, 999},
-		"burstable, all memory":            {[]spec.Resources{r(0, 0, memory, 0)}, 3},
-		"one of two is guaranteed":         {[]spec.Resources{r(0, 100, 0, 2<<30), {}}, 750},
-		"limit above the request":          {[]spec.Resources{r(50, 100, 2<<30, 2<<30)}, 750},
-		"the second asks for more, not it": {[]spec.Resources{{}, r(0, 0, 4<<30, 0)}, 999},
-	} {
-		pod := &spec.Pod{}
-		for _, res := range test.containers {
-			pod.Containers = append(pod.Containers, spec.Container{Resources: res})
-		}
-		if got := OOMScore(pod, &pod.Containers[0], memory); got != test.want {
-			t.Errorf("%s: %d, want %d", name, got, test.want)
-		}
-	}
-}
-
 func TestCPUNumbers(t *testing.T) {
 	for milli, want := range map[int64]uint64{0: 2, 1: 2, 100: 102, 1000: 1024, 1 << 40: 262144} {
 		if got := cpuShares(milli); got != want {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -47,20 +48,22 @@ func (s *Store) TellStarted(id spec.PodID) error {
 	return os.Chtimes(s.PodRun(id), now, now)
 }
 
-// haste is the end that was set to a pod's termination.
+// haste is the end that was set to terminations: of the pod under the ID of its
+// infra container, so that it says nothing of another sandbox, and of single
+// containers under their own.
 type haste struct {
-	Sandbox spec.ContainerID `json:"sandbox"` // of another one it says nothing
-	// At counts from the machine's start: setting the clock changes nothing.
-	At time.Duration `json:"at"`
+	// By counts from the machine's start: setting the clock changes nothing.
+	By map[spec.ContainerID]time.Duration `json:"by"`
 }
 
-// HasteFile is the name of the file in a pod's run folder that says by when its
-// termination must be over.
+// HasteFile is the name of the file in a pod's run folder that says by when
+// terminations must be over.
 const HasteFile = "haste.json"
 
-// Hasten records by when the pod's sandbox must be gone. What was recorded
-// before holds if it is sooner.
-func (s *Store) Hasten(id spec.PodID, sandbox spec.ContainerID, deadline time.Time) error {
+// Hasten records by when a container must be gone, and with an infra container
+// its pod. What was recorded before holds if it is sooner; of containers not
+// among there it is dropped.
+func (s *Store) Hasten(id spec.PodID, c spec.ContainerID, deadline time.Time, there []spec.ContainerID) error {
 	dir, err := os.Open(s.PodRun(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // and so is the sandbox
@@ -76,14 +79,19 @@ func (s *Store) Hasten(id spec.PodID, sandbox spec.ContainerID, deadline time.Ti
 	if err != nil {
 		return err
 	}
-	next := haste{Sandbox: sandbox, At: up + time.Until(deadline)}
+	next := haste{By: map[spec.ContainerID]time.Duration{c: up + time.Until(deadline)}}
 	path := filepath.Join(s.PodRun(id), HasteFile)
 	old, err := load[haste](path)
-	switch {
-	case err == nil && old.Sandbox == sandbox && old.At <= next.At:
-		return nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTorn):
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTorn) {
 		return err
+	}
+	if by, said := old.By[c]; said && by <= next.By[c] {
+		return nil
+	}
+	for other, by := range old.By {
+		if other != c && slices.Contains(there, other) {
+			next.By[other] = by
+		}
 	}
 	err = save(atomicfile.WriteVolatileJSON, path, next)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -92,21 +100,25 @@ func (s *Store) Hasten(id spec.PodID, sandbox spec.ContainerID, deadline time.Ti
 	return err
 }
 
-// ReadHaste is by when the pod's sandbox must be gone; ok is false where nobody
-// said so.
-func (s *Store) ReadHaste(id spec.PodID, sandbox spec.ContainerID) (deadline time.Time, ok bool, err error) {
+// ReadHaste is by when a container must be gone, and with an infra container its
+// pod; ok is false where nobody said so.
+func (s *Store) ReadHaste(id spec.PodID, c spec.ContainerID) (deadline time.Time, ok bool, err error) {
 	h, err := load[haste](filepath.Join(s.PodRun(id), HasteFile))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) || err == nil && h.Sandbox != sandbox {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrTorn) {
 		return time.Time{}, false, nil
 	}
 	if err != nil {
 		return time.Time{}, false, err
 	}
+	by, said := h.By[c]
+	if !said {
+		return time.Time{}, false, nil
+	}
 	up, err := uptime()
 	if err != nil {
 		return time.Time{}, false, err
 	}
-	return time.Now().Add(h.At - up), true, nil
+	return time.Now().Add(by - up), true, nil
 }
 
 // uptime is the kernel's clock that nobody sets; all processes of a boot share it.

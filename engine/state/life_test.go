@@ -12,9 +12,9 @@ func TestAHasteIsOfOneSandboxAndOnlyShortens(t *testing.T) {
 	if err := s.CreatePod(p); err != nil {
 		t.Fatal(err)
 	}
-	until := func(sandbox spec.ContainerID) time.Duration {
+	until := func(c spec.ContainerID) time.Duration {
 		t.Helper()
-		at, ok, err := s.ReadHaste(p.ID, sandbox)
+		at, ok, err := s.ReadHaste(p.ID, c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,9 +23,9 @@ func TestAHasteIsOfOneSandboxAndOnlyShortens(t *testing.T) {
 		}
 		return time.Until(at).Round(time.Minute)
 	}
-	hasten := func(sandbox spec.ContainerID, in time.Duration) {
+	hasten := func(c spec.ContainerID, in time.Duration, there ...spec.ContainerID) {
 		t.Helper()
-		if err := s.Hasten(p.ID, sandbox, time.Now().Add(in)); err != nil {
+		if err := s.Hasten(p.ID, c, time.Now().Add(in), there); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,6 +46,10 @@ func TestAHasteIsOfOneSandboxAndOnlyShortens(t *testing.T) {
 	}
 	if got := until("a"); got != 0 {
 		t.Errorf("of the sandbox before it still says %s", got)
+	}
+	hasten("c", 5*time.Hour, "b", "c")
+	if b, c := until("b"), until("c"); b != 9*time.Hour || c != 5*time.Hour {
+		t.Errorf("the sandbox in %s, a container of it in %s", b, c)
 	}
 	hasten("b", -time.Hour)
 	if got := until("b"); got != -time.Hour {
