@@ -47,7 +47,7 @@ func (e *Engine) RunInContainer(ctx context.Context, id spec.PodID, name string,
 		}
 	}
 	output := &beginning{most: mostOutput}
-	code, err := run.Exec(ctx, e.target(run, id, name, c.ID), oci.ExecOptions{
+	code, err := run.Exec(ctx, e.target(run, id, c), oci.ExecOptions{
 		Args: argv, KillAll: true, Streams: oci.Streams{Stdout: output, Stderr: output},
 	})
 	if err != nil {

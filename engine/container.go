@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"berth/engine/image"
@@ -39,7 +40,7 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 	if err != nil {
 		return err
 	}
-	target := e.target(runtime, id, name, c.ID)
+	target := e.target(runtime, id, c)
 	target.Locks = e.locks(pod.Key())
 	if err := runtime.Start(ctx, target); err != nil {
 		return fmt.Errorf("start container %q: %w", name, err)
@@ -156,13 +157,25 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 	if err != nil {
 		return err
 	}
-	target := e.target(runtime, pod.ID, c.Name, record.ID)
+	if record.Cgroup, err = e.place(runtime, pod, c); err != nil {
+		return err
+	}
+	target := e.target(runtime, pod.ID, record)
 	target.Locks = e.locks(pod.Key())
 	input := oci.Input{
 		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
 		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,
 		VolumeDir:  e.imageVolumes(pod.ID, record.ID),
-		CgroupPath: target.CgroupPath, Facts: facts, Host: runtime.Host(),
+		CgroupPath: target.CgroupPath, Place: target.Place, Facts: facts, Host: runtime.Host(),
+	}
+	notify, err := notifySocket(c, input.Namespaces)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(notify, "@") {
+		input.NotifySocket, notify = notify, ""
+	} else if notify != "" {
+		input.NotifyDir = target.NotifyDir()
 	}
 	built, err := oci.BuildSpec(input)
 	if err != nil {
@@ -186,11 +199,14 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 		defer closeAll(ports) // conmon keeps them
 	}
 	log := pod.LogOf(c.Name)
-	_, err = runtime.Create(ctx, oci.Create{
-		Container: target, Name: pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin, ExtraFiles: ports,
+	created, err := runtime.Create(ctx, oci.Create{
+		Container: target, Name: pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin, ExtraFiles: ports, NotifySocket: notify,
 		Log: oci.Logging{Driver: log.Driver, Path: record.LogPath, MaxSize: e.conmonLimit(log), Tag: log.Tag},
 	})
-	return err
+	if err != nil || c.ByHand == nil {
+		return err
+	}
+	return errors.Join(writePid(c.ByHand.PidFile, created.Pid), writePid(c.ByHand.ConmonPidFile, created.ConmonPid))
 }
 
 // infraProcess waits for the process that holds the pod's namespaces; none where
@@ -206,7 +222,7 @@ func (e *Engine) infraProcess(ctx context.Context, runtime *oci.Runtime, m makin
 			return oci.Process{}, ctx.Err()
 		}
 	}
-	s, err := runtime.State(e.target(runtime, m.pod.ID, infraName, m.sb.Infra))
+	s, err := runtime.State(e.infraTarget(runtime, m.pod.ID, m.sb))
 	if err != nil {
 		return oci.Process{}, err
 	}

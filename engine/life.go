@@ -50,7 +50,7 @@ func (e *Engine) SignalContainer(ctx context.Context, id spec.PodID, name string
 	if err != nil {
 		return err
 	}
-	err = runtime.Kill(ctx, e.target(runtime, id, name, c.ID), stopSignal(c.StopSignal), false)
+	err = runtime.Kill(ctx, e.target(runtime, id, c), stopSignal(c.StopSignal), false)
 	if errors.Is(err, oci.ErrNotRunning) {
 		return nil
 	}

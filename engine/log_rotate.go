@@ -122,7 +122,7 @@ func (e *Engine) logsOf(uid string, known *podLogs) (*podLogs, error) {
 		limit := e.logLimit(log)
 		if limit > 0 && readable(log) && c.Ended == nil && c.LogPath != "" && c.Boot == e.records.Boot() {
 			found.logs = append(found.logs, &tendedLog{
-				run: run, target: e.target(run, id, name, c.ID), path: c.LogPath, limit: limit,
+				run: run, target: e.target(run, id, c), path: c.LogPath, limit: limit,
 				name: fmt.Sprintf("container %q of pod %s", name, pod.Key()),
 			})
 		}

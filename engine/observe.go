@@ -78,7 +78,7 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 		return fail(err)
 	}
 	if ok {
-		target := e.target(run, pod.ID, infraName, sb.Infra)
+		target := e.infraTarget(run, pod.ID, sb)
 		infra, err := e.infraState(run, pod.ID, sb)
 		if err != nil {
 			return fail(err)
@@ -131,7 +131,7 @@ func (e *Engine) infraState(run *oci.Runtime, id spec.PodID, sb state.Sandbox) (
 	if sb.NoInfra {
 		return oci.State{State: spec.StateNone}, nil
 	}
-	return run.State(e.target(run, id, infraName, sb.Infra))
+	return run.State(e.infraTarget(run, id, sb))
 }
 
 // judgeSandbox judges a sandbox by what lives of it. That of a container without
@@ -168,7 +168,7 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 			status.State = spec.StateUnknown
 		}
 	} else {
-		target := e.target(run, pod.ID, name, c.ID)
+		target := e.target(run, pod.ID, c)
 		s, err := run.State(target)
 		if err != nil {
 			return none, err
@@ -231,21 +231,25 @@ func describe(s oci.State) spec.ContainerStatus {
 }
 
 // target addresses a container to the runtime.
-func (e *Engine) target(run *oci.Runtime, id spec.PodID, name string, c spec.ContainerID) oci.Container {
-	return oci.Container{ID: c, Bundle: e.records.Bundle(id, name), CgroupPath: run.CgroupPath(id, c)}
+func (e *Engine) target(run *oci.Runtime, id spec.PodID, c state.Container) oci.Container {
+	return oci.Container{ID: c.ID, Bundle: e.records.Bundle(id, c.Name), CgroupPath: run.CgroupPath(id, c.ID, c.Cgroup), Place: c.Cgroup}
+}
+
+// infraTarget addresses an infra container to the runtime.
+func (e *Engine) infraTarget(run *oci.Runtime, id spec.PodID, sb state.Sandbox) oci.Container {
+	return e.target(run, id, state.Container{Name: infraName, ID: sb.Infra, Cgroup: sb.Cgroup})
 }
 
 // container finds a pod's container, infra included, by its name in the pod.
-func (e *Engine) container(id spec.PodID, name string) (state.Container, spec.ContainerID, error) {
+func (e *Engine) container(id spec.PodID, name string) (state.Container, error) {
 	if name != infraName {
-		c, err := e.records.ReadContainer(id, name)
-		return c, c.ID, err
+		return e.records.ReadContainer(id, name)
 	}
 	sb, ok, err := e.records.ReadSandbox(id)
 	if err == nil && (!ok || sb.NoInfra) {
 		err = fmt.Errorf("infra container: %w", spec.ErrNotFound)
 	}
-	return state.Container{Name: name, ID: sb.Infra}, sb.Infra, err
+	return state.Container{Name: name, ID: sb.Infra, Cgroup: sb.Cgroup}, err
 }
 
 // WaitContainer waits until a container does not run and says how it ended. One
@@ -266,7 +270,11 @@ func (e *Engine) WaitContainer(ctx context.Context, id spec.PodID, name string) 
 	if err != nil || status.State != spec.StateRunning && status.State != spec.StatePaused && status.State != spec.StateCreated {
 		return status, err
 	}
-	if _, err := run.Wait(ctx, e.target(run, id, name, status.ID)); err != nil {
+	c, err := e.records.ReadContainer(id, name)
+	if err != nil || c.ID != status.ID {
+		return status, err
+	}
+	if _, err := run.Wait(ctx, e.target(run, id, c)); err != nil {
 		return status, fmt.Errorf("wait for container %q: %w", name, err)
 	}
 	return e.observeContainer(run, &pod, name)

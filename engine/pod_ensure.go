@@ -115,7 +115,7 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{runtime.Ready(), checkLimits(runtime, pod), checkByHand(pod)}
+	errs := []error{runtime.Ready(), checkLimits(runtime, pod), checkByHand(pod), runtime.CheckPlace(pod.Cgroup)}
 	for i := range pod.Volumes {
 		errs = append(errs, volume.Check(&pod.Volumes[i]))
 	}
@@ -153,6 +153,9 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	sb := state.Sandbox{
 		Infra: spec.NewContainerID(), NoInfra: !pod.HasInfra(), Ports: ports,
 		Runtime: runtime.Path(), CgroupManager: runtime.CgroupManager(),
+	}
+	if sb.Cgroup, err = e.place(runtime, pod, nil); err != nil {
+		return err
 	}
 	netPod := e.networkPod(pod, ports)
 	var lease network.Lease
@@ -267,11 +270,11 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	if err != nil {
 		return err
 	}
-	target := e.target(runtime, pod.ID, infraName, sb.Infra)
+	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
 	built, err := oci.BuildInfra(oci.InfraInput{
 		Pod: pod, Rootfs: rootfs, Namespaces: oci.InfraNamespaces(pod, e.records.Netns(pod.ID)),
-		CgroupPath: target.CgroupPath, Host: runtime.Host(),
+		CgroupPath: target.CgroupPath, Place: target.Place, Host: runtime.Host(),
 	})
 	if err != nil {
 		return err

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"berth/engine/image"
+	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
 )
@@ -169,4 +173,38 @@ func (e *Engine) makeByHand(ctx context.Context, m making, c *spec.Container, st
 		return errors.Join(err, e.clearContainer(undo, m.pod, record), e.records.SaveContainer(m.pod.ID, before))
 	}
 	return nil
+}
+
+// place is where the cgroup of a container lies that is made now, or with nil
+// those of the pod and its infra container. A cgroup that is to be divided is
+// ours, of now.
+func (e *Engine) place(runtime *oci.Runtime, pod *spec.Pod, c *spec.Container) (spec.CgroupPlace, error) {
+	place := pod.Cgroup
+	if c != nil && c.ByHand != nil && c.ByHand.NoConmonScope && place.Mode == spec.CgroupsEnabled {
+		place.Mode = spec.CgroupsNoConmon
+	}
+	if err := runtime.CheckPlace(place); err != nil || place.Mode != spec.CgroupsSplit {
+		return place, err
+	}
+	var err error
+	place.Unit, err = runtime.Divide()
+	return place, err
+}
+
+// notifySocket is systemd's socket for the unit we are part of, where the
+// container is to speak to it itself. An abstract one belongs to the host's
+// network namespace, and conmon cannot hand on to it.
+func notifySocket(c *spec.Container, n oci.Namespaces) (string, error) {
+	if c.ByHand == nil || c.ByHand.Notify != spec.NotifyContainer {
+		return "", nil
+	}
+	socket := os.Getenv("NOTIFY_SOCKET")
+	switch {
+	case socket == "" || filepath.IsAbs(socket) || strings.HasPrefix(socket, "@") && n.Net == oci.HostNamespace:
+		return socket, nil
+	case strings.HasPrefix(socket, "@"):
+		return "", fmt.Errorf("%w: NOTIFY_SOCKET=%s is an abstract socket, which a container reaches only with the host's network: use --sdnotify=conmon or --network=host",
+			spec.ErrConfig, socket)
+	}
+	return "", fmt.Errorf("%w: NOTIFY_SOCKET=%s: only a path or an abstract socket is known", spec.ErrConfig, socket)
 }

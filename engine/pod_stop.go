@@ -100,7 +100,7 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 	if err != nil {
 		return err
 	}
-	target := e.target(runtime, pod.ID, c.Name, c.ID)
+	target := e.target(runtime, pod.ID, *c)
 	if err := endProcess(ctx, runtime, target, c.StopSignal, grace); err != nil {
 		return fmt.Errorf("stop container %q: %w", c.Name, err)
 	}
@@ -140,8 +140,13 @@ func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	if err != nil {
 		return err
 	}
-	target := e.target(runtime, pod.ID, c.Name, c.ID)
+	target := e.target(runtime, pod.ID, c)
 	target.Locks = e.locks(pod.Key())
+	if made, ok := pod.Container(c.Name); ok && made.ByHand != nil && c.Begun {
+		if err := errors.Join(removePid(made.ByHand.PidFile), removePid(made.ByHand.ConmonPidFile)); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		runtime.Delete(ctx, target, true),
 		e.volumeSet(pod.ID).ReleaseContainer(c.Name))
@@ -248,14 +253,18 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	if sb.NoInfra {
 		return nil
 	}
-	target := e.target(runtime, pod.ID, infraName, sb.Infra)
+	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
 	return runtime.Delete(ctx, target, true)
 }
 
 // clearSandbox undoes the rest of startSandbox, when nothing runs any more.
 func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {
-	runtime, err := e.runtimeOf(pod.ID)
+	sb, _, err := e.records.ReadSandbox(pod.ID)
+	if err != nil {
+		return err
+	}
+	runtime, err := e.runtimeFor(sb)
 	if err != nil {
 		return err
 	}
@@ -264,7 +273,7 @@ func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {
 		e.volumeSet(pod.ID).Release(),
 		oci.RemoveShm(e.shmPath(pod.ID)),
 		e.removeEtcFiles(pod.ID),
-		runtime.RemovePodCgroup(ctx, pod.ID))
+		runtime.RemovePodCgroup(ctx, pod.ID, sb.Cgroup))
 	if err != nil {
 		return fmt.Errorf("take down the sandbox: %w", err)
 	}
@@ -297,7 +306,7 @@ func (e *Engine) KillContainer(ctx context.Context, id spec.PodID, name, signal 
 	if err != nil {
 		return err
 	}
-	_, c, err := e.container(id, name)
+	c, err := e.container(id, name)
 	if err != nil {
 		return err
 	}
@@ -305,7 +314,7 @@ func (e *Engine) KillContainer(ctx context.Context, id spec.PodID, name, signal 
 	if err != nil {
 		return err
 	}
-	return runtime.Kill(ctx, e.target(runtime, id, name, c), sig, false)
+	return runtime.Kill(ctx, e.target(runtime, id, c), sig, false)
 }
 
 // RemoveContainer ends a container at once and forgets it; in a pod that takes

@@ -88,7 +88,11 @@ func fileSystem(dir string) (spec.FileSystem, error) {
 // is returned with the error.
 func (e *Engine) PodUsage(ctx context.Context, id spec.PodID, disk bool) (spec.PodUsage, error) {
 	used := spec.PodUsage{Containers: map[string]spec.Usage{}}
-	run, err := e.runtimeOf(id)
+	sb, _, err := e.records.ReadSandbox(id)
+	if err != nil {
+		return used, err
+	}
+	run, err := e.runtimeFor(sb)
 	if err != nil {
 		return used, err
 	}
@@ -102,14 +106,20 @@ func (e *Engine) PodUsage(ctx context.Context, id spec.PodID, disk bool) (spec.P
 		if disk {
 			one, err = e.diskUsed(ctx, id, name, c.ID)
 		} else {
-			one.Memory, err = run.MemoryUsed(e.target(run, id, name, c.ID).CgroupFolder())
+			one.Memory, err = run.MemoryUsed(e.target(run, id, c).CgroupFolder())
 		}
 		errs = append(errs, err)
 		used.Containers[name] = one
 		used.Disk, used.Inodes = used.Disk+one.Disk, used.Inodes+one.Inodes
 	}
 	if !disk {
-		used.Memory, err = run.MemoryUsed(run.PodCgroup(id))
+		if folder := run.PodCgroup(id, sb.Cgroup); folder != "" {
+			used.Memory, err = run.MemoryUsed(folder)
+			return used, errors.Join(append(errs, err)...)
+		}
+		for _, one := range used.Containers {
+			used.Memory += one.Memory
+		}
 		return used, errors.Join(append(errs, err)...)
 	}
 	for _, dir := range []string{"empty", "image-volumes"} {

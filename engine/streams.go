@@ -29,7 +29,7 @@ func (e *Engine) Attach(ctx context.Context, id spec.PodID, container string, s 
 
 // running addresses a container that runs, or was created.
 func (e *Engine) running(id spec.PodID, name string) (*oci.Runtime, oci.Container, error) {
-	_, c, err := e.container(id, name)
+	c, err := e.container(id, name)
 	if err != nil {
 		return nil, oci.Container{}, err
 	}
@@ -37,7 +37,7 @@ func (e *Engine) running(id spec.PodID, name string) (*oci.Runtime, oci.Containe
 	if err != nil {
 		return nil, oci.Container{}, err
 	}
-	target := e.target(run, id, name, c)
+	target := e.target(run, id, c)
 	s, err := run.State(target)
 	if err != nil {
 		return nil, target, err

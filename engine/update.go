@@ -37,7 +37,11 @@ func (e *Engine) UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Co
 		return err
 	}
 	if status.Running() || status.State == spec.StateCreated {
-		target := e.target(run, id, c.Name, status.ID)
+		record, err := e.records.ReadContainer(id, c.Name)
+		if err != nil {
+			return err
+		}
+		target := e.target(run, id, record)
 		target.Locks = e.locks(pod.Key())
 		if err := e.resize(ctx, run, target, &was, c, pod.AllowUnenforcedLimits); err != nil {
 			return fmt.Errorf("resize container %q: %w", c.Name, err)

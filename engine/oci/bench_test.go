@@ -25,7 +25,7 @@ func BenchmarkLifeCycle(b *testing.B) {
 	ctx := context.Background()
 	for b.Loop() {
 		id := spec.NewContainerID()
-		c := Container{ID: id, Bundle: filepath.Join(dir, string(id)), CgroupPath: r.CgroupPath(pod.ID, id)}
+		c := Container{ID: id, Bundle: filepath.Join(dir, string(id)), CgroupPath: r.CgroupPath(pod.ID, id, spec.CgroupPlace{})}
 		s, err := BuildInfra(InfraInput{Pod: pod, Rootfs: rootfs, CgroupPath: c.CgroupPath, Host: r.Host()})
 		if err != nil {
 			b.Fatal(err)
@@ -40,7 +40,7 @@ func BenchmarkLifeCycle(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	if err := r.RemovePodCgroup(ctx, pod.ID); err != nil {
+	if err := r.RemovePodCgroup(ctx, pod.ID, spec.CgroupPlace{}); err != nil {
 		b.Error(err)
 	}
 }

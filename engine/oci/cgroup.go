@@ -2,10 +2,12 @@ package oci
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -167,23 +169,63 @@ func systemdRuns() bool {
 func unitName(id spec.PodID) string { return strings.ReplaceAll(id.UID(), "-", "_") }
 
 // CgroupPath is what a runtime is told of where a container's cgroup goes: a
-// path, or "slice:prefix:name" under systemd.
-func (r *Runtime) CgroupPath(pod spec.PodID, id spec.ContainerID) string {
-	if r.manager == ManagerSystemd {
-		return r.cgroup + "-pod" + unitName(pod) + ".slice:berth:" + string(id)
+// path, or "slice:prefix:name" under systemd; empty for one that gets none.
+func (r *Runtime) CgroupPath(pod spec.PodID, id spec.ContainerID, place spec.CgroupPlace) string {
+	switch {
+	case place.Mode == spec.CgroupsDisabled:
+		return ""
+	case place.Mode == spec.CgroupsSplit:
+		return filepath.Join("/", place.Unit, payloadPrefix+string(id))
+	case r.manager == ManagerSystemd:
+		return r.podSlice(pod, place) + ":berth:" + string(id)
 	}
-	return "/" + r.cgroup + "/pod" + pod.UID() + "/" + string(id)
+	return r.PodCgroup(pod, place) + "/" + string(id)
 }
 
-// PodCgroup is the folder of a pod's cgroups below each hierarchy.
-func (r *Runtime) PodCgroup(pod spec.PodID) string {
-	if r.manager == ManagerSystemd {
-		return "/" + r.cgroup + ".slice/" + r.cgroup + "-pod" + unitName(pod) + ".slice"
+// PodCgroup is the folder of a pod's cgroups below each hierarchy; empty where
+// they lie in none of their own.
+func (r *Runtime) PodCgroup(pod spec.PodID, place spec.CgroupPlace) string {
+	switch {
+	case place.Mode == spec.CgroupsDisabled, place.Mode == spec.CgroupsSplit:
+		return ""
+	case r.manager == ManagerSystemd:
+		return sliceFolder(r.podSlice(pod, place))
 	}
-	return "/" + r.cgroup + "/pod" + pod.UID()
+	return filepath.Join("/", cmp.Or(place.Parent, r.cgroup), "pod"+pod.UID())
 }
 
-// CgroupFolder is where a container's cgroup lies below each hierarchy.
+// podSlice is a pod's slice. The dash puts it into its parent (systemd.slice(5)).
+func (r *Runtime) podSlice(pod spec.PodID, place spec.CgroupPlace) string {
+	parent := strings.TrimSuffix(path.Base(cmp.Or(place.Parent, r.cgroup)), ".slice")
+	return parent + "-pod" + unitName(pod) + ".slice"
+}
+
+// CheckPlace says whether a pod's cgroups can be where a person wants them.
+func (r *Runtime) CheckPlace(place spec.CgroupPlace) error {
+	switch {
+	case place.Mode == spec.CgroupsDisabled && filepath.Base(r.runtime) != "crun":
+		return fmt.Errorf("%w: only crun makes containers without a cgroup: choose it with --runtime", spec.ErrConfig)
+	case place.Parent == "":
+		return nil
+	case r.manager == ManagerSystemd && (!strings.HasSuffix(place.Parent, ".slice") || strings.HasSuffix(place.Parent, "-.slice")):
+		return fmt.Errorf("%w: cgroup parent %q: under systemd it is a slice, such as machine.slice", spec.ErrConfig, place.Parent)
+	case r.manager == ManagerCgroupfs && (strings.HasSuffix(place.Parent, ".slice") || slices.Contains(strings.Split(place.Parent, "/"), "..")):
+		return fmt.Errorf("%w: cgroup parent %q: without systemd it is a path below the root of the cgroups", spec.ErrConfig, place.Parent)
+	}
+	return nil
+}
+
+// managerOf is the manager of a container's cgroups: what a unit was given to
+// divide is no business of systemd's.
+func (r *Runtime) managerOf(place spec.CgroupPlace) string {
+	if place.Mode == spec.CgroupsSplit {
+		return ManagerCgroupfs
+	}
+	return r.manager
+}
+
+// CgroupFolder is where a container's cgroup lies below each hierarchy; empty
+// where it has none.
 func (c Container) CgroupFolder() string { return cgroupFolder(c.CgroupPath) }
 
 // cgroupFolder turns a CgroupPath into the folder below each hierarchy.

@@ -22,8 +22,11 @@ const removalLimit = 10 * time.Second
 
 // RemovePodCgroup kills what is left in a pod's cgroups and removes them; gone
 // is success.
-func (r *Runtime) RemovePodCgroup(ctx context.Context, pod spec.PodID) error {
-	path := r.PodCgroup(pod)
+func (r *Runtime) RemovePodCgroup(ctx context.Context, pod spec.PodID, place spec.CgroupPlace) error {
+	path := r.PodCgroup(pod, place)
+	if path == "" {
+		return nil
+	}
 	err := r.removeCgroup(ctx, path)
 	if r.manager == ManagerSystemd {
 		err = errors.Join(err, stopUnit(ctx, filepath.Base(path)))

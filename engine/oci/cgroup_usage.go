@@ -14,8 +14,11 @@ import (
 // MemoryUsed is the working set, in bytes, of a cgroup below each hierarchy: what
 // it uses without the file cache that the kernel can take back at once, as the
 // kubelet counts. Where the kernel counts no memory for cgroups it is what the
-// processes in it have resident. Of one that is gone it is 0.
+// processes in it have resident. Of one that is gone, or is none, it is 0.
 func (r *Runtime) MemoryUsed(folder string) (int64, error) {
+	if folder == "" {
+		return 0, nil
+	}
 	used, err := r.workingSet(folder)
 	if !gone(err) {
 		return used, err

@@ -86,7 +86,7 @@ func (r *Runtime) startConmon(ctx context.Context, c Create) (_ *conmonCall, err
 	if isPassthrough(c.Log.Driver) {
 		setPassthrough(&cmd, c.Log.Passthrough)
 	}
-	cgroup, err := r.conmonCgroup(c.ID)
+	cgroup, err := r.conmonCgroup(c.Container)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (r *Runtime) startConmon(ctx context.Context, c Create) (_ *conmonCall, err
 		return nil, err
 	}
 	call.program = started{program.Process, program.Wait}
-	if err := r.adoptConmon(ctx, c.ID, call.program.Pid); err != nil {
+	if err := r.adoptConmon(ctx, c.Container, call.program.Pid); err != nil {
 		_ = call.program.Kill()
 		_ = call.program.wait()
 		return nil, err
@@ -129,10 +129,16 @@ func (r *Runtime) conmonArgs(c Create) ([]string, error) {
 	args := []string{
 		"--api-version", "1", "-c", id, "-u", id, "-n", c.Name, "-r", r.runtime, "-b", c.Bundle,
 		"-p", c.path("pidfile"), "-P", c.path("conmon.pid"), "--exit-dir", r.exitDir,
-		"--full-attach", "--no-sync-log", "--runtime-arg=--root=" + r.stateRoot,
+		"--full-attach", "--no-sync-log",
 	}
-	if r.manager == ManagerSystemd {
+	for _, arg := range r.globalArgs(c.Container) {
+		args = append(args, "--runtime-arg="+arg)
+	}
+	if r.managerOf(c.Place) == ManagerSystemd {
 		args = append(args, "-s")
+	}
+	if c.NotifySocket != "" {
+		args = append(args, "--sdnotify-socket", c.NotifySocket)
 	}
 	if c.Spec.Process.Terminal {
 		args = append(args, "-t")

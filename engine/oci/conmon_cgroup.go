@@ -17,13 +17,21 @@ func (r *Runtime) conmonFolder(id spec.ContainerID) string {
 
 func conmonScope(id spec.ContainerID) string { return "berth-conmon-" + string(id) + ".scope" }
 
+// conmonStays reports whether a conmon is left in the cgroup of whoever starts it.
+func conmonStays(place spec.CgroupPlace) bool {
+	return place.Mode == spec.CgroupsNoConmon || place.Mode == spec.CgroupsDisabled
+}
+
 // conmonCgroup makes the cgroup v2 folder conmon is born into; nil where it is
-// moved after its start.
-func (r *Runtime) conmonCgroup(id spec.ContainerID) (*os.File, error) {
-	if r.manager == ManagerSystemd || !r.host.Cgroups.Unified {
+// moved after its start, or stays.
+func (r *Runtime) conmonCgroup(c Container) (*os.File, error) {
+	if conmonStays(c.Place) || r.managerOf(c.Place) == ManagerSystemd || !r.host.Cgroups.Unified {
 		return nil, nil
 	}
-	dir := filepath.Join(cgroupRoot, r.conmonFolder(id))
+	dir := filepath.Join(cgroupRoot, r.conmonFolder(c.ID))
+	if c.Place.Mode == spec.CgroupsSplit {
+		dir = filepath.Join(cgroupRoot, supervisorFolder(c.Place))
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make conmon's cgroup: %w", err)
 	}
@@ -31,14 +39,16 @@ func (r *Runtime) conmonCgroup(id spec.ContainerID) (*os.File, error) {
 }
 
 // adoptConmon moves a conmon that waits on its start pipe out of our cgroup.
-func (r *Runtime) adoptConmon(ctx context.Context, id spec.ContainerID, pid int) error {
-	if r.manager == ManagerSystemd {
-		return startScope(ctx, conmonScope(id), r.cgroup+".slice", "berth container monitor "+id.Short(), pid)
-	}
-	if r.host.Cgroups.Unified {
+func (r *Runtime) adoptConmon(ctx context.Context, c Container, pid int) error {
+	switch {
+	case conmonStays(c.Place), c.Place.Mode == spec.CgroupsSplit: // with split we are in the supervisor's ourselves
+		return nil
+	case r.manager == ManagerSystemd:
+		return startScope(ctx, conmonScope(c.ID), r.cgroup+".slice", "berth container monitor "+c.ID.Short(), pid)
+	case r.host.Cgroups.Unified:
 		return nil
 	}
-	for _, dir := range r.conmonFolders(id) {
+	for _, dir := range r.conmonFolders(c.ID) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make conmon's cgroup: %w", err)
 		}
@@ -62,10 +72,13 @@ func (r *Runtime) conmonFolders(id spec.ContainerID) []string {
 }
 
 // removeConmonCgroup removes conmon's cgroup with all that is still in it; a
-// scope goes by itself.
-func (r *Runtime) removeConmonCgroup(ctx context.Context, id spec.ContainerID) error {
-	if r.manager == ManagerSystemd {
-		return r.removeCgroup(ctx, "/"+r.cgroup+".slice/"+conmonScope(id))
+// scope goes by itself, and what others are in stays.
+func (r *Runtime) removeConmonCgroup(ctx context.Context, c Container) error {
+	switch {
+	case conmonStays(c.Place), c.Place.Mode == spec.CgroupsSplit:
+		return nil
+	case r.manager == ManagerSystemd:
+		return r.removeCgroup(ctx, "/"+r.cgroup+".slice/"+conmonScope(c.ID))
 	}
-	return r.removeCgroup(ctx, r.conmonFolder(id))
+	return r.removeCgroup(ctx, r.conmonFolder(c.ID))
 }

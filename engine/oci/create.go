@@ -29,6 +29,9 @@ type Create struct {
 	// StdinOnce closes it when the first attached client has gone.
 	StdinOnce bool
 	Log       Logging
+	// NotifySocket is where conmon hands on what the container tells systemd
+	// through the socket in Input.NotifyDir.
+	NotifySocket string
 	// ExtraFiles are held by conmon as long as the container lives: the pod's
 	// published ports. Never a lock: use Container.Locks.
 	ExtraFiles []*os.File
@@ -147,6 +150,11 @@ func writeBundle(c Create) error {
 	if err := makeWorkingDir(c.Spec); err != nil {
 		return err
 	}
+	if c.NotifySocket != "" {
+		if err := os.Mkdir(c.NotifyDir(), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
 	s := *c.Spec
 	s.Annotations = maps.Clone(s.Annotations)
 	if s.Annotations == nil {
@@ -201,7 +209,7 @@ func removeFiles(c Container) error {
 		}
 	}
 	left, _ := filepath.Glob(c.path(execPrefix + "*"))
-	for _, dir := range left {
+	for _, dir := range append(left, c.NotifyDir()) {
 		if err := os.RemoveAll(dir); err != nil {
 			errs = append(errs, err)
 		}

@@ -46,7 +46,7 @@ func (r *Runtime) Delete(ctx context.Context, c Container, force bool) error {
 		step("remove its cgroup", r.removeCgroup(ctx, cgroupFolder(c.CgroupPath)))
 	}
 	step("end its conmon", r.endConmon(ctx, c))
-	step("remove conmon's cgroup", r.removeConmonCgroup(ctx, c.ID))
+	step("remove conmon's cgroup", r.removeConmonCgroup(ctx, c))
 	step("remove its exit file", atomicfile.Remove(filepath.Join(r.exitDir, string(c.ID))))
 	if len(errs) == 0 {
 		// The PID files go last: until then a next call finds what is left.

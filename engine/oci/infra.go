@@ -98,6 +98,7 @@ type InfraInput struct {
 	Rootfs     InfraRootfs
 	Namespaces Namespaces // InfraNamespaces
 	CgroupPath string
+	Place      spec.CgroupPlace
 	Host       Host
 }
 
@@ -130,6 +131,7 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 		Rootfs:     in.Rootfs.Path,
 		Namespaces: in.Namespaces,
 		CgroupPath: in.CgroupPath,
+		Place:      in.Place,
 		Host:       in.Host,
 	})
 	if err != nil {

@@ -27,8 +27,14 @@ type Input struct {
 	VolumeDir string
 	// CgroupPath is what Runtime.CgroupPath gives.
 	CgroupPath string
-	Facts      spec.Facts
-	Host       Host
+	// NotifyDir is the container's Container.NotifyDir where it is to tell
+	// systemd itself that it is ready, through conmon. NotifySocket is systemd's
+	// own socket where it can reach that.
+	NotifyDir    string
+	NotifySocket string
+	Place        spec.CgroupPlace
+	Facts        spec.Facts
+	Host         Host
 }
 
 // Mount puts a file or folder of the host into a container.

@@ -36,6 +36,9 @@ func (r *Runtime) Kill(_ context.Context, c Container, sig syscall.Signal, all b
 
 // killAll signals every process in the container's cgroup.
 func (r *Runtime) killAll(c Container, sig syscall.Signal) error {
+	if c.CgroupPath == "" { // the first process's end is all that can be had
+		return r.Kill(context.Background(), c, sig, false)
+	}
 	dir, ok := r.processFolder(c)
 	if !ok {
 		return ErrNotRunning
@@ -100,6 +103,9 @@ func (r *Runtime) freeze(c Container, on bool) error {
 
 // freezer is the file that freezes a container and what it holds: thawed, frozen.
 func (r *Runtime) freezer(c Container) (path string, values [2]string, ok bool) {
+	if c.CgroupPath == "" {
+		return "", values, false
+	}
 	folder := cgroupFolder(c.CgroupPath)
 	if r.host.Cgroups.Unified {
 		return cgroupRoot + folder + "/cgroup.freeze", [2]string{"0", "1"}, true

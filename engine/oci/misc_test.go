@@ -199,12 +199,12 @@ func TestCgroupFolders(t *testing.T) {
 	for _, manager := range []string{ManagerCgroupfs, ManagerSystemd} {
 		for _, name := range []string{defaultCgroup, "berth1a2b3c"} {
 			r := &Runtime{manager: manager, cgroup: name}
-			if got := cgroupFolder(r.CgroupPath(pod, "c")); filepath.Dir(got) != r.PodCgroup(pod) {
-				t.Errorf("%s: container in %s, pod is %s", manager, got, r.PodCgroup(pod))
+			if got := cgroupFolder(r.CgroupPath(pod, "c", spec.CgroupPlace{})); filepath.Dir(got) != r.PodCgroup(pod, spec.CgroupPlace{}) {
+				t.Errorf("%s: container in %s, pod is %s", manager, got, r.PodCgroup(pod, spec.CgroupPlace{}))
 			}
-			c := cgroupOf(filepath.Dir(r.PodCgroup(pod)), filepath.Base(r.PodCgroup(pod)), name)
-			if c.PodUID != pod.UID() || c.Path != r.PodCgroup(pod) {
-				t.Errorf("%s: %s is read as pod %q's", manager, r.PodCgroup(pod), c.PodUID)
+			c := cgroupOf(filepath.Dir(r.PodCgroup(pod, spec.CgroupPlace{})), filepath.Base(r.PodCgroup(pod, spec.CgroupPlace{})), name)
+			if c.PodUID != pod.UID() || c.Path != r.PodCgroup(pod, spec.CgroupPlace{}) {
+				t.Errorf("%s: %s is read as pod %q's", manager, r.PodCgroup(pod, spec.CgroupPlace{}), c.PodUID)
 			}
 		}
 	}

@@ -129,7 +129,7 @@ func TestRealKilledWhileCreating(t *testing.T) {
 			}
 			g.runtime = script(t, dir, "runtime", hang)
 			id := spec.NewContainerID()
-			c := Container{ID: id, Bundle: filepath.Join(g.dir, "c", string(id)), CgroupPath: g.CgroupPath(g.pod.ID, id)}
+			c := Container{ID: id, Bundle: filepath.Join(g.dir, "c", string(id)), CgroupPath: g.CgroupPath(g.pod.ID, id, spec.CgroupPlace{})}
 			s, err := BuildSpec(g.input(sh("a", "sleep 1000"), id))
 			if err != nil {
 				t.Fatal(err)
@@ -215,7 +215,7 @@ func TestRealCreateOverAnOldBundle(t *testing.T) {
 	ctx := context.Background()
 	old := g.mustStart(sh("a", "sleep 1000"))
 	fresh := Container{ID: spec.NewContainerID(), Bundle: old.Bundle}
-	fresh.CgroupPath = g.CgroupPath(g.pod.ID, fresh.ID)
+	fresh.CgroupPath = g.CgroupPath(g.pod.ID, fresh.ID, spec.CgroupPlace{})
 	s, err := BuildSpec(g.input(sh("a", "true"), fresh.ID))
 	if err != nil {
 		t.Fatal(err)

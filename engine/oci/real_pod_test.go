@@ -25,11 +25,11 @@ func (g *rig) infra(change func(*InfraRootfs)) *ctr {
 		change(&rootfs)
 	}
 	id := spec.NewContainerID()
-	s, err := BuildInfra(InfraInput{Pod: g.pod, Rootfs: rootfs, Namespaces: InfraNamespaces(g.pod, ""), CgroupPath: g.CgroupPath(g.pod.ID, id), Host: g.Host()})
+	s, err := BuildInfra(InfraInput{Pod: g.pod, Rootfs: rootfs, Namespaces: InfraNamespaces(g.pod, ""), CgroupPath: g.CgroupPath(g.pod.ID, id, spec.CgroupPlace{}), Host: g.Host()})
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	k := &ctr{g: g, Container: Container{ID: id, Bundle: filepath.Join(g.dir, "c", "_infra"), CgroupPath: g.CgroupPath(g.pod.ID, id)}}
+	k := &ctr{g: g, Container: Container{ID: id, Bundle: filepath.Join(g.dir, "c", "_infra"), CgroupPath: g.CgroupPath(g.pod.ID, id, spec.CgroupPlace{})}}
 	g.t.Cleanup(func() {
 		if err := g.Delete(context.Background(), k.Container, true); err != nil {
 			g.t.Error(err)

@@ -47,7 +47,7 @@ func newRig(t *testing.T, change ...func(*Options)) *rig {
 	pod := &spec.Pod{ID: spec.NewPodID(), Namespace: "default", Name: "web", Hostname: "web"}
 	g := &rig{Runtime: r, t: t, dir: dir, rootfs: busyboxRootfs(t, dir), pod: pod}
 	t.Cleanup(func() {
-		if err := r.RemovePodCgroup(context.Background(), pod.ID); err != nil {
+		if err := r.RemovePodCgroup(context.Background(), pod.ID, spec.CgroupPlace{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -125,7 +125,7 @@ type ctr struct {
 func (g *rig) input(c spec.Container, id spec.ContainerID) Input {
 	return Input{
 		Pod: g.pod, Container: &c, Image: ociv1.ImageConfig{}, Rootfs: g.rootfs,
-		CgroupPath: g.CgroupPath(g.pod.ID, id), Host: g.Host(),
+		CgroupPath: g.CgroupPath(g.pod.ID, id, spec.CgroupPlace{}), Host: g.Host(),
 	}
 }
 
@@ -138,7 +138,7 @@ func (g *rig) create(c spec.Container, change ...func(*Create)) (*ctr, error) {
 		g.t.Fatal(err)
 	}
 	k := &ctr{g: g, log: filepath.Join(g.dir, "logs", string(id)+".log"), Container: Container{
-		ID: id, Bundle: filepath.Join(g.dir, "c", string(id)), CgroupPath: g.CgroupPath(g.pod.ID, id),
+		ID: id, Bundle: filepath.Join(g.dir, "c", string(id)), CgroupPath: g.CgroupPath(g.pod.ID, id, spec.CgroupPlace{}),
 	}}
 	create := Create{Container: k.Container, Name: "web-" + c.Name, Spec: s, Log: Logging{Path: k.log}, Stdin: c.Stdin}
 	for _, f := range change {

@@ -55,13 +55,20 @@ type Runtime struct {
 type Container struct {
 	ID     spec.ContainerID
 	Bundle string // its folder, all of which is ours
-	// CgroupPath is what Runtime.CgroupPath gave when it was made.
+	// CgroupPath is what Runtime.CgroupPath gave when it was made; empty: it has
+	// no cgroup of its own.
 	CgroupPath string
+	// Place is where that, and the cgroup of its conmon, lie.
+	Place spec.CgroupPlace
 	// Locks are inherited by the short-lived helpers that act on the
 	// container, so that whoever takes the lock after we were killed knows
 	// they have ended. conmon, which stays, does not get them.
 	Locks []*os.File
 }
+
+// NotifyDir is the folder in which conmon has a socket for what a container tells
+// systemd.
+func (c Container) NotifyDir() string { return c.path("notify") }
 
 func (c Container) path(name string) string { return filepath.Join(c.Bundle, name) }
 
@@ -150,9 +157,18 @@ func (r *Runtime) call(ctx context.Context, c Container, args ...string) ([]byte
 		return nil, r.noRuntime
 	}
 	return hostexec.Run(ctx, hostexec.Cmd{
-		Path: r.runtime, Args: append([]string{"--root=" + r.stateRoot}, args...),
+		Path: r.runtime, Args: append(r.globalArgs(c), args...),
 		Env: helperEnv(), ExtraFiles: c.Locks, Timeout: r.timeout,
 	})
+}
+
+// globalArgs are the runtime's arguments before its command.
+func (r *Runtime) globalArgs(c Container) []string {
+	args := []string{"--root=" + r.stateRoot}
+	if c.Place.Mode == spec.CgroupsDisabled {
+		args = append(args, "--cgroup-manager=disabled") // only crun knows it
+	}
+	return args
 }
 
 func findRuntime(name string, dirs []string) (string, error) {

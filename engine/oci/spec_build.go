@@ -46,6 +46,9 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	if s.Linux.Resources, err = resources(c, in.Pod.AllowUnenforcedLimits, in.Host); err != nil {
 		return nil, err
 	}
+	if in.CgroupPath == "" && in.Place.Mode == spec.CgroupsDisabled {
+		s.Linux.Resources = &specs.LinuxResources{} // there is nothing to enforce them by
+	}
 	if c.Security.Privileged {
 		if err := privilege(s, in.Host); err != nil {
 			return nil, err

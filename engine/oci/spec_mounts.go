@@ -19,7 +19,11 @@ import (
 func mounts(in Input) ([]specs.Mount, error) {
 	var volumes []specs.Mount
 	taken := map[string]bool{}
-	for _, m := range append(slices.Clone(in.Mounts), imageVolumes(in)...) {
+	asked := append(slices.Clone(in.Mounts), imageVolumes(in)...)
+	if in.NotifyDir != "" {
+		asked = append(asked, Mount{Source: in.NotifyDir, Path: notifyFolder, Options: []string{"nosuid", "nodev", "noexec"}})
+	}
+	for _, m := range asked {
 		mount, err := bindMount(m)
 		if err != nil {
 			return nil, err

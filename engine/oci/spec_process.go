@@ -12,6 +12,10 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// notifyFolder is where a container finds the socket of Input.NotifyDir: not that
+// of podman's alone, images count on the variable.
+const notifyFolder = "/run/notify"
+
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // errNoCommand is a container whose spec and image both say nothing to run.
@@ -77,6 +81,12 @@ func environment(in Input, home string) []string {
 	}
 	for _, v := range in.Container.Env {
 		e.set(v.Name, in.Facts.Fill(v.Value))
+	}
+	switch {
+	case in.NotifyDir != "":
+		e.set("NOTIFY_SOCKET", notifyFolder+"/notify.sock")
+	case in.NotifySocket != "":
+		e.set("NOTIFY_SOCKET", in.NotifySocket)
 	}
 	e.setDefault("PATH", defaultPath)
 	if in.Container.TTY {

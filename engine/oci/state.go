@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,9 +147,15 @@ func isConmonOf(cmdline string, c Container) bool {
 	return slices.Contains(args, string(c.ID)) && slices.Contains(args, c.Bundle)
 }
 
-// initOf identifies a container's process by its PID file and its cgroup.
+// initOf identifies a container's process by its PID file and its cgroup, or
+// where it has none by conmon being its parent.
 func initOf(c Container) (Process, error) {
 	return identify(c.path("pidfile"), func(pid string) bool {
+		if c.CgroupPath == "" {
+			conmon, err := conmonOf(c)
+			n, _ := strconv.Atoi(pid) // comes from a number
+			return err == nil && parentOf(n) == conmon.Pid
+		}
 		data, err := os.ReadFile(filepath.Join("/proc", pid, "cgroup"))
 		return err == nil && strings.Contains(string(data), string(c.ID))
 	})

@@ -38,11 +38,11 @@ func TestSystemdManager(t *testing.T) {
 	if err := g.Delete(context.Background(), k.Container, true); err != nil {
 		t.Error(err)
 	}
-	if err := g.RemovePodCgroup(context.Background(), g.pod.ID); err != nil {
+	if err := g.RemovePodCgroup(context.Background(), g.pod.ID, spec.CgroupPlace{}); err != nil {
 		t.Error(err)
 	}
 	k.checkGone()
-	for _, dir := range g.host.Cgroups.folders(g.PodCgroup(g.pod.ID)) {
+	for _, dir := range g.host.Cgroups.folders(g.PodCgroup(g.pod.ID, spec.CgroupPlace{})) {
 		if exists(dir) {
 			t.Errorf("%s is left", dir)
 		}

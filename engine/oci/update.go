@@ -22,6 +22,9 @@ const defaultShares = 1024
 // Create would have. A memory limit below what it uses is spec.ErrInUse: the
 // kernel would kill it.
 func (r *Runtime) Update(ctx context.Context, c Container, to *spec.Container, allowUnenforced bool) error {
+	if c.CgroupPath == "" {
+		return fmt.Errorf("%w: the container has no cgroup to limit it by", spec.ErrConfig)
+	}
 	all, err := resources(to, allowUnenforced, r.host)
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ type Container struct {
 	StopSignal  string           `json:"stopSignal,omitempty"`
 	LogPath     string           `json:"logPath,omitempty"`
 	TTY         bool             `json:"tty,omitempty"`
+	Cgroup      spec.CgroupPlace `json:"cgroup,omitzero"`
 	// Begun: the runtime was told to make it. What was made by hand may wait long
 	// for that.
 	Begun bool `json:"begun,omitempty"`
@@ -69,6 +70,8 @@ type Sandbox struct {
 	// with, whatever later commands are told.
 	Runtime       string `json:"runtime,omitempty"`
 	CgroupManager string `json:"cgroupManager,omitempty"`
+	// Cgroup is where those of infra container and pod lie.
+	Cgroup spec.CgroupPlace `json:"cgroup,omitzero"`
 
 	Lease     json.RawMessage    `json:"lease,omitempty"`
 	IPs       []string           `json:"ips,omitempty"`
