@@ -61,7 +61,7 @@ func (a *app) removePod(ctx context.Context, e *engine.Engine, p spec.PodStatus,
 		return err
 	}
 	a.warnOfReturn(&p.Pod)
-	return a.applier(e).Remove(ctx, p.Pod.ID, grace)
+	return a.applier(e).RemovePod(ctx, p.Pod.ID, reconciler.RemoveOptions{Grace: grace, Volumes: true})
 }
 
 // warnOfReturn tells who makes a pod again that is removed by itself.
@@ -96,7 +96,7 @@ func (a *app) removeVolume(ctx context.Context, e *engine.Engine, volume string,
 	var errs []error
 	for _, p := range others {
 		a.warnOfReturn(&p.Pod)
-		errs = append(errs, a.applier(e).Remove(ctx, p.Pod.ID, grace))
+		errs = append(errs, a.applier(e).RemovePod(ctx, p.Pod.ID, reconciler.RemoveOptions{Grace: grace, Volumes: true}))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

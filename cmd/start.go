@@ -8,6 +8,7 @@ import (
 
 	"berth/engine"
 	"berth/engine/spec"
+	"berth/reconciler"
 )
 
 func (a *app) start() *cobra.Command {
@@ -49,5 +50,5 @@ func (a *app) startContainer(ctx context.Context, e *engine.Engine, c target) er
 	if c.pod.Sandbox != spec.SandboxReady {
 		want = a.desired(ctx, e, &c.pod.Pod)
 	}
-	return a.applier(e).StartContainer(ctx, c.pod.Pod.ID, c.status.Name, want)
+	return a.applier(e).StartContainer(ctx, c.pod.Pod.ID, c.status.Name, reconciler.StartOptions{Want: want})
 }

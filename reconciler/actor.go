@@ -110,7 +110,7 @@ func (a *actor) do(ctx context.Context, st *spec.PodStatus, pod *spec.Pod, next 
 		return a.down(ctx, st, next.Down)
 	}
 	err := a.bringUp(ctx, pod, next)
-	return errors.Join(err, a.endDoomed(ctx, st, next.End))
+	return errors.Join(err, a.endDoomed(ctx, st, next.End), a.removeEnded(ctx, pod, next.Remove))
 }
 
 // down takes a pod down that is not to be forgotten.
@@ -123,7 +123,7 @@ func (a *actor) down(ctx context.Context, st *spec.PodStatus, why string) error 
 	if st.Sandbox == spec.SandboxLost && !st.Stopped && st.Verdict == nil {
 		a.events.of(&st.Pod, "", EventNormal, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 	}
-	return a.stopPod(ctx, st, st.Pod.TerminationGrace)
+	return a.stopPod(ctx, st, ownGrace)
 }
 
 // bringUp makes the sandbox and starts containers.
@@ -201,7 +201,8 @@ func (a *actor) endDoomed(ctx context.Context, st *spec.PodStatus, list []Ending
 	return a.stop.do(ctx, func() error { return a.endThose(ctx, st, list) })
 }
 
-// remove takes a pod down and forgets it. Its lock is held.
+// remove takes a pod down and forgets it. Its lock is held. A negative grace is
+// the pod's own.
 func (a *actor) remove(ctx context.Context, id spec.PodID, grace time.Duration) error {
 	return a.stop.do(ctx, func() error {
 		st, err := a.engine.ObservePod(ctx, id)
@@ -220,7 +221,8 @@ func (a *actor) remove(ctx context.Context, id spec.PodID, grace time.Duration) 
 	})
 }
 
-// stopPod takes a pod down, seen so, and keeps its record. Its lock is held.
+// stopPod takes a pod down, seen so, and keeps its record. Its lock is held. A
+// negative grace is the pod's own.
 func (a *actor) stopPod(ctx context.Context, st *spec.PodStatus, grace time.Duration) error {
 	return a.stop.do(ctx, func() error {
 		err := a.terminate(ctx, st, grace)
@@ -231,11 +233,12 @@ func (a *actor) stopPod(ctx context.Context, st *spec.PodStatus, grace time.Dura
 	})
 }
 
-// ending runs f under the lock of a pod that is to come down within grace. If
-// somebody is ending it already, or a container of it, that takes no longer
-// either.
+// ending runs f under the lock of a pod that is to come down within grace, or
+// its own. If somebody is ending it already, or a container of it, that takes no
+// longer either.
 func (a *actor) ending(ctx context.Context, pod *spec.Pod, grace time.Duration, f func() error) error {
-	err := a.engine.Hasten(ctx, pod.ID, "", time.Now().Add(max(grace, leastGrace)))
+	least, _ := leastTimes(pod)
+	err := a.engine.Hasten(ctx, pod.ID, "", time.Now().Add(max(graceOf(pod, grace), least)))
 	if err != nil && !gone(err) {
 		return fmt.Errorf("hasten the end of pod %s: %w", pod.Key(), err)
 	}
@@ -249,7 +252,7 @@ func (a *actor) replace(ctx context.Context, old *spec.PodStatus, key spec.PodKe
 	if old == nil {
 		return a.locked(ctx, key, create)
 	}
-	grace := old.Pod.TerminationGrace
+	grace := ownGrace
 	away := func() error {
 		if err := a.remove(ctx, old.Pod.ID, grace); err != nil {
 			return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)

@@ -352,7 +352,7 @@ func (r *applying) one(ctx context.Context, j *job) error {
 	case ActionRemove:
 		j.touched = true
 		pod := &p.Observed.Pod
-		return r.actor.ending(ctx, pod, pod.TerminationGrace, func() error { return r.actor.remove(ctx, pod.ID, pod.TerminationGrace) })
+		return r.actor.ending(ctx, pod, ownGrace, func() error { return r.actor.remove(ctx, pod.ID, ownGrace) })
 	case ActionCreate, ActionReplace:
 		j.touched = true
 		return r.make(ctx, j)
@@ -419,7 +419,7 @@ func (r *applying) keepDown(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	return r.actor.stopPod(ctx, &st, j.prepared.TerminationGrace)
+	return r.actor.stopPod(ctx, &st, ownGrace)
 }
 
 func (r *applying) lookup(ctx context.Context, pod *spec.Pod) (spec.PodStatus, bool) {

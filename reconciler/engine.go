@@ -17,6 +17,7 @@ type Engine interface {
 	ContainerEngine
 	VolumeEngine
 	LifeEngine
+	HandEngine
 
 	// Lock makes the caller the only one who changes pods of that key, in this
 	// process and any other. It waits until the lock is free or ctx ends.
@@ -87,6 +88,19 @@ type ContainerEngine interface {
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
 	// StopContainer signals it and, after grace, kills it with all it left.
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
+}
+
+// HandEngine is for what people make on the command line.
+type HandEngine interface {
+	// RecordPod records a pod to be started later, and makes the layers of its
+	// containers: they are StateCreated. One that is recorded is left as it is.
+	RecordPod(ctx context.Context, pod *spec.Pod) error
+	// AddContainer adds a container, and the volumes it mounts, to a ByHand pod. One
+	// of that name is spec.ErrExists.
+	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error
+	// RemoveContainer ends a container at once and forgets it; a ByHand pod also
+	// that it was to have it.
+	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
 }
 
 // LifeEngine is what probes, hooks and decisions about a pod's life need. None

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,9 @@ func (a *Applier) Start(ctx context.Context, id spec.PodID, want *spec.Pod) erro
 		return fmt.Errorf("pod %s is over (%s: %s): make it anew, with kube play --replace", st.Pod.Key(), v.Reason, v.Message)
 	}
 	actor, key := newActor(a.Engine, a.Log, a.Events), st.Pod.Key()
+	if err := actor.startNeeds(ctx, &st.Pod, inOrder(&st.Pod), nil); err != nil {
+		return err
+	}
 	err = actor.locked(ctx, key, func() error {
 		return actor.startByHand(ctx, &st, want, Hurry{Backoff: true, Force: true})
 	})
@@ -30,15 +34,26 @@ func (a *Applier) Start(ctx context.Context, id spec.PodID, want *spec.Pod) erro
 	return actor.start(ctx, key, id, want, initTries)
 }
 
-// StartContainer starts one container of a pod by hand, the pod's sandbox first
-// where it is down; of a pod that was stopped, only that one.
-func (a *Applier) StartContainer(ctx context.Context, id spec.PodID, name string, want *spec.Pod) error {
+// StartOptions are the wishes of start.
+type StartOptions struct {
+	Want *spec.Pod // has the contents of the pod's files; nil: they are not known
+	// Connect is as in CreateOptions. It is not called where the container runs.
+	Connect func(ctx context.Context, id spec.PodID, name string) error
+}
+
+// StartContainer starts one container of a pod by hand, what it needs and the
+// pod's sandbox first where they are down; of a pod that was stopped, only that
+// one.
+func (a *Applier) StartContainer(ctx context.Context, id spec.PodID, name string, o StartOptions) error {
 	st, err := a.Engine.ObservePod(ctx, id)
 	if err != nil {
 		return err
 	}
 	actor := newActor(a.Engine, a.Log, a.Events)
-	if err := actor.locked(ctx, st.Pod.Key(), func() error { return actor.startOne(ctx, id, name, want) }); err != nil {
+	if err := actor.startNeeds(ctx, &st.Pod, []string{name}, nil); err != nil {
+		return err
+	}
+	if err := actor.locked(ctx, st.Pod.Key(), func() error { return actor.startOne(ctx, id, name, o.Want, o.Connect) }); err != nil {
 		return err
 	}
 	made, ok := st.Pod.Container(name)
@@ -48,21 +63,54 @@ func (a *Applier) StartContainer(ctx context.Context, id spec.PodID, name string
 	return actor.postStart(ctx, &st.Pod, name)
 }
 
-// startOne starts a container, whatever its restart policy. The pod's lock is held.
-func (a *actor) startOne(ctx context.Context, id spec.PodID, name string, want *spec.Pod) error {
+// startOne starts a container, those of its pod that it requires first, whatever
+// its restart policy. The pod's lock is held.
+func (a *actor) startOne(
+	ctx context.Context, id spec.PodID, name string, want *spec.Pod, connect func(context.Context, spec.PodID, string) error,
+) error {
 	st, err := a.engine.ObservePod(ctx, id)
 	if err != nil {
 		return err
 	}
-	if st.Sandbox != spec.SandboxReady {
-		if err := a.engine.EnsurePod(ctx, st.Pod.WithContents(want), []string{name}); err != nil {
+	order := required(&st.Pod, name)
+	if st.Sandbox != spec.SandboxReady || connect != nil || len(order) > 1 {
+		if err := a.engine.EnsurePod(ctx, st.Pod.WithContents(want), order); err != nil {
 			return err
 		}
 	}
-	if err := a.wishOnly(ctx, &st, name); err != nil {
+	if err := a.countAnew(ctx, &st, name); err != nil {
 		return err
 	}
-	return a.engine.StartContainer(ctx, id, name)
+	for _, one := range order {
+		if c, ok := st.Container(one); ok && c.Running() {
+			continue
+		}
+		if err := a.wishOnly(ctx, &st, one); err != nil {
+			return err
+		}
+		if one != name {
+			err = a.engine.StartContainer(ctx, id, one)
+		} else {
+			err = a.startConnected(ctx, &st.Pod, name, connect)
+		}
+		if err != nil {
+			return err
+		}
+		st.Stopped = false // of the others each is marked now
+	}
+	return nil
+}
+
+// countAnew has the restarts of a container made by hand counted from now on.
+func (a *actor) countAnew(ctx context.Context, st *spec.PodStatus, name string) error {
+	made, ok := st.Pod.Container(name)
+	h, known := st.History[name]
+	if !ok || made.ByHand == nil || !known || h == (spec.ContainerHistory{}) {
+		return nil
+	}
+	history := maps.Clone(st.History)
+	delete(history, name)
+	return a.engine.SaveHistory(ctx, st.Pod.ID, history)
 }
 
 // wishOnly takes back the wish that a container be down; a wish that the whole
@@ -112,7 +160,7 @@ func (a *Applier) stop(ctx context.Context, id spec.PodID, grace time.Duration, 
 	if err != nil {
 		return err
 	}
-	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
+	actor := newActor(a.Engine, a.Log, a.Events)
 	return actor.ending(ctx, &st.Pod, grace, func() error {
 		if err := before(); err != nil {
 			return err
@@ -121,12 +169,16 @@ func (a *Applier) stop(ctx context.Context, id spec.PodID, grace time.Duration, 
 		if err != nil {
 			return err
 		}
-		return actor.stopPod(ctx, &now, grace)
+		if err := actor.stopPod(ctx, &now, grace); err != nil {
+			return err
+		}
+		return actor.settle(ctx, id)
 	})
 }
 
-// Remove takes a pod down and forgets it. A negative grace is the pod's own.
-func (a *Applier) Remove(ctx context.Context, id spec.PodID, grace time.Duration) error {
+// Settle does what is left to do of a pod made by hand in which containers have
+// ended, as a supervisor would: one that goes with its end is removed.
+func (a *Applier) Settle(ctx context.Context, id spec.PodID) error {
 	st, err := a.Engine.ObservePod(ctx, id)
 	switch {
 	case gone(err):
@@ -134,12 +186,40 @@ func (a *Applier) Remove(ctx context.Context, id spec.PodID, grace time.Duration
 	case err != nil:
 		return err
 	}
-	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
-	return actor.ending(ctx, &st.Pod, grace, func() error { return actor.remove(ctx, id, grace) })
+	actor := newActor(a.Engine, a.Log, a.Events)
+	return actor.locked(ctx, st.Pod.Key(), func() error { return actor.settle(ctx, id) })
+}
+
+// settle is Settle. The pod's lock is held.
+func (a *actor) settle(ctx context.Context, id spec.PodID) error {
+	for range observedTooOften {
+		st, err := a.engine.ObservePod(ctx, id)
+		switch {
+		case gone(err):
+			return nil
+		case err != nil:
+			return err
+		}
+		next := NextOf(&st, time.Now(), Hurry{})
+		switch {
+		case !byHand(&st.Pod):
+			return nil
+		case next.Down == downEnded:
+			err = a.down(ctx, &st, next.Down)
+		case len(next.Remove) > 0:
+			err = a.removeEnded(ctx, &st.Pod, next.Remove)
+		default:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // StopContainer stops one container of a pod by hand; it stays down until it is
-// started again or the pod's object changes. A negative grace is the pod's own;
+// started again or the pod's object changes. A negative grace is its own;
 // 0 kills at once. A killed caller leaves the wish behind, and a supervisor goes
 // on with it.
 func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error {
@@ -147,38 +227,46 @@ func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string,
 	if err != nil {
 		return err
 	}
-	actor, grace := newActor(a.Engine, a.Log, a.Events), graceOf(&st.Pod, grace)
+	if st.Pod.Bare {
+		return a.Stop(ctx, id, grace)
+	}
+	actor := newActor(a.Engine, a.Log, a.Events)
 	if c, ok := st.Container(name); ok && c.Running() {
 		// If somebody is ending it already, that takes no longer either.
-		if err := a.Engine.Hasten(ctx, id, name, time.Now().Add(grace)); err != nil && !gone(err) {
+		if err := a.Engine.Hasten(ctx, id, name, time.Now().Add(graceFor(&st.Pod, name, grace))); err != nil && !gone(err) {
 			return fmt.Errorf("hasten the end of container %q of pod %s: %w", name, st.Pod.Key(), err)
 		}
 	}
 	return actor.locked(ctx, st.Pod.Key(), func() error {
-		if err := a.wishDown(ctx, id, name); err != nil {
+		if _, err := a.stopOne(ctx, actor, id, name, grace); err != nil {
 			return err
 		}
-		now, err := a.Engine.ObservePod(ctx, id)
-		if err != nil {
-			return err
-		}
-		if c, ok := now.Container(name); ok && c.Running() && grace > 0 {
-			why := spec.Doom{Reason: reasonStopped, Message: stopping(name), Grace: grace}
-			if err := actor.endThose(ctx, &now, []Ending{{name, why}}); err != nil {
-				return err
-			}
-		}
-		return a.Engine.StopContainer(ctx, id, name, 0)
+		return actor.settle(ctx, id)
 	})
 }
 
-// graceOf is how long a pod's processes get to end; what is asked, if it is not
-// negative.
-func graceOf(pod *spec.Pod, asked time.Duration) time.Duration {
-	if asked < 0 {
-		return pod.TerminationGrace
+// stopOne ends a container, as a person wishes, and says how its pod does then.
+// The pod's lock is held.
+func (a *Applier) stopOne(ctx context.Context, actor *actor, id spec.PodID, name string, grace time.Duration) (*spec.PodStatus, error) {
+	if err := a.wishDown(ctx, id, name); err != nil {
+		return nil, err
 	}
-	return asked
+	now, err := a.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	grace = graceFor(&now.Pod, name, grace)
+	if c, ok := now.Container(name); ok && c.Running() && grace > 0 {
+		why := spec.Doom{Reason: reasonStopped, Message: stopping(name), Grace: grace}
+		if err := actor.endThose(ctx, &now, []Ending{{name, why}}); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.Engine.StopContainer(ctx, id, name, 0); err != nil {
+		return nil, err
+	}
+	now, err = a.Engine.ObservePod(ctx, id)
+	return &now, err
 }
 
 // waitsToStart reports whether not all of a pod's containers start at once.

@@ -72,7 +72,7 @@ func (a *actor) postStart(ctx context.Context, pod *spec.Pod, name string) error
 		a.log.WarnContext(ctx, "postStart hook failed", "pod", pod.Key().String(), "container", name)
 		a.events.of(&st.Pod, name, EventWarning, "FailedPostStartHook", "PostStartHook failed")
 		life.PostStart = spec.HookFailed
-		life.Doomed = &spec.Doom{Reason: reasonHook, Message: err.Error(), Grace: st.Pod.TerminationGrace}
+		life.Doomed = &spec.Doom{Reason: reasonHook, Message: err.Error(), Grace: graceFor(&st.Pod, name, ownGrace)}
 		err = fmt.Errorf("container %q: %w: %w", name, errHook, err)
 	}
 	return errors.Join(err, a.engine.SaveLife(ctx, pod.ID, name, life))

@@ -76,6 +76,9 @@ func (a *actor) resolve(ctx context.Context, pod *spec.Pod, pull spec.PullOption
 	group, ctx := errgroup.WithContext(ctx)
 	for _, list := range [][]spec.Container{out.InitContainers, out.Containers} {
 		for i := range list {
+			if hand := list[i].ByHand; hand != nil && hand.Rootfs != nil {
+				continue
+			}
 			group.Go(func() error {
 				c := &list[i]
 				image, err := a.image(ctx, pod.Key(), c, pull)

@@ -218,11 +218,20 @@ func (l *Loop) nothingLeft(ctx context.Context) bool {
 }
 
 // needsSupervisor reports whether anything may still have to be done about a
-// pod. One that was stopped, or is over, needs nobody.
+// pod. One that was stopped, or is over, needs nobody, nor does one made by hand
+// whose containers wait for a person.
 func needsSupervisor(st spec.PodStatus) bool {
+	switch {
+	case !supervised(&st.Pod):
+		return false
+	case slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running):
+		return true
+	case byHand(&st.Pod):
+		next := NextOf(&st, time.Now(), Hurry{})
+		return !next.Idle() || !next.At.IsZero()
+	}
 	used := st.Sandbox != spec.SandboxNone // by a pod that was only created, too
-	return supervised(&st.Pod) &&
-		(slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running) || !st.Stopped && (used || !complete(&st)))
+	return !st.Stopped && (used || !complete(&st))
 }
 
 // dispatch gives each worker its target, making those that are missing.

@@ -29,6 +29,7 @@ type Next struct {
 	Ensure  bool          // the sandbox must be made
 	End     []Ending      // containers to be ended
 	Start   []string      // containers to start, in this order
+	Remove  []string      // containers made by hand that go with their end, a pod that is but one with it
 	Hook    []string      // containers whose postStart hook is to be run
 	Await   string        // an init container at work: its end is what comes next
 	Gate    string        // a container that must have started before what comes next
@@ -53,7 +54,7 @@ type Ending struct {
 // Idle reports whether there is nothing to be done now under the pod's lock. A
 // hook is run without it.
 func (n *Next) Idle() bool {
-	return n.Verdict == nil && n.Down == "" && !n.Ensure && len(n.End) == 0 && len(n.Start) == 0 && n.History == nil
+	return n.Verdict == nil && n.Down == "" && !n.Ensure && len(n.End) == 0 && len(n.Start) == 0 && n.History == nil && len(n.Remove) == 0
 }
 
 // WillRun reports whether a container runs, or is to be started by a supervisor
@@ -109,6 +110,7 @@ func NextOf(st *spec.PodStatus, now time.Time, hurry Hurry) Next {
 	default:
 		d.sandbox()
 	}
+	d.handEnds()
 	if d.changed {
 		d.next.History = d.history
 	}

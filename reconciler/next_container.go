@@ -19,7 +19,7 @@ func (d *decider) container(made *spec.Container) {
 		d.running(made, c)
 	case c.Stopped && !d.hurry.Force:
 	case !ran(d.st, c):
-		if d.hurry.Force || !over(d.st, c) {
+		if d.hurry.Force || !over(d.st, c) && !spent(d.st, c) {
 			d.start(made.Name)
 		}
 	case d.hurry.Force || restarts(d.st, made.Name, c.ExitCode):
@@ -37,7 +37,7 @@ func (d *decider) windDown(c *spec.ContainerStatus) {
 	case c.Running():
 		if !d.end(c) {
 			d.next.End = append(d.next.End, Ending{c.Name, spec.Doom{
-				Reason: reasonDone, Message: stopping(c.Name), Grace: d.st.Pod.TerminationGrace,
+				Reason: reasonDone, Message: stopping(c.Name), Grace: d.grace(c.Name),
 			}})
 		}
 	case c.Finished() && ran(d.st, c):
@@ -75,6 +75,9 @@ func (d *decider) again(made *spec.Container, c *spec.ContainerStatus) {
 		return
 	}
 	h = raise(h, ended, d.now)
+	if d.hurry.Force && made.ByHand != nil {
+		h = spec.ContainerHistory{} // restarts are counted from a person's start on
+	}
 	h.Last = termination(c)
 	d.remember(c.Name, h)
 	d.start(c.Name)
@@ -109,20 +112,17 @@ func (d *decider) wait(name string, until time.Time, message string) {
 
 // restarts reports whether a container that ended so is started again.
 func restarts(st *spec.PodStatus, name string, exitCode int) bool {
-	policy := st.Pod.RestartPolicy
-	if c, ok := st.Pod.Container(name); ok {
+	c, ok := st.Pod.Container(name)
+	if ok {
 		if _, ok := ruleFor(c, exitCode); ok {
 			return true
 		}
-		if c.RestartPolicy != "" {
-			policy = c.RestartPolicy
-		}
 	}
-	switch policy {
+	switch policyOf(&st.Pod, name) {
 	case spec.RestartNever:
 		return false
 	case spec.RestartOnFailure:
-		return exitCode != 0
+		return exitCode != 0 && !(ok && triedEnough(st, c))
 	}
 	return true // Always; for an init container this is asked only after a failure
 }

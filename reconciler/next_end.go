@@ -33,7 +33,7 @@ func (d *decider) doom(c *spec.ContainerStatus) (spec.Doom, bool) {
 	case !c.Running():
 		return spec.Doom{}, false
 	case c.Stopped && !d.hurry.Force: // whoever stopped it was killed in the middle
-		return spec.Doom{Reason: reasonStopped, Message: stopping(c.Name), Grace: d.st.Pod.TerminationGrace}, true
+		return spec.Doom{Reason: reasonStopped, Message: stopping(c.Name), Grace: d.grace(c.Name)}, true
 	case life.Doomed == nil:
 		return spec.Doom{}, false
 	}
@@ -101,7 +101,7 @@ func (d *decider) stale() bool {
 		c := &d.st.Containers[i]
 		if h := d.history[c.Name]; c.Running() && marked(h, c) {
 			d.next.End = append(d.next.End, Ending{c.Name, spec.Doom{
-				Reason: h.Last.Reason, Message: restarting(c.Name, h.Last.Reason), Grace: d.st.Pod.TerminationGrace,
+				Reason: h.Last.Reason, Message: restarting(c.Name, h.Last.Reason), Grace: d.grace(c.Name),
 			}})
 		}
 	}

@@ -135,9 +135,9 @@ func TestNextOfALivingPod(t *testing.T) {
 		"a doom of the container before says nothing":       {st: alter(doomed(podOf(always, "a:running"), "a", 0), "a", func(_ *spec.Container, c *spec.ContainerStatus) { c.ID = "another" })},
 		"a sidecar may be doomed":                           {st: doomed(beside(podOf(never, "init1:running", "a:running"), "init1"), "init1", 0), want: "end init1"},
 		"a stop by hand that was cut short is gone on with": {st: shelved(podOf(always, "a:running", "b:running"), "a"), want: "end a"},
-		"of a whole pod likewise":                           {st: byHand(podOf(always, "a:running", "b:exited=0"), ""), want: "down"},
-		"also when only the sandbox is left of it":          {st: byHand(podOf(always, "a:exited=0"), ""), want: "down"},
-		"a pod that was only created keeps its sandbox":     {st: byHand(podOf(always, "a:created", "b:none"), "")},
+		"of a whole pod likewise":                           {st: downByHand(podOf(always, "a:running", "b:exited=0"), ""), want: "down"},
+		"also when only the sandbox is left of it":          {st: downByHand(podOf(always, "a:exited=0"), ""), want: "down"},
+		"a pod that was only created keeps its sandbox":     {st: downByHand(podOf(always, "a:created", "b:none"), "")},
 
 		// Restart policies.
 		"a container's own policy goes over the pod's":   {st: policed(podOf(never, "a:exited=1", "b:running"), "a", onFailure), want: "start a"},

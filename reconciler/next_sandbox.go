@@ -57,6 +57,10 @@ func (d *decider) sandbox() {
 		c := &d.st.Containers[i]
 		h := d.history[c.Name]
 		switch {
+		case d.hurry.Force && byHand(&d.st.Pod):
+			if h != (spec.ContainerHistory{}) { // restarts are counted from a person's start on
+				d.remember(c.Name, spec.ContainerHistory{})
+			}
 		case d.hurry.Force && h != (spec.ContainerHistory{Restarts: h.Restarts}):
 			d.remember(c.Name, spec.ContainerHistory{Restarts: h.Restarts})
 		case d.hurry.Force || !c.Finished() || ended(h, c):
@@ -70,6 +74,10 @@ func (d *decider) sandbox() {
 	}
 	if done {
 		d.failedInit()
+		return
+	}
+	if byHand(&d.st.Pod) {
+		d.handBegin()
 		return
 	}
 	d.next.Ensure = true
@@ -98,7 +106,7 @@ func (d *decider) lost(done bool) {
 // down: its address is free. How its containers ended, and what they wrote, stays.
 // https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/kubelet.go (SyncTerminatingPod)
 func (d *decider) ended() {
-	if d.done && len(d.next.End) == 0 && !slices.ContainsFunc(d.st.Containers, spec.ContainerStatus.Running) {
+	if d.done && !byHand(&d.st.Pod) && len(d.next.End) == 0 && !slices.ContainsFunc(d.st.Containers, spec.ContainerStatus.Running) {
 		d.next.Down = downEnded
 	}
 }

@@ -82,6 +82,9 @@ func brief(n Next) string {
 	if n.Failed != "" {
 		out = append(out, "failed")
 	}
+	if len(n.Remove) > 0 {
+		out = append(out, "remove "+strings.Join(n.Remove, ","))
+	}
 	return strings.Join(out, "; ")
 }
 
@@ -256,9 +259,9 @@ func TestWillRun(t *testing.T) {
 		"it waits for an init container":  {podOf(spec.RestartNever, "init:running", "a:none"), true},
 		"its init container failed":       {podOf(spec.RestartNever, "init:exited=1", "a:none"), false},
 		"it is always to":                 {podOf(spec.RestartAlways, "a:exited=0"), true},
-		"it was stopped by hand":          {byHand(podOf(spec.RestartAlways, "a:exited=0"), "a"), false},
-		"the whole pod was stopped":       {byHand(podOf(spec.RestartAlways, "a:exited=0"), ""), false},
-		"another was stopped by hand":     {byHand(podOf(spec.RestartAlways, "a:exited=0", "b:exited=0"), "b"), true},
+		"it was stopped by hand":          {downByHand(podOf(spec.RestartAlways, "a:exited=0"), "a"), false},
+		"the whole pod was stopped":       {downByHand(podOf(spec.RestartAlways, "a:exited=0"), ""), false},
+		"another was stopped by hand":     {downByHand(podOf(spec.RestartAlways, "a:exited=0", "b:exited=0"), "b"), true},
 		"there is no container of a name": {podOf(spec.RestartAlways, "b:running"), false},
 	} {
 		if got := WillRun(test.st, "a"); got != test.want {
@@ -267,8 +270,8 @@ func TestWillRun(t *testing.T) {
 	}
 }
 
-// byHand is the pod, or one of its containers, after a stop by hand.
-func byHand(st *spec.PodStatus, name string) *spec.PodStatus {
+// downByHand is the pod, or one of its containers, after a stop by hand.
+func downByHand(st *spec.PodStatus, name string) *spec.PodStatus {
 	st.Stopped = name == ""
 	if c, ok := st.Container(name); ok {
 		c.Stopped = true

@@ -94,9 +94,11 @@ func isSidecar(p *spec.Pod, name string) bool {
 	return ok && p.IsInit(name) && sidecar(c)
 }
 
-// ended reports whether the history holds this end already.
+// ended reports whether the history holds this end already. A container made by
+// hand has one ID and many ends.
 func ended(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
-	return h.Last != nil && h.Last.ContainerID == c.ID
+	return h.Last != nil && h.Last.ContainerID == c.ID &&
+		(h.Last.StartedAt.Equal(c.StartedAt) || h.Last.StartedAt.IsZero() || c.StartedAt.IsZero())
 }
 
 // endOfThis is how a container that has ended did. Of one whose machine went

@@ -32,6 +32,8 @@ import (
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
 //	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
 //	stopone POD CONTAINER [GRACE], startone POD CONTAINER
+//	make NAME WORD… -- COMMAND…  a container by hand: see script.byHand; makepod NAME WORD…
+//	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
 //	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
 //	run COMMAND CODE|hang    how a command ends that a probe or hook runs in a container: else well, at once
 //	background COMMAND, join it goes on beside what follows; wait for its end
@@ -218,6 +220,8 @@ func (s *script) act(verb string, args []string) error {
 		return <-s.beside
 	case "wake":
 		s.loop.Wake()
+	case "make", "makepod", "drop", "droppod":
+		return s.byHand(ctx, verb, args)
 	case "stopone", "startone", "update":
 		return s.oneContainer(ctx, verb, args)
 	case "exit":
@@ -260,7 +264,7 @@ func (s *script) oneContainer(ctx context.Context, verb string, args []string) e
 	}
 	switch verb {
 	case "startone":
-		return s.applier().StartContainer(ctx, st.Pod.ID, args[1], nil)
+		return s.applier().StartContainer(ctx, st.Pod.ID, args[1], reconciler.StartOptions{})
 	case "update":
 		_, err := s.applier().UpdateContainer(ctx, st.Pod.ID, args[1], func(_ *spec.Pod, c *spec.Container) error { return set(c, args[2:]) })
 		return err

@@ -54,7 +54,7 @@ func (a *Applier) shutdownGroup(ctx context.Context, pods []spec.PodStatus, most
 	var group errgroup.Group
 	for i := range pods {
 		pod := &pods[i].Pod
-		grace := pod.TerminationGrace
+		grace := graceOf(pod, ownGrace)
 		if most >= 0 {
 			grace = min(grace, most)
 		}

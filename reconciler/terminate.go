@@ -18,8 +18,43 @@ const (
 	leastWindow = 2 * time.Second
 )
 
+// ownGrace asks for the time that a pod or a container gives itself.
+const ownGrace time.Duration = -1
+
+// leastTimes are the least times of a pod: none where a person says how long.
+func leastTimes(pod *spec.Pod) (grace, window time.Duration) {
+	if byHand(pod) {
+		return 0, 0
+	}
+	return leastGrace, leastWindow
+}
+
+// graceFor is how long a container of a pod gets to end: what is asked, if that
+// is not negative, or else its own time.
+func graceFor(pod *spec.Pod, name string, asked time.Duration) time.Duration {
+	if asked >= 0 {
+		return asked
+	}
+	if c, ok := pod.Container(name); ok && c.ByHand != nil && c.ByHand.StopTimeout != nil {
+		return *c.ByHand.StopTimeout
+	}
+	return pod.TerminationGrace
+}
+
+// graceOf is how long a pod gets to end: as long as the slowest of its containers.
+func graceOf(pod *spec.Pod, asked time.Duration) time.Duration {
+	if asked >= 0 || len(pod.Containers) == 0 {
+		return max(asked, 0)
+	}
+	var longest time.Duration
+	for _, c := range pod.All() {
+		longest = max(longest, graceFor(pod, c.Name, asked))
+	}
+	return longest
+}
+
 // terminate ends all containers of a pod, whose lock is held, within grace, or
-// sooner if anyone asks for that. The sandbox is left to the caller. Nothing
+// each within its own if that is negative, or sooner if anyone asks for that. The sandbox is left to the caller. Nothing
 // else ends containers but for their own sake.
 //
 //	app containers ─ preStop ──────────────── signal ─ wait ─ KILL
@@ -29,16 +64,18 @@ const (
 // down, or the time is over.
 // https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/kuberuntime/kuberuntime_container.go (killContainer)
 func (a *actor) terminate(ctx context.Context, st *spec.PodStatus, grace time.Duration) error {
+	least, _ := leastTimes(&st.Pod)
 	var list []Ending
 	for i := range st.Containers {
 		if c := &st.Containers[i]; c.Running() {
-			list = append(list, Ending{c.Name, spec.Doom{Message: stopping(c.Name)}})
+			mine := max(graceFor(&st.Pod, c.Name, grace), least)
+			list = append(list, Ending{c.Name, spec.Doom{Message: stopping(c.Name), Grace: mine}})
 		}
 	}
 	if a.probes != nil {
 		a.probes.Ending(st.Pod.ID)
 	}
-	return a.end(ctx, st, list, max(grace, leastGrace))
+	return a.endThose(ctx, st, list)
 }
 
 // endThose ends containers, each within its own grace. The pod's lock is held.
@@ -121,9 +158,12 @@ func (a *actor) endOne(ctx, budget context.Context, st *spec.PodStatus, e Ending
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := a.engine.SignalContainer(ctx, id, e.Name); err != nil {
+	least, window := leastTimes(&st.Pod)
+	if atOnce := e.Grace <= 0 && least == 0; atOnce {
+		a.log.DebugContext(ctx, "container is killed at once", "pod", key.String(), "container", e.Name)
+	} else if err := a.engine.SignalContainer(ctx, id, e.Name); err != nil {
 		a.log.WarnContext(ctx, "container takes no signal and is killed", "pod", key.String(), "container", e.Name, "error", err)
-	} else if waitEnded(ctx, budget, ended) {
+	} else if waitEnded(ctx, budget, ended, window) {
 		return ctx.Err()
 	}
 	if err := a.engine.StopContainer(ctx, id, e.Name, 0); err != nil && !gone(err) {
@@ -145,10 +185,10 @@ func (a *actor) ended(ctx context.Context, id spec.PodID, name string) (<-chan s
 }
 
 // waitEnded waits for a container's end as long as the budget lasts, but not less
-// than leastWindow, and reports whether there is nothing left to kill: it has
+// than window, and reports whether there is nothing left to kill: it has
 // ended, or ctx has.
-func waitEnded(ctx, budget context.Context, ended <-chan struct{}) bool {
-	least := time.NewTimer(leastWindow)
+func waitEnded(ctx, budget context.Context, ended <-chan struct{}, window time.Duration) bool {
+	least := time.NewTimer(window)
 	defer least.Stop()
 	select {
 	case <-ended:

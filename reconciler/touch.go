@@ -108,6 +108,6 @@ func (a *actor) renew(ctx context.Context, st *spec.PodStatus, name string) erro
 	if err := a.engine.SaveHistory(ctx, st.Pod.ID, history); err != nil {
 		return err
 	}
-	why := spec.Doom{Reason: markSize, Message: restarting(name, markSize), Grace: st.Pod.TerminationGrace}
+	why := spec.Doom{Reason: markSize, Message: restarting(name, markSize), Grace: graceFor(&st.Pod, name, ownGrace)}
 	return a.endDoomed(ctx, st, []Ending{{name, why}})
 }

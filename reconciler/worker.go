@@ -412,7 +412,7 @@ func (w *worker) look(ctx context.Context, id spec.PodID) (podState, error) {
 // prune removes a pod that nobody wants.
 func (w *worker) prune(ctx context.Context, p PodPlan) error {
 	pod := &p.Observed.Pod
-	err := w.ending(ctx, pod, pod.TerminationGrace, func() error { return w.remove(ctx, pod.ID, pod.TerminationGrace) })
+	err := w.ending(ctx, pod, ownGrace, func() error { return w.remove(ctx, pod.ID, ownGrace) })
 	if err != nil {
 		return fmt.Errorf("remove pod %s: %w", p.Key, err)
 	}
@@ -431,6 +431,11 @@ func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec
 	w.report = podState{seen: have, next: next} // ending a container may take long
 	w.mu.Unlock()
 	w.events.stir()
+	if len(next.Start) > 0 {
+		if err := w.startNeeds(ctx, &have.Pod, next.Start, nil); err != nil {
+			return podState{seen: have, next: next}, err
+		}
+	}
 	err := w.locked(ctx, have.Pod.Key(), func() error {
 		st, _, err := w.advance(ctx, have.Pod.ID, want, Hurry{})
 		if st != nil {

@@ -1,0 +1,117 @@
+package reconciler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+	"berth/reconciler"
+)
+
+// byHand is what a person makes and removes on the command line. Words of make
+// and makepod:
+//
+//	pod=POD             into that pod; else it stands alone
+//	rm, always, unless-stopped, on-failure[=N], stop=TIME, image=IMAGE, volume=NAME
+//	needs=NAME          the container of that name, which stands alone, or of the same pod
+//	unit=UNIT           a systemd unit owns it
+//	last                the pod goes down with its last container
+//	nostart, replace
+func (s *script) byHand(ctx context.Context, verb string, args []string) error {
+	switch verb {
+	case "drop", "droppod":
+		st, ok := s.engine.Pod(args[0])
+		if !ok {
+			return errors.New("no such pod")
+		}
+		o := reconciler.RemoveOptions{Grace: -1, Volumes: true, Depend: slices.Contains(args, "depend")}
+		if verb == "drop" {
+			return s.applier().RemoveContainer(ctx, st.Pod.ID, args[1], o)
+		}
+		return s.applier().RemovePod(ctx, st.Pod.ID, o)
+	}
+	words, command := args[1:], []string(nil)
+	if i := slices.Index(words, "--"); i >= 0 {
+		words, command = words[:i], []string{"sh", "-c", strings.Join(words[i+1:], " ")}
+	}
+	h := handmade{
+		script: s, pod: &spec.Pod{
+			Namespace: "default", Name: args[0], Owner: spec.OwnerRun, PlainNames: true, RestartPolicy: spec.RestartNever, TerminationGrace: 10 * time.Second,
+		},
+		c: spec.Container{Name: args[0], Image: "localhost/app:1", Command: command, ByHand: &spec.ByHand{}},
+	}
+	h.pod.Bare, h.pod.ByHand = verb == "make", verb == "makepod"
+	for _, word := range words {
+		if err := h.word(word); err != nil {
+			return err
+		}
+	}
+	if h.into != "" {
+		return s.applier().AddContainer(ctx, h.into, h.c, h.pod.Volumes, h.o)
+	}
+	if h.pod.Bare {
+		h.pod.Containers = []spec.Container{h.c}
+	}
+	_, err := s.applier().Create(ctx, h.pod, h.o)
+	return err
+}
+
+// handmade is one thing made by hand.
+type handmade struct {
+	*script
+	pod  *spec.Pod
+	c    spec.Container
+	into spec.PodID
+	o    reconciler.CreateOptions
+}
+
+func (h *handmade) word(word string) error {
+	name, value, _ := strings.Cut(word, "=")
+	hand := h.c.ByHand
+	switch name {
+	case "pod":
+		st, ok := h.engine.Pod("default/" + value)
+		if !ok {
+			return errors.New("no such pod")
+		}
+		h.into = st.Pod.ID
+	case "rm":
+		hand.Remove = true
+	case "always", "unless-stopped":
+		h.c.RestartPolicy, hand.UnlessStopped = spec.RestartAlways, name != "always"
+	case "on-failure":
+		h.c.RestartPolicy = spec.RestartOnFailure
+		hand.MostRestarts, _ = strconv.Atoi(value) // none: any number
+	case "stop":
+		d, err := time.ParseDuration(value)
+		hand.StopTimeout = &d
+		return err
+	case "image":
+		h.c.Image = value
+	case "volume":
+		h.pod.Volumes = append(h.pod.Volumes, spec.Volume{Name: value, Named: &spec.NamedVolume{Volume: value, Anonymous: true}})
+		h.c.Mounts = append(h.c.Mounts, spec.Mount{Volume: value, Path: "/" + value})
+	case "needs":
+		ref := spec.ContainerRef{Pod: h.into, Name: value}
+		if st, ok := h.engine.Pod("default/" + value); ok {
+			ref.Pod = st.Pod.ID
+		}
+		hand.Requires = append(hand.Requires, ref)
+	case "unit":
+		h.pod.Owner = spec.UnitOwner(value)
+	case "last":
+		h.pod.StopWithLast = true
+	case "nostart":
+		h.o.NoStart = true
+	case "replace":
+		h.o.Replace = true
+	default:
+		return fmt.Errorf("unknown word %q", word)
+	}
+	return nil
+}
