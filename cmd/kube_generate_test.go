@@ -113,7 +113,7 @@ func TestGenerateWhatWasMadeByHand(t *testing.T) {
 
 func TestGenerateVolume(t *testing.T) {
 	dir := t.TempDir()
-	run(t, dir, "", "volume", "create", "--label", "app=web", "--opt", "o=uid=7,noexec", "data")
+	run(t, dir, "", "volume", "create", "--label", "app=web", "--opt", "type=tmpfs", "--opt", "o=uid=7,noexec", "data")
 	run(t, dir, "", "volume", "create", "My_Data")
 	const header = "# Save the output of this file and use kubectl create -f to import\n# it into Kubernetes.\n#\n# Created with berth-1.2.3\n"
 	const data = `apiVersion: v1
@@ -121,6 +121,7 @@ kind: PersistentVolumeClaim
 metadata:
   annotations:
     volume.podman.io/mount-options: noexec
+    volume.podman.io/type: tmpfs
     volume.podman.io/uid: "7"
   labels:
     app: web

@@ -20,9 +20,10 @@ import (
 
 func (a *app) volume() *cobra.Command {
 	return newGroup("volume", "Manage volumes",
-		`Lists, makes and removes named volumes. A PersistentVolumeClaim is kept on the volume of its name; its
-data outlives pods.`,
-		a.volumeLs(), a.volumeCreate(), a.volumeInspect(), a.volumeRm(), a.volumePrune(), a.volumeExists())
+		`Lists, makes, copies and removes named volumes. A PersistentVolumeClaim is kept on the volume of its name;
+its data outlives pods.`,
+		a.volumeLs(), a.volumeCreate(), a.volumeInspect(), a.volumeRm(), a.volumePrune(), a.volumeExists(),
+		a.volumeExport(), a.volumeImport(), a.volumeMount(), a.volumeUnmount())
 }
 
 func (a *app) volumeInspect() *cobra.Command {
@@ -92,68 +93,6 @@ func (a *app) filteredVolumes(ctx context.Context, e *engine.Engine, filters []s
 		return nil, err
 	}
 	return filter.Apply(all, set, m)
-}
-
-func (a *app) volumeCreate() *cobra.Command {
-	var driver string
-	var labels, options []string
-	var ignore bool
-	cmd := &cobra.Command{
-		Use:   "create [flags] [NAME]",
-		Short: "Make a volume",
-		Long: `Makes a volume and prints its name; without a name, a random one. Options are device, type and o, as
-mount(8) takes them, and uid and gid of the data folder.`,
-		Example: `  berth volume create data
-  berth volume create --label app=web --opt type=tmpfs --opt device=tmpfs --opt o=size=100m scratch`,
-		Args: maxArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			v := volume.Volume{Driver: driver}
-			var err error
-			if v.Labels, err = keyValues("label", labels); err != nil {
-				return err
-			}
-			if v.Options, err = keyValues("opt", options); err != nil {
-				return err
-			}
-			v.Name = string(spec.NewContainerID())
-			if len(args) > 0 {
-				v.Name = args[0]
-			}
-			e, err := a.engine()
-			if err != nil {
-				return err
-			}
-			made, err := e.Volumes().Create(cmd.Context(), v)
-			if ignore && errors.Is(err, spec.ErrExists) {
-				made, err = v, nil
-			}
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(a.out, made.Name)
-			return nil
-		},
-		ValidArgsFunction: cobra.NoFileCompletions,
-	}
-	f := cmd.Flags()
-	f.StringVarP(&driver, "driver", "d", "local", "`driver` of the volume")
-	f.StringArrayVarP(&labels, "label", "l", nil, "label of the volume (`key=value`)")
-	f.StringArrayVarP(&options, "opt", "o", nil, "option of the driver (`key=value`)")
-	f.BoolVar(&ignore, "ignore", false, "say nothing if the volume is there already")
-	return cmd
-}
-
-// keyValues reads repeated key=value flags; a key alone has an empty value.
-func keyValues(flag string, list []string) (map[string]string, error) {
-	m := map[string]string{}
-	for _, item := range list {
-		key, value, _ := strings.Cut(item, "=")
-		if key == "" {
-			return nil, fmt.Errorf("--%s %q: want key=value", flag, item)
-		}
-		m[key] = value
-	}
-	return m, nil
 }
 
 func (a *app) volumeRm() *cobra.Command {

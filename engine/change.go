@@ -2,10 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"berth/engine/spec"
 )
@@ -82,92 +80,3 @@ func (e *Engine) SaveHistory(_ context.Context, id spec.PodID, h spec.History) e
 	}
 	return e.records.SaveHistory(id, h)
 }
-
-// VolumeUsers lists, by named volume, the pods that mount it.
-func (e *Engine) VolumeUsers(context.Context) (map[string][]spec.PodKey, error) {
-	pods, _, err := e.records.ListPods()
-	if err != nil {
-		return nil, err
-	}
-	users := map[string][]spec.PodKey{}
-	for _, p := range pods {
-		for _, v := range p.Volumes {
-			if v.Named != nil {
-				users[v.Named.Volume] = append(users[v.Named.Volume], p.Key())
-			}
-		}
-	}
-	return users, nil
-}
-
-// EnsureVolume makes a named volume, unless it is there; made says whether it did.
-func (e *Engine) EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error) {
-	_, made, err = e.volumes.Obtain(ctx, v)
-	return made, err
-}
-
-// RemoveVolume deletes a named volume and its data. One that pods use is
-// spec.ErrInUse unless force, which removes those pods, too.
-func (e *Engine) RemoveVolume(ctx context.Context, name string, force bool) error {
-	if force {
-		return e.RemoveVolumeAndPods(ctx, name, -1)
-	}
-	discard, err := e.volumes.Take(ctx, name, func() error {
-		users, err := e.podsWith(name)
-		if err == nil && len(users) > 0 {
-			err = fmt.Errorf("volume %q is used by pod %s: %w", name, users[0].Key(), spec.ErrInUse)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return discard()
-}
-
-// RemoveVolumeAndPods deletes a named volume, its data and the pods that use it;
-// they have grace to end, or if that is negative, their own. A pod that somebody
-// makes again meanwhile has a new volume of that name.
-func (e *Engine) RemoveVolumeAndPods(ctx context.Context, name string, grace time.Duration) error {
-	var users []spec.Pod
-	discard, err := e.volumes.Take(ctx, name, func() (err error) {
-		users, err = e.podsWith(name)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	removals := make([]func() error, len(users))
-	for i, p := range users {
-		within := grace
-		if grace < 0 {
-			within = min(p.TerminationGrace, mostGrace)
-		}
-		removals[i] = func() error { return e.removeLocked(ctx, p.Key(), p.ID, within) }
-	}
-	return errors.Join(together(removals...), discard())
-}
-
-// podsWith lists the pods that mount a named volume.
-func (e *Engine) podsWith(volume string) ([]spec.Pod, error) {
-	pods, _, err := e.records.ListPods()
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(pods, func(p spec.Pod) bool {
-		return !slices.ContainsFunc(p.Volumes, func(v spec.Volume) bool { return v.Named != nil && v.Named.Volume == volume })
-	}), nil
-}
-
-// removeLocked removes a pod under its lock; gone is success.
-func (e *Engine) removeLocked(ctx context.Context, key spec.PodKey, id spec.PodID, grace time.Duration) error {
-	unlock, err := e.Lock(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return e.RemovePod(ctx, id, grace)
-}
-
-// mostGrace is how long containers may take to end at most when all is cleared.
-const mostGrace = 10 * time.Second

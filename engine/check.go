@@ -341,13 +341,17 @@ func (e *Engine) checkCgroups(_ context.Context, own owned) ([]Leak, error) {
 	return leaks, err
 }
 
-// checkLayers finds writable layers in the image store of containers that no
-// record knows.
+// checkLayers finds writable layers in the image store of containers and volumes
+// that no record knows.
 func (e *Engine) checkLayers(ctx context.Context, own owned) ([]Leak, error) {
 	ids, err := e.images.Rootfses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	volumes, err := e.volumes.List(ctx)
 	var leaks []Leak
 	for _, id := range ids {
-		if _, known := own.containers[id]; known {
+		if _, known := own.containers[id]; known || slices.ContainsFunc(volumes, func(v volume.Volume) bool { return v.StorageID == id }) {
 			continue
 		}
 		leaks = append(leaks, Leak{"layer", string(id), "", func(ctx context.Context) error { return e.images.RemoveRootfs(ctx, id) }})

@@ -88,7 +88,6 @@ func Open(opts Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts: opts, conf: conf, records: records, log: opts.Log, waits: holder.NewTeller(opts.Log),
-		volumes: volume.NewStore(dirs.Volumes()),
 		secrets: secret.NewStore(dirs.Secrets()),
 		held:    map[spec.PodKey]*os.File{},
 		images: image.New(image.Options{
@@ -96,6 +95,7 @@ func Open(opts Options) (*Engine, error) {
 			Progress: opts.Progress, ProgressTTY: opts.ProgressTTY, Log: opts.Log,
 		}),
 	}
+	e.volumes = volume.NewStore(dirs.Volumes(), e.images)
 	networkDir := opts.NetworkDir
 	if networkDir == "" {
 		networkDir = dirs.Networks()

@@ -246,7 +246,7 @@ func (e *Engine) Reset(ctx context.Context) error {
 	for _, l := range leaks {
 		errs = append(errs, l.Remove(ctx))
 	}
-	errs = append(errs, e.volumes.Clear(ctx), e.secrets.Clear())
+	errs = append(errs, e.clearVolumes(ctx), e.secrets.Clear())
 	_, err = e.images.Prune(ctx, true, nil)
 	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()))...)
 }

@@ -98,6 +98,9 @@ func claimVolume(o *kube.Object) (spec.NamedVolume, source.Diagnostics) {
 			fail(key, "this annotation cannot be honoured%s", didYouMeanOneOf(key, known))
 		}
 	}
+	if mount["mount-options"] != "" && v.Options["device"] == "" && v.Options["type"] == "" {
+		fail("mount-options", "nothing is mounted for this claim: give the annotation %sdevice or %stype, too", claimPrefix, claimPrefix)
+	}
 	words := unique([]string{mount["uid"], mount["gid"], mount["mount-options"]})
 	if len(words) > 0 {
 		v.Options["o"] = strings.Join(words, ",")

@@ -15,6 +15,8 @@ import (
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/pkg/compression"
+
+	"berth/internal/ctxio"
 )
 
 // Bounds of what is read from an archive: more than any image has, and far
@@ -151,7 +153,7 @@ func openArchive(ctx context.Context, file string) (in io.ReadCloser, compressed
 	if err != nil {
 		return nil, false, errors.Join(err, f.Close())
 	}
-	stream, compressed, err := compression.AutoDecompress(&contextReader{ctx, f})
+	stream, compressed, err := compression.AutoDecompress(ctxio.Reader(ctx, f))
 	if err != nil {
 		return nil, false, errors.Join(damaged(file, err), f.Close())
 	}
@@ -209,19 +211,6 @@ func writeFile(file string, from io.Reader) error {
 	}
 	_, err = io.Copy(out, from)
 	return errors.Join(err, out.Close())
-}
-
-// contextReader ends reading when its context ends.
-type contextReader struct {
-	ctx context.Context
-	in  io.Reader
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.in.Read(p)
 }
 
 // stacked is a stream and the file below it.

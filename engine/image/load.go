@@ -15,6 +15,7 @@ import (
 	"go.podman.io/image/v5/types"
 
 	"berth/engine/spec"
+	"berth/internal/ctxio"
 )
 
 // Source is where Load reads: a path, or a stream.
@@ -41,7 +42,7 @@ func (s *Store) Load(ctx context.Context, from Source) ([]string, error) {
 		}
 		defer release()
 		from.Path = filepath.Join(dir, "stdin")
-		if err := spool(&contextReader{ctx, from.From}, "standard input", from.Path); err != nil {
+		if err := spool(ctxio.Reader(ctx, from.From), "standard input", from.Path); err != nil {
 			return nil, err
 		}
 		names, err := s.loadArchive(ctx, sys, from.Path, show)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"berth/internal/ctxio"
+
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/directory"
@@ -130,7 +132,7 @@ func (s *Store) saveArchive(ctx context.Context, to Target, exports []*export, s
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		_, err = io.Copy(to.To, &contextReader{ctx, f})
+		_, err = io.Copy(to.To, ctxio.Reader(ctx, f))
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(to.Path), ".berth-save-*")

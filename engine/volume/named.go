@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,16 +28,29 @@ type Volume struct {
 	Mountpoint string            `json:"Mountpoint"`
 	CreatedAt  time.Time         `json:"CreatedAt"`
 	Labels     map[string]string `json:"Labels"`
-	Options    map[string]string `json:"Options"` // device, type, o, uid, gid
+	Options    map[string]string `json:"Options"` // device, type, o, uid, gid; of the driver image: image
 	Scope      string            `json:"Scope"`
+	UID        int               `json:"UID,omitempty"` // of the data folder
+	GID        int               `json:"GID,omitempty"`
+	// StorageID is the root file system that holds the data of the driver image.
+	StorageID spec.ContainerID `json:"StorageID,omitempty"`
+}
+
+// Layers mounts and unmounts the root file systems of volumes of the driver image.
+type Layers interface {
+	MountRootfs(ctx context.Context, id spec.ContainerID) (string, error)
+	UnmountRootfs(ctx context.Context, id spec.ContainerID) error
 }
 
 // Store keeps named volumes, one folder each: volume.json and the data in
 // _data.
-type Store struct{ dir string }
+type Store struct {
+	dir    string
+	layers Layers
+}
 
 // NewStore keeps volumes below dir.
-func NewStore(dir string) *Store { return &Store{dir: dir} }
+func NewStore(dir string, layers Layers) *Store { return &Store{dir, layers} }
 
 var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
@@ -48,18 +59,35 @@ type stored struct {
 	Volume  Volume `json:"volume"`
 }
 
-// Create makes a volume; one of that name is spec.ErrExists.
-func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
+// Check says whether a volume could be made so, as far as that can be seen
+// without making it.
+func (v Volume) Check() error {
 	if !nameForm.MatchString(v.Name) || len(v.Name) > 253 {
-		return Volume{}, fmt.Errorf("volume name %q: want letters, digits, '_', '.' and '-', starting with a letter or digit", v.Name)
+		return fmt.Errorf("volume name %q: want letters, digits, '_', '.' and '-', starting with a letter or digit", v.Name)
 	}
-	if d := cmp.Or(v.Driver, "local"); d != "local" {
-		return Volume{}, fmt.Errorf("volume driver %q: only \"local\" is known", d)
+	driver := cmp.Or(v.Driver, DriverLocal)
+	if !slices.Contains(Drivers(), driver) {
+		return fmt.Errorf("volume driver %q: only local and image are known, plugins are not", driver)
 	}
-	if err := checkOptions(v.Options); err != nil {
-		return Volume{}, fmt.Errorf("volume %q: %w", v.Name, err)
+	if err := checkOptions(driver, v.Options); err != nil {
+		return fmt.Errorf("volume %q: %w", v.Name, err)
 	}
-	v.Driver, v.Scope, v.CreatedAt = "local", "local", time.Now()
+	return nil
+}
+
+// Create makes a volume; one of that name is spec.ErrExists. One of the driver
+// image brings its root file system along.
+func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
+	if err := v.Check(); err != nil {
+		return Volume{}, err
+	}
+	v.Driver = cmp.Or(v.Driver, DriverLocal)
+	if (v.Driver == DriverImage) != (v.StorageID != "") {
+		return Volume{}, fmt.Errorf("volume %q: the driver %s with the root file system %q", v.Name, v.Driver, v.StorageID)
+	}
+	v.Scope, v.CreatedAt = "local", time.Now()
+	v.UID, _ = ownerID(v.Options, "uid") // checked
+	v.GID, _ = ownerID(v.Options, "gid")
 	v.Mountpoint = filepath.Join(s.dir, v.Name, "_data")
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Volume{}, err
@@ -71,7 +99,7 @@ func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
 		return Volume{}, err
 	}
 	defer os.RemoveAll(half)
-	if err := makeData(filepath.Join(half, "_data"), v.Options); err != nil {
+	if err := makeData(filepath.Join(half, "_data"), v.UID, v.GID); err != nil {
 		return Volume{}, err
 	}
 	if err := atomicfile.WriteJSON(filepath.Join(half, "volume.json"), stored{1, v}, 0o600); err != nil {
@@ -89,31 +117,9 @@ func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
 	return v, atomicfile.SyncDir(s.dir) // or a power cut takes the name from what is written there
 }
 
-func checkOptions(options map[string]string) error {
-	known := []string{"device", "type", "o", "uid", "gid", "copy", "nocopy"}
-	for _, key := range slices.Sorted(maps.Keys(options)) {
-		if !slices.Contains(known, key) {
-			return fmt.Errorf("option %q is not known: use %s", key, strings.Join(known, ", "))
-		}
-		if key == "uid" || key == "gid" {
-			if _, err := strconv.ParseUint(options[key], 10, 31); err != nil {
-				return fmt.Errorf("option %s=%q: want a number", key, options[key])
-			}
-		}
-	}
-	return nil
-}
-
-func makeData(dir string, options map[string]string) error {
+func makeData(dir string, uid, gid int) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
-	}
-	uid, gid := 0, 0
-	if n, err := strconv.Atoi(options["uid"]); err == nil {
-		uid = n
-	}
-	if n, err := strconv.Atoi(options["gid"]); err == nil {
-		gid = n
 	}
 	return os.Chown(dir, uid, gid)
 }
@@ -188,10 +194,16 @@ func (s *Store) Obtain(ctx context.Context, n *spec.NamedVolume) (v Volume, made
 	return v, err == nil, err
 }
 
-// Mount mounts the device of a volume that has one; mounted already is success.
+// Mounts reports whether something has to be mounted for the data to be there.
+func (v Volume) Mounts() bool { return v.Driver == DriverImage || mounts(v.Options) }
+
+// Mounted reports whether it is.
+func (v Volume) Mounted() (bool, error) { return mountinfo.Mounted(v.Mountpoint) }
+
+// Mount mounts what holds the data of a volume that is no plain folder; mounted
+// already is success.
 func (s *Store) Mount(ctx context.Context, v Volume) error {
-	device, kind := v.Options["device"], v.Options["type"]
-	if device == "" && kind == "" {
+	if !v.Mounts() {
 		return nil
 	}
 	// Pods that start at the same time would mount it twice, or, with NFS, fail.
@@ -200,28 +212,56 @@ func (s *Store) Mount(ctx context.Context, v Volume) error {
 		return fmt.Errorf("mount volume %q: %w", v.Name, err)
 	}
 	defer unlock()
-	if mounted, err := mountinfo.Mounted(v.Mountpoint); err != nil || mounted {
+	if mounted, err := v.Mounted(); err != nil || mounted {
 		return err
 	}
-	// mount(8) and its helpers know nfs, cifs, loop devices and option words.
-	var args []string
-	options := v.Options["o"]
-	switch kind {
-	case "":
-	case "bind", "none":
-		options = strings.Trim("bind,"+options, ",")
-	default:
-		args = append(args, "-t", kind)
+	if v.Driver == DriverImage {
+		err = s.mountLayer(ctx, v)
+	} else {
+		err = mountDevice(ctx, v)
 	}
-	if options != "" {
-		args = append(args, "-o", options)
-	}
-	args = append(args, "--", cmp.Or(device, kind), v.Mountpoint)
-	if _, err := hostexec.Run(ctx, hostexec.Cmd{Path: "mount", Args: args}); err != nil {
+	if err != nil {
 		return fmt.Errorf("mount volume %q: %w", v.Name, err)
 	}
 	return nil
 }
 
-// Unmount takes the device of a volume off; data in plain volumes stays put.
-func (s *Store) Unmount(v Volume) error { return Unmount(v.Mountpoint) }
+// mountDevice leaves it to mount(8) and its helpers, who know nfs, cifs, loop
+// devices and option words.
+func mountDevice(ctx context.Context, v Volume) error {
+	device, kind := v.Options["device"], v.Options["type"]
+	var args []string
+	if kind != "" && kind != "bind" && kind != "none" {
+		args = append(args, "-t", kind)
+	}
+	if words := mountWords(v.Options); words != "" {
+		args = append(args, "-o", words)
+	}
+	args = append(args, "--", cmp.Or(device, kind), v.Mountpoint)
+	_, err := hostexec.Run(ctx, hostexec.Cmd{Path: "mount", Args: args})
+	return err
+}
+
+// mountLayer has the writable layer where the data of every volume is.
+func (s *Store) mountLayer(ctx context.Context, v Volume) error {
+	path, err := s.layers.MountRootfs(ctx, v.StorageID)
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount(path, v.Mountpoint, "", unix.MS_BIND, ""); err != nil {
+		return errors.Join(&os.PathError{Op: "mount", Path: v.Mountpoint, Err: err}, s.layers.UnmountRootfs(ctx, v.StorageID))
+	}
+	return nil
+}
+
+// Unmount takes off what was mounted for a volume; data in plain folders stays
+// put. Not mounted is success.
+func (s *Store) Unmount(ctx context.Context, v Volume) error {
+	if err := Unmount(v.Mountpoint); err != nil {
+		return fmt.Errorf("volume %q: %w", v.Name, err)
+	}
+	if v.Driver == DriverImage {
+		return s.layers.UnmountRootfs(ctx, v.StorageID)
+	}
+	return nil
+}

@@ -27,7 +27,8 @@ func (s *Store) Remove(ctx context.Context, name string) error {
 
 // Take takes a volume away unless allowed fails, which is called while no pod
 // can obtain a volume: who was recorded as its user before has it, who comes
-// after gets a new one. discard deletes the data; pods may have it mounted until
+// after gets a new one. The root file system of the driver image is left to the
+// caller. discard deletes the data; pods may have it mounted until
 // then.
 func (s *Store) Take(ctx context.Context, name string, allowed func() error) (discard func() error, err error) {
 	v, err := s.Inspect(ctx, name)
@@ -42,8 +43,8 @@ func (s *Store) Take(ctx context.Context, name string, allowed func() error) (di
 	if err := allowed(); err != nil {
 		return nil, err
 	}
-	if err := Unmount(v.Mountpoint); err != nil {
-		return nil, fmt.Errorf("volume %q: %w", name, err)
+	if err := s.Unmount(ctx, v); err != nil {
+		return nil, err
 	}
 	if inside, err := mountinfo.GetMounts(mountinfo.PrefixFilter(v.Mountpoint)); err != nil || len(inside) > 0 {
 		if err == nil {
@@ -70,4 +71,18 @@ func (s *Store) Take(ctx context.Context, name string, allowed func() error) (di
 		}
 		return nil
 	}, nil
+}
+
+// Release unmounts a volume unless allowed fails, which is called while no pod can
+// obtain a volume.
+func (s *Store) Release(ctx context.Context, v Volume, allowed func() error) error {
+	unlock, err := lockFolder(ctx, s.dir, unix.LOCK_EX)
+	if err != nil {
+		return fmt.Errorf("unmount volume %q: %w", v.Name, err)
+	}
+	defer unlock()
+	if err := allowed(); err != nil {
+		return err
+	}
+	return s.Unmount(ctx, v)
 }

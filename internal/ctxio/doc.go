@@ -1,0 +1,2 @@
+// Package ctxio has long copies end with their context.
+package ctxio
