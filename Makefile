@@ -8,6 +8,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 LOGINDDIR ?= $(PREFIX)/lib/systemd/logind.conf.d
+# systemd looks for generators in /usr/lib, /usr/local/lib and /etc.
+GENERATORDIR ?= $(PREFIX)/lib/systemd
 
 GO      ?= go
 export CGO_ENABLED = 0
@@ -93,10 +95,13 @@ bench: build ## measure against the raw helpers, and podman where it is installe
 	BERTH_E2E_BINARY=$(CURDIR)/bin/berth $(GO) run ./e2e/bench
 
 .PHONY: install
-install: ## install berth, its completions and berth.service under PREFIX
+install: ## install berth, its completions, berth.service and the Quadlet generators under PREFIX
 	@test -x bin/berth || $(MAKE) build
 	install -D -m 755 bin/berth $(DESTDIR)$(PREFIX)/bin/berth
-	install -d -m 755 $(DESTDIR)/etc/berth/manifests
+	install -d -m 755 $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth/quadlet
+	install -d -m 755 $(DESTDIR)$(GENERATORDIR)/system-generators $(DESTDIR)$(GENERATORDIR)/user-generators
+	ln -sfn $(PREFIX)/bin/berth $(DESTDIR)$(GENERATORDIR)/system-generators/berth-system-generator
+	ln -sfn $(PREFIX)/bin/berth $(DESTDIR)$(GENERATORDIR)/user-generators/berth-user-generator
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
 	sed 's|@BINDIR@|$(PREFIX)/bin|g' docs/systemd/berth.service >$(DESTDIR)$(UNITDIR)/berth.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/berth.service
@@ -107,10 +112,11 @@ install: ## install berth, its completions and berth.service under PREFIX
 	@echo "To have berth start at boot: systemctl enable --now berth.service"
 
 .PHONY: uninstall
-uninstall: ## remove what install brought; manifests and pods stay
+uninstall: ## remove what install brought; manifests, unit files and pods stay
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now berth.service 2>/dev/null || true; fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/berth $(DESTDIR)$(UNITDIR)/berth.service $(DESTDIR)$(LOGINDDIR)/berth.conf $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
-	@rmdir $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth 2>/dev/null || true
+	rm -f $(DESTDIR)$(GENERATORDIR)/system-generators/berth-system-generator $(DESTDIR)$(GENERATORDIR)/user-generators/berth-user-generator
+	@rmdir $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth/quadlet $(DESTDIR)/etc/berth 2>/dev/null || true
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 .PHONY: clean

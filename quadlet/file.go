@@ -3,6 +3,7 @@ package quadlet
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -200,7 +201,7 @@ func (f *File) Clone() *File {
 	c := &File{Name: f.Name, Path: f.Path, Sections: make([]*Section, len(f.Sections))}
 	for i, s := range f.Sections {
 		copied := *s
-		copied.Lines = append([]Line(nil), s.Lines...)
+		copied.Lines = slices.Clone(s.Lines)
 		c.Sections[i] = &copied
 	}
 	return c
@@ -269,11 +270,9 @@ func (f *File) Merge(dropIn *File) {
 			into.Lines = append(into.Lines, s.Lines...)
 			continue
 		}
-		if len(f.Sections) > 0 {
-			f.Sections[len(f.Sections)-1].terminate()
-		}
+		f.part()
 		copied := *s
-		copied.Lines = append([]Line(nil), s.Lines...)
+		copied.Lines = slices.Clone(s.Lines)
 		f.Sections = append(f.Sections, &copied)
 	}
 }
@@ -291,15 +290,10 @@ func (s *Section) terminate() {
 
 // Set replaces the assignments to a key by one.
 func (f *File) Set(section, key, value string) {
-	s := f.Section(section)
-	if s != nil {
-		kept := s.Lines[:0]
-		for _, l := range s.Lines {
-			if l.Key != key {
-				kept = append(kept, l)
-			}
+	for _, s := range f.Sections {
+		if s.Name == section {
+			s.Lines = slices.DeleteFunc(s.Lines, func(l Line) bool { return l.Key == key })
 		}
-		s.Lines = kept
 	}
 	f.Add(section, key, value)
 }
@@ -311,18 +305,32 @@ func (f *File) SetDefault(section, key, value string) {
 	}
 }
 
-// Add appends an assignment.
+// Add appends an assignment, before the empty lines a section may end with.
 func (f *File) Add(section, key, value string) {
 	s := f.Section(section)
 	if s == nil {
-		if len(f.Sections) > 0 {
-			f.Sections[len(f.Sections)-1].terminate()
-		}
 		s = &Section{Name: section, Header: "[" + section + "]\n"}
+		f.part()
 		f.Sections = append(f.Sections, s)
 	}
+	end := len(s.Lines)
+	for end > 0 && strings.TrimSpace(s.Lines[end-1].Raw) == "" {
+		end--
+	}
 	s.terminate()
-	s.Lines = append(s.Lines, made(key, value))
+	s.Lines = slices.Insert(s.Lines, end, made(key, value))
+}
+
+// part ends the last section with an empty line.
+func (f *File) part() {
+	if len(f.Sections) == 0 {
+		return
+	}
+	last := f.Sections[len(f.Sections)-1]
+	last.terminate()
+	if n := len(last.Lines); n == 0 || strings.TrimSpace(last.Lines[n-1].Raw) != "" {
+		last.Lines = append(last.Lines, Line{Raw: "\n"})
+	}
 }
 
 // Prepend puts assignments before all others of a section.
@@ -330,11 +338,11 @@ func (f *File) Prepend(section string, lines ...Line) {
 	for _, s := range f.Sections {
 		if s.Name == section {
 			s.terminate()
-			s.Lines = append(append([]Line(nil), lines...), s.Lines...)
+			s.Lines = append(slices.Clone(lines), s.Lines...)
 			return
 		}
 	}
-	first := &Section{Name: section, Header: "[" + section + "]\n", Lines: lines}
+	first := &Section{Name: section, Header: "[" + section + "]\n", Lines: append(slices.Clone(lines), Line{Raw: "\n"})}
 	f.Sections = append([]*Section{first}, f.Sections...)
 }
 

@@ -72,7 +72,7 @@ func TestMergeAppendsToTheSectionOfTheName(t *testing.T) {
 	base, _ := Parse("a.container", "a.container", []byte("[Container]\nImage=a\n\n[Service]\nRestart=no"))
 	extra, _ := Parse("b.conf", "a.container.d/b.conf", []byte("[Service]\nRestart=always\n[Install]\nWantedBy=x.target\n[Container]\nImage=b\n"))
 	base.Merge(extra)
-	const want = "[Container]\nImage=a\n\nImage=b\n[Service]\nRestart=no\nRestart=always\n[Install]\nWantedBy=x.target\n"
+	const want = "[Container]\nImage=a\n\nImage=b\n[Service]\nRestart=no\nRestart=always\n\n[Install]\nWantedBy=x.target\n"
 	if got := string(base.Bytes()); got != want {
 		t.Error(cmp.Diff(want, got))
 	}

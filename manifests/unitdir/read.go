@@ -1,0 +1,303 @@
+package unitdir
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/source"
+	"berth/quadlet"
+)
+
+// Units is what was found.
+type Units struct {
+	Files    []quadlet.Input // ordered by name
+	Folders  []string        // that were read
+	Problems source.Diagnostics
+}
+
+// Read reads all unit files in dirs and below.
+func Read(dirs []string) Units {
+	w := walk{units: map[string]string{}, dropIns: map[string][]string{}, seen: map[id]bool{}}
+	for _, dir := range dirs {
+		w.root(dir)
+	}
+	files := make([]quadlet.Input, 0, len(w.units))
+	for name, path := range w.units {
+		if path != "" {
+			files = append(files, quadlet.Input{Name: name, Path: path})
+		}
+	}
+	slices.SortFunc(files, func(a, b quadlet.Input) int { return cmp.Compare(a.Name, b.Name) })
+	w.assignDropIns(files)
+	return Units{Files: w.contents(files), Folders: w.folders, Problems: w.problems}
+}
+
+type id struct{ dev, ino uint64 }
+
+// walk gathers the paths of unit files and of folders of drop-ins.
+type walk struct {
+	units    map[string]string   // by file name; empty: masked
+	dropIns  map[string][]string // by the folder's name, in order of precedence
+	seen     map[id]bool
+	above    []id // the folders one is in
+	folders  []string
+	mu       sync.Mutex
+	problems source.Diagnostics
+}
+
+func (w *walk) fail(path, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.problems = append(w.problems, source.Diagnostic{Pos: source.Pos{File: path}, Message: fmt.Errorf(format, args...).Error()})
+}
+
+// root walks a folder of the search path, which need not be there.
+func (w *walk) root(dir string) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	w.dir(dir)
+}
+
+// dir walks a folder. One that was walked before, through another link, is left
+// out; a link to a folder it is in is a mistake.
+func (w *walk) dir(dir string) {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		w.fail(dir, "%s", reason(err, true))
+		return
+	}
+	me := id{st.Dev, st.Ino}
+	if slices.Contains(w.above, me) {
+		w.fail(dir, "is a loop: the link leads to a folder it is in")
+		return
+	}
+	if w.seen[me] {
+		return
+	}
+	w.seen[me] = true
+	w.above = append(w.above, me)
+	defer func() { w.above = w.above[:len(w.above)-1] }()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		w.fail(dir, "%s", reason(err, false))
+		return
+	}
+	w.folders = append(w.folders, dir)
+	var below []string
+	for _, e := range entries {
+		if name := e.Name(); w.isDir(dir, e) {
+			below = append(below, name)
+		} else if _, ok := quadlet.ParseName(name); ok && !strings.HasPrefix(name, ".") {
+			w.file(dir+"/"+name, e)
+		}
+	}
+	for _, name := range below {
+		switch path := dir + "/" + name; {
+		case strings.HasSuffix(name, ".d"):
+			w.dropIns[name] = append(w.dropIns[name], path)
+		case !ofOthers(dir, name) && !strings.HasPrefix(name, "."):
+			w.dir(path)
+		}
+	}
+}
+
+// isDir says whether an entry is a folder, or a link to one.
+func (w *walk) isDir(dir string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := os.Stat(dir + "/" + e.Name())
+	return err == nil && info.IsDir()
+}
+
+// file takes a unit file unless an earlier folder has one of its name.
+func (w *walk) file(path string, e fs.DirEntry) {
+	name := e.Name()
+	if _, have := w.units[name]; have {
+		return
+	}
+	w.units[name] = path
+	if e.Type()&fs.ModeSymlink != 0 {
+		if to, err := filepath.EvalSymlinks(path); err == nil && to == "/dev/null" {
+			w.units[name] = ""
+		}
+	}
+}
+
+// assignDropIns finds the drop-ins of each file, and those of none.
+func (w *walk) assignDropIns(files []quadlet.Input) {
+	if len(w.dropIns) == 0 {
+		return
+	}
+	used := map[string]bool{}
+	for i := range files {
+		name, _ := quadlet.ParseName(files[i].Name)
+		var mine []quadlet.DropIn
+		for _, folder := range name.DropInDirs() {
+			used[folder] = true
+			for _, path := range w.dropIns[folder] {
+				mine = append(mine, w.confs(path, mine)...)
+			}
+		}
+		slices.SortFunc(mine, func(a, b quadlet.DropIn) int { return cmp.Compare(a.Name, b.Name) })
+		files[i].DropIns = mine
+	}
+	for _, folder := range slices.Sorted(maps.Keys(w.dropIns)) {
+		unit := strings.TrimSuffix(folder, ".d")
+		n, ok := quadlet.ParseName(unit)
+		if masked, have := w.units[unit]; !ok || used[folder] || strings.HasSuffix(n.Base, "-") || have && masked == "" {
+			continue
+		}
+		for _, path := range w.dropIns[folder] {
+			if len(w.confs(path, nil)) > 0 {
+				w.fail(path, "has drop-ins for %s, but there is no such unit file%s", unit, source.DidYouMean(unit, names(files)))
+			}
+		}
+	}
+}
+
+func names(files []quadlet.Input) []string {
+	all := make([]string, len(files))
+	for i, f := range files {
+		all[i] = f.Name
+	}
+	return all
+}
+
+// confs are the drop-ins of a folder that no more specific one hides.
+func (w *walk) confs(dir string, have []quadlet.DropIn) []quadlet.DropIn {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		w.fail(dir, "%s", reason(err, false))
+		return nil
+	}
+	var all []quadlet.DropIn
+	for _, e := range entries {
+		hidden := slices.ContainsFunc(have, func(d quadlet.DropIn) bool { return d.Name == e.Name() })
+		if !hidden && strings.HasSuffix(e.Name(), ".conf") && !strings.HasPrefix(e.Name(), ".") && !w.isDir(dir, e) {
+			all = append(all, quadlet.DropIn{Name: e.Name(), Path: dir + "/" + e.Name()})
+		}
+	}
+	return all
+}
+
+// contents reads all files, several at a time, and leaves out what cannot be
+// read.
+func (w *walk) contents(files []quadlet.Input) []quadlet.Input {
+	const readers = 4
+	var wg sync.WaitGroup
+	good := make([]bool, len(files))
+	for r := range readers {
+		wg.Go(func() { // ends when its share is read
+			for i := r; i < len(files); i += readers {
+				good[i] = w.read(&files[i])
+			}
+		})
+	}
+	wg.Wait()
+	kept := files[:0]
+	for i, f := range files {
+		if good[i] {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// read fills a file and its drop-ins in.
+func (w *walk) read(f *quadlet.Input) bool {
+	var ok bool
+	if f.Data, ok = w.content(f.Path); !ok {
+		return false
+	}
+	kept := f.DropIns[:0]
+	for _, d := range f.DropIns {
+		if d.Data, ok = w.content(d.Path); !ok {
+			return false // half a unit is another unit
+		}
+		if d.Data != nil {
+			kept = append(kept, d)
+		}
+	}
+	f.DropIns = kept
+	return true
+}
+
+// content reads a file of bounded size. A drop-in that is a link to /dev/null
+// is empty.
+func (w *walk) content(path string) ([]byte, bool) {
+	// A pipe must not hold the boot up.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		w.fail(path, "%s", reason(err, isLink(path)))
+		return nil, false
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		w.fail(path, "%s", reason(err, false))
+		return nil, false
+	}
+	switch kind := st.Mode & unix.S_IFMT; {
+	case kind == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3):
+		return nil, true
+	case kind != unix.S_IFREG:
+		w.fail(path, "is no file")
+		return nil, false
+	}
+	data := make([]byte, min(st.Size, quadlet.MaxSize)+1) // one more tells that it is longer
+	n := 0
+	for n < len(data) {
+		got, err := unix.Read(fd, data[n:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			w.fail(path, "%s", reason(err, false))
+			return nil, false
+		}
+		if got == 0 {
+			break
+		}
+		n += got
+		if n == len(data) && n <= quadlet.MaxSize {
+			data = append(data, make([]byte, min(n, quadlet.MaxSize+1-n))...) // it grew meanwhile
+		}
+	}
+	return data[:n], true
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+// reason says why something cannot be read.
+func reason(err error, link bool) string {
+	switch {
+	case errors.Is(err, unix.ELOOP):
+		return "is a loop of symbolic links"
+	case errors.Is(err, fs.ErrNotExist) && link:
+		return "is a symbolic link to nothing"
+	case errors.Is(err, fs.ErrNotExist):
+		return "disappeared while it was read"
+	case errors.Is(err, fs.ErrPermission):
+		return "may not be read: permission denied"
+	}
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return "cannot be read: " + err.Error()
+}

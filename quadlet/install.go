@@ -1,0 +1,80 @@
+package quadlet
+
+import (
+	"path"
+	"strings"
+
+	"berth/internal/source"
+)
+
+// Link is a symbolic link that enables a service: systemd does not enable what
+// a generator made, so the generator does what [Install] says.
+type Link struct {
+	Path   string // from the generator's folder: "default.target.wants/web.service"
+	Target string // "../web.service"
+}
+
+// install turns [Install] into links.
+func (c *conversion) install() {
+	service := c.service
+	if c.name.Abstract() {
+		preset, _ := c.src.Value("Install", "DefaultInstance")
+		if preset != "" && !validUnitName(preset) {
+			c.failAt(c.line("Install", "DefaultInstance").Pos, "DefaultInstance=%s is no instance's name", preset)
+		}
+		if strings.HasSuffix(service, "@") {
+			service += preset
+		}
+		if preset == "" {
+			service = "" // enabling takes an instance
+		}
+	}
+	for _, l := range c.src.current("Install", "Alias") {
+		for _, alias := range strings.Fields(l.Value) {
+			c.link(l.Pos, alias, c.service+".service")
+		}
+	}
+	if service == "" {
+		return
+	}
+	for _, by := range []struct{ key, folder string }{{"WantedBy", "wants"}, {"RequiredBy", "requires"}, {"UpheldBy", "upholds"}} {
+		for _, l := range c.src.current("Install", by.key) {
+			for _, unit := range strings.Fields(l.Value) {
+				if strings.Contains(unit, "/") {
+					c.failAt(l.Pos, "%s=%s is no unit's name", by.key, unit)
+					continue
+				}
+				c.link(l.Pos, c.wanting(l.Pos, unit)+"."+by.folder+"/"+service+".service", c.service+".service")
+			}
+		}
+	}
+}
+
+// wanting is the unit that wants this one, by its service where it is a unit
+// file.
+func (c *conversion) wanting(at source.Pos, unit string) string {
+	if _, ok := ParseName(unit); !ok {
+		return unit
+	}
+	target, instance := c.set.find(unit)
+	if target == nil {
+		c.failAt(at, "%s: there is no such unit file%s", unit, source.DidYouMean(unit, c.set.files()))
+		return unit
+	}
+	service, err := c.set.serviceOf(c.entry, target, instance)
+	if err != nil {
+		c.failAt(at, "%s: %w", unit, err)
+		return unit
+	}
+	return service
+}
+
+// link adds a link below the generator's folder, however its name is written.
+func (c *conversion) link(at source.Pos, name, target string) {
+	clean := strings.TrimPrefix(path.Clean("/"+name), "/")
+	if clean == "" || clean == target || !printable(name) {
+		c.failAt(at, "%s is no name for a link to %s", shown(name), target)
+		return
+	}
+	c.unit.Links = append(c.unit.Links, Link{clean, strings.Repeat("../", strings.Count(clean, "/")) + target})
+}

@@ -1,0 +1,126 @@
+package quadlet
+
+import (
+	"encoding/csv"
+	"strings"
+
+	"berth/internal/source"
+)
+
+// didYouMeanFile suggests a unit file of a kind.
+func didYouMeanFile(s *set, file string, kinds ...Kind) string {
+	return source.DidYouMean(file, s.filesOf(kinds))
+}
+
+// image is the name of an image, which may be a unit's.
+func (c *conversion) image(key, image string) string {
+	if !isFile(image, Image, Build) {
+		return image
+	}
+	name, _ := c.refer(c.at(key), "image", image, Image, Build)
+	return name
+}
+
+// networks: a .network unit's network, a .container unit's, or any other.
+func (c *conversion) networks(k Key) {
+	for _, v := range c.values(k) {
+		if v.text == "" {
+			continue
+		}
+		name, options, more := strings.Cut(v.text, ":")
+		switch {
+		case isFile(name, Network):
+			resource, ok := c.refer(v.at, "network", name, Network)
+			if !ok {
+				continue
+			}
+			name = resource
+		case isFile(name, Container):
+			if more {
+				c.failAt(v.at, "extra options are not supported when joining another container's network")
+				continue
+			}
+			resource, ok := c.refer(v.at, "container", name, Container)
+			if !ok {
+				continue
+			}
+			name = "container:" + resource
+		}
+		if more {
+			name += ":" + options
+		}
+		c.option(k.Option, name)
+	}
+}
+
+// source is what a volume or mount is made of: a folder of the host, a unit, or
+// the name of something.
+func (c *conversion) source(at source.Pos, s string, kinds ...Kind) (string, bool) {
+	if strings.HasPrefix(s, ".") {
+		s = c.absolute(s)
+	}
+	switch {
+	case strings.HasPrefix(s, "/"):
+		c.out.Add("Unit", "RequiresMountsFor", QuotePath(s))
+	case isFile(s, kinds...):
+		return c.refer(at, "source", s, kinds...)
+	}
+	return s, true
+}
+
+func (c *conversion) volumes(k Key) {
+	for _, v := range c.values(k) {
+		from, to, ok := strings.Cut(v.text, ":")
+		if !ok {
+			c.option(k.Option, v.text) // only where it is mounted
+			continue
+		}
+		if from, ok = c.source(v.at, from, Volume); ok {
+			c.option(k.Option, from+":"+to)
+		}
+	}
+}
+
+// mounts looks into a mount's options for what it is made of.
+func (c *conversion) mounts(k Key) {
+	for _, v := range c.values(k) {
+		fields, err := csv.NewReader(strings.NewReader(v.text)).Read()
+		if err != nil {
+			c.failAt(v.at, "Mount=%s is no list of options: %w", v.text, err)
+			continue
+		}
+		kind := "volume"
+		for _, f := range fields {
+			if t, ok := strings.CutPrefix(f, "type="); ok {
+				kind = t
+			}
+		}
+		kinds, sourced := mountSources()[kind]
+		for i, f := range fields {
+			name, from, _ := strings.Cut(f, "=")
+			if name != "source" && name != "src" || !sourced {
+				continue
+			}
+			if from, ok := c.source(v.at, from, kinds...); ok {
+				fields[i] = "source=" + from
+			}
+		}
+		c.option(k.Option, writeCSV(fields))
+	}
+}
+
+// mountSources are the types of mounts that have a source, and what kinds of
+// units it may be.
+func mountSources() map[string][]Kind {
+	return map[string][]Kind{"bind": nil, "glob": nil, "volume": {Volume}, "image": {Image, Build}, "artifact": {Artifact}}
+}
+
+func writeCSV(fields []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	if err := w.Write(fields); err != nil {
+		return strings.Join(fields, ",") // cannot be: a strings.Builder takes all
+	}
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
