@@ -26,6 +26,7 @@ type worker struct {
 	// replaced: then nothing is made or removed by it.
 	outdated func(*spec.Pod) bool
 	rested   func() // called when the pod needs no supervisor any more
+	resting  bool   // its last turn found it so; run's own
 
 	mu     sync.Mutex
 	target target
@@ -129,7 +130,6 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 	defer timer.Stop()
 	defer w.living.wait()
 	var f failure
-	busy := true
 	for {
 		select {
 		case <-ctx.Done():
@@ -137,37 +137,45 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 		case <-w.wake:
 		case <-timer.C:
 		}
-		t := w.current()
-		state, err := w.turn(ctx, t, &f)
-		if ctx.Err() != nil {
+		again, over := w.work(ctx, &f, leave)
+		if over {
 			return
 		}
-		if err != nil {
-			delay := f.again(t.gen, err)
-			w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", delay.String())
-			w.tellFailure(t.plan.Key, err)
-			f.err, f.old = waitingFor(err, f.tries), isPrepareError(err)
-			w.tellWaiting(t.plan.Key, f.err)
-		}
-		state.err, state.retryAt = f.err, f.until
-		w.tellBackoffs(state)
-		w.attend(ctx, t, &state)
-		w.mu.Lock()
-		w.report, w.turned = state, true
-		w.mu.Unlock()
-		w.events.stir()
 		timer.Stop()
-		if at := earlier(f.until, state.next.At); !at.IsZero() {
-			timer.Reset(until(at))
-		}
-		if f.err == nil && state.seen == nil && leave(w) {
-			return
-		}
-		was := busy
-		if busy = state.seen == nil || needsSupervisor(*state.seen); was && !busy {
-			w.rested()
+		if !again.IsZero() {
+			timer.Reset(until(again))
 		}
 	}
+}
+
+// work is one turn and what follows from it: when the next one is due, if none
+// is called for before, and whether the worker may go. It is apart from run
+// because what it has on its stack is much, and all workers wait in run.
+func (w *worker) work(ctx context.Context, f *failure, leave func(*worker) bool) (again time.Time, over bool) {
+	t := w.current()
+	state, err := w.turn(ctx, t, f)
+	if ctx.Err() != nil {
+		return time.Time{}, true
+	}
+	if err != nil {
+		delay := f.again(t.gen, err)
+		w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", delay.String())
+		w.tellFailure(t.plan.Key, err)
+		f.err, f.old = waitingFor(err, f.tries), isPrepareError(err)
+		w.tellWaiting(t.plan.Key, f.err)
+	}
+	state.err, state.retryAt = f.err, f.until
+	w.tellBackoffs(state)
+	w.attend(ctx, t, &state)
+	w.mu.Lock()
+	w.report, w.turned = state, true
+	w.mu.Unlock()
+	w.events.stir()
+	was := w.resting
+	if w.resting = state.seen != nil && !needsSupervisor(*state.seen); w.resting && !was {
+		w.rested()
+	}
+	return earlier(f.until, state.next.At), f.err == nil && state.seen == nil && leave(w)
 }
 
 // tellBackoffs tells, once for each, which containers wait for their next try.
