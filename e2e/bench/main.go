@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	flags.IntVar(&o.pods, "pods", 100, "how many pods are many")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often what is measured with many pods is")
 	flags.StringVar(&o.cgroup, "cgroup", "", "cgroup version of the host; 1 where this machine has v1 controllers")
-	flags.StringVar(&o.only, "only", "", "measure this alone: start-up, one, many, list, file, restart, idle or probes")
+	flags.StringVar(&o.only, "only", "", "measure this alone: start-up, generator, one, many, list, file, restart, idle or probes")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
 	}
@@ -79,6 +79,7 @@ type measurement struct {
 func (b *bench) measurements() []measurement {
 	return []measurement{
 		{"start-up", b.startUp},
+		{"generator", b.generator},
 		{"one", b.onePod},
 		{"many", b.manyPods},
 		{"list", b.list},
