@@ -76,10 +76,15 @@ func (a *actor) prepare(ctx context.Context, pod *spec.Pod, pull spec.PullOption
 
 // create makes a prepared pod and starts what starts first. Its lock is held.
 func (a *actor) create(ctx context.Context, pod *spec.Pod) (spec.PodID, error) {
+	return a.createSince(ctx, pod, time.Now())
+}
+
+// createSince is create of a pod that was waited for since then.
+func (a *actor) createSince(ctx context.Context, pod *spec.Pod, since time.Time) (spec.PodID, error) {
 	made := *pod
-	made.ID, made.CreatedAt = spec.NewPodID(), time.Now()
+	made.ID, made.CreatedAt = spec.NewPodID(), since
 	st := fresh(&made)
-	return made.ID, a.do(ctx, st, &made, NextOf(st, made.CreatedAt, Hurry{}))
+	return made.ID, a.do(ctx, st, &made, NextOf(st, time.Now(), Hurry{}))
 }
 
 // fresh is the status of a pod that was not made yet.

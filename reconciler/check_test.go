@@ -18,7 +18,7 @@ func (s *script) checks() map[string]func([]string) error {
 		"ready":   func(args []string) error { return s.inState(args, (*spec.PodStatus).Ready) },
 		"started": func(args []string) error { return s.inState(args, (*spec.PodStatus).Started) },
 		"event":   s.event, "took": s.took, "inorder": s.inOrder,
-		"images": s.host.has,
+		"images": s.host.has, "waits": s.waits,
 		"mark": func(args []string) error {
 			ids, err := s.containers(args[0])
 			s.marks[args[0]] = ids
@@ -251,4 +251,13 @@ func (s *script) inOrder(args []string) error {
 		log = log[at+1:]
 	}
 	return nil
+}
+
+// waits checks of how many pods it is remembered that they could not be made.
+func (s *script) waits(args []string) error {
+	list, err := s.engine.ListWaits(s.Context())
+	if got := strconv.Itoa(len(list)); err == nil && got != args[0] {
+		err = fmt.Errorf("%s", got)
+	}
+	return err
 }

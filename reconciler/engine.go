@@ -15,6 +15,7 @@ type Engine interface {
 	ImageEngine
 	PodEngine
 	ContainerEngine
+	WaitEngine
 	VolumeEngine
 	LifeEngine
 	HandEngine
@@ -55,6 +56,8 @@ type PodEngine interface {
 	// CheckPod fails, wrapping spec.ErrConfig, if this host cannot honour what
 	// the pod asks for. It is asked before anything is taken down.
 	CheckPod(ctx context.Context, pod *spec.Pod) error
+	// RecordPod makes the record of a pod, and nothing of it runs.
+	RecordPod(ctx context.Context, pod *spec.Pod) error
 	// EnsurePod makes record and sandbox and has the named containers created,
 	// not started. Another pod of the same key is spec.ErrExists.
 	EnsurePod(ctx context.Context, pod *spec.Pod, create []string) error
@@ -70,6 +73,16 @@ type PodEngine interface {
 	// SetStopped records a person's wish; the container "" is the whole pod.
 	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
 	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
+}
+
+// WaitEngine remembers, over a reboot, why pods that are wanted could not be made
+// yet. It needs no lock: only the one supervisor asks.
+type WaitEngine interface {
+	SaveWait(ctx context.Context, w spec.Wait) error
+	ReadWait(ctx context.Context, key spec.PodKey) (w spec.Wait, ok bool, err error)
+	// RemoveWait forgets it; nothing is success.
+	RemoveWait(ctx context.Context, key spec.PodKey) error
+	ListWaits(ctx context.Context) ([]spec.Wait, error)
 }
 
 // VolumeEngine makes and removes named volumes.

@@ -8,9 +8,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"berth/engine/spec"
 )
+
+// since is a time counted from noon.
+func since(t metav1.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Sub(noon).String()
+}
 
 // inShort is a status in lines: the phase, the conditions and the containers.
 // Times are counted from noon.
@@ -40,7 +49,7 @@ func inShort(s corev1.PodStatus) string {
 			fmt.Fprintf(&b, " runs %s", r.StartedAt.Sub(noon))
 		}
 		if e := c.State.Terminated; e != nil {
-			fmt.Fprintf(&b, " ended %s %d %s", e.Reason, e.ExitCode, e.FinishedAt.Sub(noon))
+			fmt.Fprintf(&b, " ended %s %d %s", e.Reason, e.ExitCode, since(e.FinishedAt))
 		}
 		if e := c.LastTerminationState.Terminated; e != nil {
 			fmt.Fprintf(&b, " last %s %d %s", e.Reason, e.ExitCode, e.FinishedAt.Sub(noon))
@@ -212,6 +221,24 @@ Ready False 1m0s PodFailed:
 ContainersReady False 1m0s PodFailed: 
 PodScheduled True -2h0m0s
 a: ended Error 137 0s
+`},
+		{"over before its image came", Sight{Status: *with(podOf(always, "a:none"), verdict("DeadlineExceeded"), sandboxIs(spec.SandboxNone))}, `Failed DeadlineExceeded: it was so decided
+PodReadyToStartContainers False -2h0m0s
+Initialized True -2h0m0s
+Ready False 1m0s PodFailed: 
+ContainersReady False 1m0s PodFailed: 
+PodScheduled True -2h0m0s
+a: ended ContainerStatusUnknown 137 never
+`},
+		{"over while it initialised", Sight{Status: *with(podOf(never, "init1:exited=0", "init2:none", "a:none"), verdict("DeadlineExceeded"), sandboxIs(spec.SandboxNone))}, `Failed DeadlineExceeded: it was so decided
+PodReadyToStartContainers False 0s
+Initialized False -1h0m0s ContainersNotInitialized: containers with incomplete status: [init2]
+Ready False 1m0s PodFailed: 
+ContainersReady False 1m0s PodFailed: 
+PodScheduled True -2h0m0s
+init1: ended Completed 0 0s ready
+init2: waits PodInitializing
+a: waits PodInitializing
 `},
 		{"stopped by hand", Sight{Status: *with(podOf(always, "a:exited=143"), handStopped(), sandboxIs(spec.SandboxNone))}, `Failed Stopped: by hand
 PodReadyToStartContainers False 0s

@@ -51,6 +51,7 @@ type Loop struct {
 	whenIdle func()
 
 	pressure *pressure // nil: nobody looks for it
+	swept    bool      // what nobody wants any more was forgotten; Run's alone
 	workers  sync.WaitGroup
 
 	mu      sync.Mutex
@@ -204,6 +205,10 @@ func (l *Loop) pass(ctx context.Context) {
 	}
 	plan := MakePlan(result.Pods, observed, scope)
 	l.tell(ctx, append(slices.Clone(set.Diagnostics), result.Diagnostics...), plan)
+	if len(set.Unknown)+len(result.Broken) == 0 && !l.swept {
+		l.swept = true
+		l.sweepWaits(ctx, result.Pods)
+	}
 	l.dispatch(ctx, plan, observed, scope)
 	l.events.stir()
 	if l.whenIdle != nil && err == nil && !plan.Changes() && !slices.ContainsFunc(observed, needsSupervisor) {

@@ -30,7 +30,7 @@ import (
 //	rm NAME, mv OLD NEW      remove or rename one
 //	unreadable, readable     the folder cannot, or can again, be read
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
-//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
+//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE], remove POD
 //	stopone POD CONTAINER [GRACE], startone POD CONTAINER
 //	make NAME WORD… -- COMMAND…  a container by hand: see script.byHand; makepod NAME WORD…
 //	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
@@ -48,6 +48,7 @@ import (
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods
+//	waits N                  of so many pods it is remembered that they could not be made
 //	stored KIND/NAME…        what kube play was given and is kept
 //	ready POD CONTAINER…     exactly these are ready; started likewise
 //	event TYPE REASON TEXT   the supervisor has told of that
@@ -199,13 +200,16 @@ func (s *script) act(verb string, args []string) error {
 	case "down":
 		_, err := s.applier().Down(ctx, s.load(args[0]), reconciler.DownOptions{Grace: -1})
 		return err
-	case "start", "stop":
+	case "start", "stop", "remove":
 		st, ok := s.engine.Pod(args[0])
 		if !ok {
 			return errors.New("no such pod")
 		}
-		if verb == "start" {
+		switch verb {
+		case "start":
 			return s.applier().Start(ctx, st.Pod.ID, nil)
+		case "remove":
+			return s.applier().RemovePod(ctx, st.Pod.ID, reconciler.RemoveOptions{Grace: -1})
 		}
 		grace, err := graceIn(args[1:])
 		if err != nil {

@@ -63,14 +63,45 @@ func standings(st *spec.PodStatus) []standing {
 		}
 		list = append(list, s)
 	}
-	if complete(st) {
+	if complete(st) && (st.Verdict == nil || begun) {
 		for i := range list { // what is not remembered of a pod that ran to its end
 			if list[i].role != roleApp && list[i].state == standWaiting && !initFailed(st) {
 				list[i].done(st)
 			}
 		}
 	}
+	if st.Verdict != nil {
+		missed(list, begun)
+	}
 	return list
+}
+
+// missed settles the containers of which a pod that is over by a verdict never saw
+// anything: as the kubelet says, they have failed, init containers as far as one
+// was begun, and what comes after them only if those are done.
+// https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/status/status_manager.go (TerminatePod)
+func missed(list []standing, begun bool) {
+	done, reached := true, 0
+	for i, s := range list {
+		switch {
+		case s.role == roleApp:
+		case s.state != standWaiting:
+			reached = i
+			done = done && (s.role == roleSidecar || s.end != nil && s.end.ExitCode == 0)
+		default:
+			done = false
+		}
+	}
+	for i := range list {
+		s := &list[i]
+		if s.state == standWaiting && (s.role == roleApp && (done || begun) || s.role != roleApp && i <= reached) {
+			s.state = standEnded
+			s.end = &spec.Termination{
+				ExitCode: spec.ExitUnknown, Reason: "ContainerStatusUnknown",
+				Message: "The container could not be located when the pod was terminated",
+			}
+		}
+	}
 }
 
 // stayed settles a container of a pod in which nothing is started any more.

@@ -137,7 +137,14 @@ func (w *worker) view() (v PodView, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.report.seen == nil {
-		v.Wanted = w.target.plan.Desired
+		if want := w.target.plan.Desired; want != nil {
+			wanted := *want
+			wanted.CreatedAt = w.target.since
+			if !w.report.since.IsZero() {
+				wanted.CreatedAt = w.report.since
+			}
+			v.Wanted = &wanted
+		}
 	} else {
 		v.Seen = seenMark(w.report.seen)
 		if w.target.plan.Action == ActionRemove {

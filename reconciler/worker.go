@@ -28,6 +28,10 @@ type worker struct {
 	rested   func() // called when the pod needs no supervisor any more
 	resting  bool   // its last turn found it so; run's own
 
+	// Of a pod that is not there; run's alone.
+	waits   *spec.Wait // what is remembered of why it could not be made
+	missing time.Time  // since when it is not, as far as this worker saw
+
 	mu     sync.Mutex
 	target target
 	report podState
@@ -51,6 +55,7 @@ type podState struct {
 	next    Next
 	err     error
 	retryAt time.Time
+	since   time.Time // since when the pod is wanted
 }
 
 func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod) bool, rested func()) *worker {
@@ -162,9 +167,13 @@ func (w *worker) work(ctx context.Context, f *failure, leave func(*worker) bool)
 		w.log.WarnContext(ctx, "pod cannot be brought about", "pod", t.plan.Key.String(), "error", err, "retryIn", delay.String())
 		w.tellFailure(t.plan.Key, err)
 		f.err, f.old = waitingFor(err, f.tries), isPrepareError(err)
+		w.wait(ctx, t, f, err)
 		w.tellWaiting(t.plan.Key, f.err)
 	}
 	state.err, state.retryAt = f.err, f.until
+	if t.plan.Desired != nil {
+		state.since = w.wantedSince(t)
+	}
 	w.tellBackoffs(state)
 	w.attend(ctx, t, &state)
 	w.mu.Lock()
@@ -175,7 +184,7 @@ func (w *worker) work(ctx context.Context, f *failure, leave func(*worker) bool)
 	if w.resting = state.seen != nil && !needsSupervisor(*state.seen); w.resting && !was {
 		w.rested()
 	}
-	return earlier(f.until, state.next.At), f.err == nil && state.seen == nil && leave(w)
+	return earlier(w.tryAt(t, state, f), state.next.At), f.err == nil && state.seen == nil && leave(w)
 }
 
 // tellBackoffs tells, once for each, which containers wait for their next try.
@@ -218,24 +227,39 @@ func (f *failure) again(gen int, err error) time.Duration {
 // events are mostly echoes of the failure and must not hurry it; but a pod that
 // runs on until its successor can be had is looked after all the same.
 func (w *worker) turn(ctx context.Context, t target, f *failure) (podState, error) {
-	waits := f.gen == t.gen && time.Now().Before(f.until)
-	switch {
-	case waits && !f.old:
-		return w.bide(ctx, t)
-	case waits:
-		have, err := w.observe(ctx, t)
-		if err != nil || have == nil {
-			return podState{}, err
+	if f.gen != t.gen {
+		*f = w.recall(ctx, t)
+	}
+	if time.Now().Before(f.until) {
+		if !f.old {
+			return w.bide(ctx, t)
 		}
-		return w.supervise(ctx, have, nil)
-	case f.gen != t.gen:
-		f.retry = retry{}
+		have, err := w.observe(ctx, t)
+		switch {
+		case err != nil:
+			return podState{}, err
+		case have != nil:
+			return w.supervise(ctx, have, nil)
+		case !w.overdue(t):
+			return podState{}, nil
+		}
 	}
 	state, err := w.reconcile(ctx, t)
 	if err == nil {
 		*f = failure{gen: t.gen}
+		if w.waits != nil {
+			w.unwait(ctx, w.waits.Key)
+		}
 	}
 	return state, err
+}
+
+// tryAt is when a failed target is tried again, or is over; zero: it has not failed.
+func (w *worker) tryAt(t target, state podState, f *failure) time.Time {
+	if over := w.overdueAt(t); f.err != nil && state.seen == nil && over.After(time.Now()) {
+		return earlier(f.until, over)
+	}
+	return f.until
 }
 
 // bide looks at a pod whose next try is yet to come: nothing is started, but what
@@ -344,7 +368,7 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 	case ActionRemove:
 		return podState{}, w.prune(ctx, p)
 	case ActionCreate, ActionReplace:
-		return w.bringAbout(ctx, p)
+		return w.bringAbout(ctx, t, p)
 	}
 	if p.touches() {
 		err := w.locked(ctx, p.Observed.Pod.Key(), func() error { return w.touch(ctx, p) })
@@ -376,8 +400,11 @@ func (w *worker) mustWait(p PodPlan) bool {
 }
 
 // bringAbout creates or replaces the pod.
-func (w *worker) bringAbout(ctx context.Context, p PodPlan) (podState, error) {
-	prepared, err := w.prepare(ctx, p.Desired, spec.PullOptions{})
+func (w *worker) bringAbout(ctx context.Context, t target, p PodPlan) (podState, error) {
+	prepared, err := w.prepareInTime(ctx, t, p)
+	if p.Observed == nil && w.overdue(t) {
+		return w.giveUp(ctx, t)
+	}
 	if err != nil {
 		state := podState{seen: p.Observed}
 		if p.Observed != nil { // what ran before goes on, and is looked after
@@ -388,7 +415,11 @@ func (w *worker) bringAbout(ctx context.Context, p PodPlan) (podState, error) {
 	prepared.Previous = previousImages(p.Observed, prepared)
 	var id spec.PodID
 	err = w.replace(ctx, p.Observed, prepared.Key(), func() error {
-		id, err = w.create(ctx, prepared)
+		since := time.Now()
+		if p.Observed == nil {
+			since = w.wantedSince(t)
+		}
+		id, err = w.createSince(ctx, prepared, since)
 		return err
 	})
 	if id != "" && !errors.Is(err, spec.ErrExists) {
@@ -471,17 +502,20 @@ func (w *worker) superviseNow(ctx context.Context, p PodPlan) (podState, error) 
 
 // observe looks at the pod the worker knows of; nil if there is none.
 func (w *worker) observe(ctx context.Context, t target) (*spec.PodStatus, error) {
-	if t.id == "" {
-		return nil, nil
+	if t.id != "" {
+		st, err := w.engine.ObservePod(ctx, t.id)
+		if err == nil {
+			w.missing = time.Time{}
+			return &st, nil
+		}
+		if !gone(err) {
+			return nil, err
+		}
 	}
-	st, err := w.engine.ObservePod(ctx, t.id)
-	switch {
-	case gone(err):
-		return nil, nil
-	case err != nil:
-		return nil, err
+	if w.missing.IsZero() {
+		w.missing = time.Now()
 	}
-	return &st, nil
+	return nil, nil
 }
 
 // find looks for the pod among all there are.
@@ -521,9 +555,12 @@ func eventReason(a Action) string {
 func reasonOf(err error) string {
 	var taken *spec.PortTakenError
 	var image *imageError
+	var remembered *rememberedError
 	switch {
 	case errors.As(err, &image):
 		return image.why()
+	case errors.As(err, &remembered):
+		return remembered.reason
 	case errors.Is(err, errResize):
 		return "ResizeError"
 	case errors.Is(err, spec.ErrPull):

@@ -48,6 +48,7 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"waiting ends with the container and with the context": (*suite).waiting,
 		"a removed container is made anew":                     (*suite).removeContainer,
 		"what is known of a container goes with it":            (*suite).lives,
+		"why a pod could not be made is kept":                  (*suite).waits,
 		"a verdict is kept":                                    (*suite).verdicts,
 		"commands run in containers":                           (*suite).commands,
 		"pods are dialled from within":                         (*suite).dials,

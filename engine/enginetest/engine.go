@@ -28,6 +28,11 @@ type Engine interface {
 	SetStopped(ctx context.Context, id spec.PodID, container string, stopped bool) error
 	SaveHistory(ctx context.Context, id spec.PodID, history spec.History) error
 
+	SaveWait(ctx context.Context, w spec.Wait) error
+	ReadWait(ctx context.Context, key spec.PodKey) (w spec.Wait, ok bool, err error)
+	RemoveWait(ctx context.Context, key spec.PodKey) error
+	ListWaits(ctx context.Context) ([]spec.Wait, error)
+
 	EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error)
 	RemoveVolume(ctx context.Context, name string, force bool) error
 

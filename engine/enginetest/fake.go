@@ -29,6 +29,7 @@ type Host struct {
 	pods    map[spec.PodID]*pod
 	volumes map[string]bool
 	images  map[string]spec.Image
+	waits   map[spec.PodKey]spec.Wait
 	locks   map[spec.PodKey]chan struct{}
 	subs    map[*subscriber]bool
 	faults  []*fault
@@ -69,7 +70,7 @@ type container struct {
 // NewFake returns an engine on a host without pods that has the images named.
 func NewFake(images ...string) *Fake {
 	h := &Host{
-		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{},
+		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{}, waits: map[spec.PodKey]spec.Wait{},
 		locks: map[spec.PodKey]chan struct{}{}, subs: map[*subscriber]bool{}, servers: map[string]func(net.Conn){},
 	}
 	for _, name := range images {

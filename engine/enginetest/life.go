@@ -228,6 +228,28 @@ func (s *suite) hasteningOne(p *spec.Pod, elsewhere Engine) {
 	s.same("of another container nothing was said", terminating(name).Err(), nil)
 }
 
+func (s *suite) waits() {
+	w := spec.Wait{Key: spec.PodKey{Namespace: "default", Name: "late"}, Hash: "h", Tries: 2, Delay: time.Minute, Reason: "ErrImagePull", Message: "no"}
+	s.must(s.Engine.SaveWait(s.ctx, spec.Wait{Key: w.Key, Hash: "another"}))
+	s.must(s.Engine.SaveWait(s.ctx, w))
+	elsewhere := s.Reopen(s.T)
+	got, ok, err := elsewhere.ReadWait(s.ctx, w.Key)
+	s.must(err)
+	s.same("it is known", ok, true)
+	s.same("the wait", got, w)
+	_, ok, err = elsewhere.ReadWait(s.ctx, spec.PodKey{Namespace: "other", Name: "late"})
+	s.must(err)
+	s.same("of another it is not", ok, false)
+	list, err := elsewhere.ListWaits(s.ctx)
+	s.must(err)
+	s.same("waits", len(list), 1)
+	s.must(elsewhere.RemoveWait(s.ctx, w.Key))
+	s.must(s.Engine.RemoveWait(s.ctx, w.Key))
+	list, err = s.Engine.ListWaits(s.ctx)
+	s.must(err)
+	s.same("waits", len(list), 0)
+}
+
 func (s *suite) resizes() {
 	p := s.watched(s.pod("grows", forever()), "a")
 	p.AllowUnenforcedLimits = true // whether limits are enforced, depends on the host

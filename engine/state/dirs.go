@@ -72,6 +72,9 @@ func (d Dirs) Secrets() string { return filepath.Join(d.State, "secrets") }
 // Objects holds the Kubernetes objects given on the command line.
 func (d Dirs) Objects() string { return filepath.Join(d.State, "objects") }
 
+// Waits holds why pods that are wanted could not be made yet.
+func (d Dirs) Waits() string { return filepath.Join(d.State, "waits") }
+
 // Socket is where the supervisor listens.
 func (d Dirs) Socket() string { return filepath.Join(d.Run, "berth.sock") }
 
