@@ -19,12 +19,21 @@
 //	                  runs CMD on the host again and again until it succeeds and its output matches
 //	                  (with !: until it fails or does not match)
 //	kill9 NAME        kills every process of that name and waits until they are gone
-//	reboot            a power cut: every process gone, /run empty, the disk as it was
+//	reboot            a virtual machine goes down in order and starts again; on a test host it is a power cut
+//	power-cut         every process gone in the middle of anything, /run empty, the disk as it was: in a virtual
+//	                  machine, as it was flushed
 //	leaks             fails if a pod left anything, as every script does at its end
 //	same FILE FILE    fails unless both have the same lines, in any order
 //
 // A file named "testhost" in the archive says what the host is like: the words
-// "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work).
+// "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work), or
+// "vm": not a test host but a virtual machine (internal/testhost/vm), with a kernel,
+// a clock and a disk of its own, systemd, crun and nothing but cgroup v2. It boots in
+// half a minute, longer on a busy machine without KVM, so what a test host can show
+// is shown there. The script's files are copied into it before each command; what
+// commands write stays in it, and of this machine it has berth alone: no $REPO.
+// `make e2e 'S=vm_*'` runs these scripts; where qemu or the packages for it are
+// missing they are skipped, and say so.
 //
 // In a script's environment $REPO is the repository, $FETCH a static program for
 // images that prints what a URL answers, $ANSWER another that answers probes as it is

@@ -12,11 +12,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"berth/internal/testhost"
+	"berth/internal/testhost/vm"
 )
 
 // Environment of the commands that enter a host.
 const (
-	handleEnv = "BERTH_E2E_HOST"   // testhost.Host.Handle
+	handleEnv = "BERTH_E2E_HOST"   // the host's Handle
+	kindEnv   = "BERTH_E2E_KIND"   // vmKind for a virtual machine's
 	binaryEnv = "BERTH_E2E_BINARY" // the berth to test; built when not set
 	fetchEnv  = "FETCH"            // the fetch to put into images
 	pushEnv   = "PUSH"             // the push that fills a registry
@@ -29,8 +31,9 @@ const (
 
 func TestMain(m *testing.M) {
 	testhost.Hook()
+	vm.Hook()
 	testscript.Main(suite{m}, map[string]func(){
-		"berth": func() { onHost(os.Getenv(binaryEnv), os.Args[1:]) },
+		"berth": func() { onHost("/usr/local/bin/berth", os.Args[1:]) },
 		"host":  func() { onHost("", os.Args[1:]) },
 		"http":  func() { onHost("curl", append([]string{"-fsS", "--max-time", "10"}, os.Args[1:]...)) },
 	})
@@ -46,7 +49,11 @@ func onHost(program string, args []string) {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		os.Exit(1)
 	}
-	code, err := testhost.Enter(os.Getenv(handleEnv), argv)
+	enter := testhost.Enter
+	if os.Getenv(kindEnv) == vmKind {
+		enter = vm.Enter
+	}
+	code, err := enter(os.Getenv(handleEnv), argv)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		code = max(code, 1)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"berth/e2e/testimage"
 	"berth/internal/testhost"
+	"berth/internal/testhost/vm"
 )
 
 var script = flag.String("script", "*", "run only the scripts whose names match this pattern")
@@ -32,21 +34,38 @@ func TestScripts(t *testing.T) {
 		Condition:          condition,
 		RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"image":    imageCmd,
-			"kill9":    kill9Cmd,
-			"leaks":    leaksCmd,
-			"reboot":   rebootCmd,
-			"same":     sameCmd,
-			"wait-for": waitForCmd,
+			"image":     imageCmd,
+			"kill9":     kill9Cmd,
+			"leaks":     leaksCmd,
+			"power-cut": powerCutCmd,
+			"reboot":    rebootCmd,
+			"same":      sameCmd,
+			"wait-for":  waitForCmd,
 		},
 	})
 }
 
 type hostKey struct{}
 
+// machine is what a script runs on: a test host, or a virtual machine.
+type machine interface {
+	Command(ctx context.Context, name string, args ...string) *exec.Cmd
+	Run(ctx context.Context, name string, args ...string) (string, error)
+	Handle() string
+	Reboot(ctx context.Context) error
+	PowerCut(ctx context.Context) error
+	Leaks(ctx context.Context) ([]testhost.Leak, error)
+	Close() error
+}
+
+// host is a test host. It goes down in no other way than by a power cut.
+type host struct{ *testhost.Host }
+
+func (h host) PowerCut(ctx context.Context) error { return h.Reboot(ctx) }
+
 // hostOf is the script's host.
-func hostOf(ts *testscript.TestScript) *testhost.Host {
-	return ts.Value(hostKey{}).(*testhost.Host)
+func hostOf(ts *testscript.TestScript) machine {
+	return ts.Value(hostKey{}).(machine)
 }
 
 // setup gives a script its host, and looks for leaks when it has ended.
@@ -56,12 +75,13 @@ func setup(env *testscript.Env) error {
 		return err
 	}
 	ctx := context.Background()
-	h, err := testhost.Start(ctx, o)
+	h, err := start(ctx, env, o)
 	if err != nil {
 		return fmt.Errorf("start a test host: %w", err)
 	}
 	env.Values[hostKey{}] = h
 	env.Setenv(handleEnv, h.Handle())
+	env.Setenv(kindEnv, o.kind)
 	env.Setenv(binaryEnv, os.Getenv(binaryEnv))
 	env.Setenv(fetchEnv, os.Getenv(fetchEnv))
 	env.Setenv(pushEnv, os.Getenv(pushEnv))
@@ -93,8 +113,35 @@ func setup(env *testscript.Env) error {
 	return prepare(ctx, h, o)
 }
 
-func hostOptions(workDir string) (testhost.Options, error) {
-	o := testhost.Options{Share: []string{workDir}}
+// options say what a script runs on.
+type options struct {
+	testhost.Options
+	kind string // "vm", or "" for a test host
+}
+
+const vmKind = "vm"
+
+func start(ctx context.Context, env *testscript.Env, o options) (machine, error) {
+	if o.kind != vmKind {
+		h, err := testhost.Start(ctx, o.Options)
+		return host{h}, err
+	}
+	cache, err := testimage.Cache()
+	if err != nil {
+		return nil, err
+	}
+	debs := filepath.Join(cache, "debs", "vm")
+	if why := vm.Unavailable(debs); why != "" {
+		env.T().Skip("virtual machine: " + why)
+	}
+	return vm.Start(ctx, vm.Options{
+		Debs: debs, Cache: filepath.Join(cache, "vm"), Share: o.Share,
+		Tools: map[string]string{"berth": os.Getenv(binaryEnv)},
+	})
+}
+
+func hostOptions(workDir string) (options, error) {
+	o := options{Options: testhost.Options{Share: []string{workDir}}}
 	data, err := os.ReadFile(filepath.Join(workDir, "testhost"))
 	if err != nil && !os.IsNotExist(err) {
 		return o, err
@@ -105,6 +152,8 @@ func hostOptions(workDir string) (testhost.Options, error) {
 			o.Boot = true
 		case "cgroup=1":
 			o.Cgroup = testhost.V1
+		case vmKind:
+			o.kind, o.Boot = vmKind, true
 		default:
 			return o, fmt.Errorf("testhost: no option %q", word)
 		}
@@ -118,16 +167,18 @@ const calmSettings = "eviction: false\nimageGCHighThresholdPercent: 100"
 
 // prepare puts berth on the host's PATH, has it disregard how full the machine
 // is, and makes the runtime one that works there.
-func prepare(ctx context.Context, h *testhost.Host, o testhost.Options) error {
-	if _, err := h.Run(ctx, "ln", "-sfn", os.Getenv(binaryEnv), "/usr/local/bin/berth"); err != nil {
-		return err
+func prepare(ctx context.Context, h machine, o options) error {
+	if o.kind != vmKind { // it has its own
+		if _, err := h.Run(ctx, "ln", "-sfn", os.Getenv(binaryEnv), "/usr/local/bin/berth"); err != nil {
+			return err
+		}
 	}
 	if _, err := h.Run(ctx, "sh", "-c", "mkdir -p /etc/berth && echo \"$0\" >/etc/berth/berth.yaml", calmSettings); err != nil {
 		return err
 	}
 	runtime := os.Getenv(runtimeEnv)
 	// crun needs to raise limits in a pure v2 tree, which a sandboxed machine forbids.
-	if runtime == "" && o.Cgroup != testhost.V1 && !canRaiseLimits() {
+	if runtime == "" && o.kind != vmKind && o.Cgroup != testhost.V1 && !canRaiseLimits() {
 		runtime = "runc"
 	}
 	if runtime == "" {
@@ -173,14 +224,14 @@ func describe(leaks []testhost.Leak, err error) string {
 }
 
 // diagnose is what one wants to know of a host where a script failed.
-func diagnose(ctx context.Context, h *testhost.Host, o testhost.Options) string {
+func diagnose(ctx context.Context, h machine, o options) string {
 	script := `echo "--- processes"; ps -eo pid,ppid,stat,args --width 200 | grep -v '\[.*\]$'
 		echo "--- records"; ls -d /var/lib/berth/pods/* /run/berth/pods/* 2>/dev/null
 		echo "--- status"; timeout 10 "$0" ps -a; timeout 10 "$0" status`
 	if o.Boot {
 		script += `; echo "--- journal"; journalctl -b --no-pager -n 60 _TRANSPORT=stdout + _TRANSPORT=journal + _TRANSPORT=syslog 2>/dev/null; systemctl --failed --no-legend`
 	}
-	out, err := h.Run(ctx, "sh", "-c", script+"; true", os.Getenv(binaryEnv))
+	out, err := h.Run(ctx, "sh", "-c", script+"; true", "/usr/local/bin/berth")
 	if err != nil {
 		out += err.Error()
 	}

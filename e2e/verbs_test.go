@@ -39,6 +39,14 @@ func rebootCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(hostOf(ts).Reboot(context.Background()))
 }
 
+func powerCutCmd(ts *testscript.TestScript, neg bool, args []string) {
+	noNeg(ts, neg)
+	if len(args) > 0 {
+		ts.Fatalf("usage: power-cut")
+	}
+	ts.Check(hostOf(ts).PowerCut(context.Background()))
+}
+
 func leaksCmd(ts *testscript.TestScript, neg bool, _ []string) {
 	leaks, err := hostOf(ts).Leaks(context.Background())
 	ts.Check(err)
@@ -110,7 +118,7 @@ func waitForCmd(ts *testscript.TestScript, neg bool, args []string) {
 func waitForOnce(ts *testscript.TestScript, args []string) ([]byte, error) {
 	switch args[0] {
 	case "berth":
-		args = append([]string{os.Getenv(binaryEnv)}, args[1:]...)
+		args = append([]string{"/usr/local/bin/berth"}, args[1:]...)
 	case "host":
 		args = args[1:]
 	case "http":

@@ -231,11 +231,12 @@ func configure(_ config, _ string) error {
 	if err := linkUp("lo"); err != nil {
 		return err
 	}
-	return saveBaseline()
+	return SaveBaseline()
 }
 
-// saveBaseline writes down the mounts of a host where nothing has happened yet.
-func saveBaseline() error {
+// SaveBaseline writes down the mounts of this host, where nothing has happened
+// yet: Leaks compares with them.
+func SaveBaseline() error {
 	data, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return fmt.Errorf("read the mounts: %w", err)

@@ -8,6 +8,13 @@ what=${1:-all}
 run_programs='crun conmon netavark aardvark-dns catatonit nft iptables newuidmap'
 test_programs='runc busybox docker-registry dpkg-deb curl jq ip pkill findmnt gcc git'
 
+# Tests in a virtual machine need these, and Debian's packages for the guest.
+vm_programs='qemu-system-x86_64 qemu-img mke2fs'
+vm_here() {
+	[ "$what" = all ] && command -v apt-get >/dev/null 2>&1 && [ "$(dpkg --print-architecture)" = amd64 ] &&
+		grep -qx ID=debian /etc/os-release
+}
+
 find_program() { # on PATH, or where distributions keep podman's helpers
 	command -v "$1" >/dev/null 2>&1 && return
 	for dir in /usr/sbin /sbin /usr/lib/podman /usr/libexec/podman /usr/local/libexec/podman /usr/libexec/catatonit; do
@@ -22,6 +29,8 @@ missing() {
 	[ -e /etc/containers/policy.json ] || [ -e /usr/share/containers/policy.json ] || echo policy.json
 	[ "$what" = all ] || return 0
 	for p in $test_programs; do find_program "$p" || echo "$p"; done
+	vm_here || return 0
+	for p in $vm_programs; do find_program "$p" || echo "$p"; done
 }
 
 as_root() {
@@ -31,6 +40,7 @@ as_root() {
 apt_install() {
 	packages='crun conmon netavark aardvark-dns catatonit nftables iptables uidmap ca-certificates golang-github-containers-common'
 	[ "$what" = run ] || packages="$packages runc busybox-static docker-registry curl jq iproute2 procps util-linux gcc libc6-dev git make systemd"
+	! vm_here || packages="$packages qemu-system-x86 qemu-utils e2fsprogs"
 	# Only what is not there: no package is upgraded behind anybody's back.
 	want=
 	for p in $packages; do
@@ -63,13 +73,13 @@ for its tests also: runc, a static busybox, docker-registry (distribution), curl
 EOT
 }
 
-# The packages that some images of the e2e tests are made of, with all they need,
-# whatever this machine has itself.
+# The packages that some images of the e2e tests, and the virtual machine, are made
+# of, with all they need, whatever this machine has itself.
 fetch_debs() { # name package…
 	name=$1; shift
 	dir=${BERTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/debs/$name
 	[ ! -e "$dir/complete" ] || return 0
-	echo "downloading the packages of test image $name"
+	echo "downloading the packages of $name for tests"
 	mkdir -p "$dir/partial"
 	: >"$dir/status"
 	options="-o Dir::State::status=$dir/status -o Dir::Cache::archives=$dir -o APT::Install-Recommends=false
@@ -97,4 +107,7 @@ if [ "$what" = all ] && command -v apt-get >/dev/null 2>&1; then
 	fetch_debs nginx nginx-light
 	fetch_debs redis redis-server
 	fetch_debs postgres postgresql-15
+	! vm_here || fetch_debs vm '?essential' systemd-sysv udev kmod dbus linux-image-cloud-amd64 busybox-static \
+		crun conmon netavark aardvark-dns catatonit nftables iptables uidmap ca-certificates golang-github-containers-common \
+		iproute2 procps curl jq
 fi
