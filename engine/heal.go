@@ -79,6 +79,29 @@ func (e *Engine) heal(ctx context.Context, id spec.PodID, key spec.PodKey) (done
 		return false, err
 	}
 	defer unlock()
+	return e.healLocked(ctx, id, key)
+}
+
+// ReloadNetwork heals the network of one pod, if it needs it. A pod that is down,
+// or on no network, has nothing to heal.
+func (e *Engine) ReloadNetwork(ctx context.Context, id spec.PodID) error {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return err
+	}
+	unlock, err := e.Lock(ctx, pod.Key())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := e.healLocked(ctx, id, pod.Key()); err != nil {
+		return err
+	}
+	_, err = e.networks.EnsureNameServer(ctx)
+	return err
+}
+
+func (e *Engine) healLocked(ctx context.Context, id spec.PodID, key spec.PodKey) (done bool, err error) {
 	lease, up, err := e.liveLease(id)
 	if err != nil || !up {
 		return false, err

@@ -28,7 +28,7 @@ func (m *Manager) addNames(ctx context.Context, lease Lease) error {
 			c, err := m.editFile(m.namesPath(n.Network), func(f namesFile) namesFile {
 				f = f.without(lease.Pod)
 				f.header = namesHeader(n.Network)
-				f.lines = append(f.lines, namesLine(lease, n))
+				f.lines = append(f.lines, namesLine(lease, m.updated(ctx, n)))
 				return f
 			})
 			if err != nil {

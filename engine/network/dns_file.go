@@ -90,6 +90,9 @@ func (f namesFile) bytes() []byte {
 	return b.Bytes()
 }
 
+// namesFields is how many fields a line has without name servers.
+const namesFields = 4
+
 // namesLine is a pod's line in the file of one of its networks.
 func namesLine(lease Lease, n NetworkLease) string {
 	var v4, v6 []string

@@ -62,6 +62,9 @@ func (n Network) bridge() bool { return n.Driver == DriverBridge }
 // ownBridge reports whether the network's bridge is made and removed with it.
 func (n Network) ownBridge() bool { return n.bridge() && n.Options["mode"] != "unmanaged" }
 
+// ruled reports whether there are firewall rules for the network.
+func (n Network) ruled() bool { return n.bridge() && !n.Internal && len(n.Subnets) > 0 }
+
 // servesNames reports whether aardvark-dns answers on the network's gateways.
 // Only a bridge has an address of ours to listen on.
 func (n Network) servesNames() bool { return n.DNS && n.bridge() && len(n.gateways()) > 0 }

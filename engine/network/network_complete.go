@@ -37,6 +37,10 @@ func (m *Manager) complete(n Network, others []Network) (Network, error) {
 		n.Driver = DriverBridge
 	}
 	n.ID = idOf(m.hostName(n.Name))
+	n, err := completeIPAM(n)
+	if err != nil {
+		return n, err
+	}
 	used, err := usedSubnets(others)
 	if err != nil {
 		return n, err
@@ -56,13 +60,50 @@ func (m *Manager) complete(n Network, others []Network) (Network, error) {
 	if err != nil {
 		return n, err
 	}
-	if n.IPAM == nil {
-		n.IPAM = map[string]string{"driver": "host-local"}
-	}
 	for _, s := range n.Subnets {
 		n.IPv6 = n.IPv6 || s.Subnet.Addr().Is6()
 	}
-	return n, errors.Join(checkOptions(n), checkServers(n))
+	return n, errors.Join(checkOptions(n), checkServers(n), checkRoutes(n))
+}
+
+// Who gives addresses, in netavark's words.
+const (
+	IPAMHostLocal = "host-local" // we do
+	IPAMNone      = "none"       // nobody: the containers, if they can
+	IPAMDHCP      = "dhcp"
+)
+
+// IPAMDrivers are those that can be had.
+func IPAMDrivers() []string { return []string{IPAMHostLocal, IPAMNone} }
+
+// addressed reports whether pods get addresses on the network.
+func (n Network) addressed() bool { return n.IPAM["driver"] != IPAMNone }
+
+func completeIPAM(n Network) (Network, error) {
+	if n.IPAM == nil {
+		n.IPAM = map[string]string{"driver": IPAMHostLocal}
+	}
+	switch driver := n.IPAM["driver"]; {
+	case driver == IPAMDHCP:
+		return n, fmt.Errorf("%w: addresses by DHCP take netavark's DHCP proxy, which berth does not run: give a subnet, or use the driver none", spec.ErrConfig)
+	case !slices.Contains(IPAMDrivers(), driver):
+		return n, fmt.Errorf("%w: address driver %q is not known: use %s", spec.ErrConfig, driver, strings.Join(IPAMDrivers(), " or "))
+	case driver == IPAMNone && (len(n.Subnets) > 0 || n.IPv6):
+		return n, fmt.Errorf("%w: without addresses there is no subnet and no IPv6", spec.ErrConfig)
+	case driver == IPAMNone:
+		n.DNS = false // nothing has an address to ask or to answer
+	}
+	return n, nil
+}
+
+func checkRoutes(n Network) error {
+	var errs []error
+	for _, r := range n.Routes {
+		if _, ok := n.subnetOf(r.Gateway); !ok {
+			errs = append(errs, fmt.Errorf("%w: gateway %s of the route to %s is in no subnet of the network", spec.ErrConfig, r.Gateway, r.Destination))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (m *Manager) completeBridge(n Network, others []Network, used []netip.Prefix, links []string) (Network, error) {
@@ -76,6 +117,9 @@ func (m *Manager) completeBridge(n Network, others []Network, used []netip.Prefi
 		if o.Interface == n.Interface {
 			return n, fmt.Errorf("%w: interface %s belongs to network %q", spec.ErrConfig, n.Interface, o.Name)
 		}
+	}
+	if !n.addressed() {
+		return n, nil
 	}
 	if len(n.Subnets) == 0 {
 		pool := userPool
@@ -105,10 +149,13 @@ func completeVlan(n Network, links []string) (Network, error) {
 	if n.Internal {
 		return n, fmt.Errorf("%w: a %s network cannot be internal", spec.ErrConfig, n.Driver)
 	}
-	if len(n.Subnets) == 0 {
-		return n, fmt.Errorf("%w: a %s network needs a subnet: addresses by DHCP are not supported", spec.ErrConfig, n.Driver)
-	}
 	n.DNS = false // nothing of ours has an address on that network
+	if !n.addressed() {
+		return n, nil
+	}
+	if len(n.Subnets) == 0 {
+		return n, fmt.Errorf("%w: a %s network needs a subnet, or the address driver none: addresses by DHCP are not given", spec.ErrConfig, n.Driver)
+	}
 	// The subnet is that of a network outside, so the host has a route to it.
 	return completeSubnets(n, nil, false)
 }

@@ -42,6 +42,10 @@ func TestTheDefaultNetworkIsMadeOnce(t *testing.T) {
 	}
 }
 
+func routes(gateway string) []Route {
+	return []Route{{Destination: netip.MustParsePrefix("10.240.0.0/16"), Gateway: netip.MustParseAddr(gateway)}}
+}
+
 func TestNetworksAreCheckedAndCompleted(t *testing.T) {
 	gateway := func(s string) []Subnet {
 		return []Subnet{{Subnet: netip.MustParsePrefix("10.231.0.0/24"), Gateway: netip.MustParseAddr(s)}}
@@ -66,6 +70,13 @@ func TestNetworksAreCheckedAndCompleted(t *testing.T) {
 		"macvlan by DHCP":        {network: Network{Name: "x", Driver: DriverMacvlan}, says: "DHCP"},
 		"macvlan":                {network: Network{Name: "x", Driver: DriverMacvlan, Interface: "lo", Subnets: subnets("10.231.0.0/24")}},
 		"macvlan on nothing":     {network: Network{Name: "x", Driver: DriverMacvlan, Interface: "nope0", Subnets: subnets("10.231.0.0/24")}, says: "nope0"},
+		"DHCP":                   {network: Network{Name: "x", IPAM: map[string]string{"driver": "dhcp"}}, says: "DHCP proxy"},
+		"no addresses":           {network: Network{Name: "x", DNS: true, IPAM: map[string]string{"driver": "none"}}},
+		"none, in a subnet":      {network: Network{Name: "x", IPAM: map[string]string{"driver": "none"}, Subnets: subnets("10.231.0.0/24")}, says: "no subnet"},
+		"who gives addresses":    {network: Network{Name: "x", IPAM: map[string]string{"driver": "plugin"}}, says: "host-local or none"},
+		"macvlan, no addresses":  {network: Network{Name: "x", Driver: DriverMacvlan, Interface: "lo", IPAM: map[string]string{"driver": "none"}}},
+		"a route":                {network: Network{Name: "x", Subnets: subnets("10.231.0.0/24"), Routes: routes("10.231.0.9")}},
+		"a route astray":         {network: Network{Name: "x", Subnets: subnets("10.231.0.0/24"), Routes: routes("10.232.0.9")}, says: "gateway 10.232.0.9 of the route"},
 		"somebody's bridge":      {network: Network{Name: "x", Interface: "taken0"}, says: "taken0"},
 		"a long interface":       {network: Network{Name: "x", Interface: "sixteen-letters-"}, says: "15"},
 		"a DNS server by name":   {network: Network{Name: "x", DNSServers: []string{"dns.example"}}, says: "dns.example"},

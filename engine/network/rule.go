@@ -237,7 +237,7 @@ func (m *Manager) MissingRules(ctx context.Context, leases []Lease) ([]spec.PodI
 }
 
 func needsRules(lease Lease) bool {
-	return slices.ContainsFunc(lease.Networks, func(n NetworkLease) bool { return n.Network.bridge() && !n.Network.Internal })
+	return slices.ContainsFunc(lease.Networks, func(n NetworkLease) bool { return n.Network.ruled() })
 }
 
 func (m *Manager) rulesIn(rules []rule, links []string, lease Lease) bool {
@@ -250,7 +250,7 @@ func (m *Manager) rulesIn(rules []rule, links []string, lease Lease) bool {
 		if !slices.Contains(links, n.Network.Interface) {
 			return false
 		}
-		if n.Network.Internal {
+		if !n.Network.ruled() {
 			continue
 		}
 		routed = true

@@ -120,7 +120,7 @@ func (m *Manager) attachNow(ctx context.Context, t *turn, pod Pod, lease Lease) 
 	case len(missing) > 0:
 		return fmt.Errorf("netavark said it was done, but missing is: %s", strings.Join(missing, ", "))
 	}
-	return errors.Join(checkSysctls(lease), m.tuneBridges(t, pod, lease), m.checkPorts(ctx, lease))
+	return errors.Join(checkSysctls(lease), m.tuneBridges(t, pod, lease), addRoutes(pod.Namespace, lease), m.checkPorts(ctx, lease))
 }
 
 // checkPorts looks whether the ports are published.
