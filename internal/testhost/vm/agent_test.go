@@ -97,7 +97,7 @@ func TestSignalsAndTheEndReachTheCommand(t *testing.T) {
 	m := here(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	cmd := m.Command(ctx, "sh", "-c", `trap 'echo caught' USR1; echo $$; while :; do read -r line; done`)
+	cmd := m.Command(ctx, "sh", "-c", `trap 'echo caught' USR1; echo $$; while :; do sleep 0.1; done`)
 	// Its input never ends, and so does it.
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -59,6 +59,8 @@ func Enter(handle string, argv []string) (int, error) {
 	if err != nil {
 		return 1, fmt.Errorf("encode the command: %w", err)
 	}
+	notify := make(chan os.Signal, 8)
+	signal.Notify(notify, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: handle, Net: "unixpacket"})
 	if err != nil {
 		return 1, fmt.Errorf("find the virtual machine: %w", err)
@@ -67,8 +69,6 @@ func Enter(handle string, argv []string) (int, error) {
 	if _, _, err := conn.WriteMsgUnix(text, unix.UnixRights(0, 1, 2), nil); err != nil {
 		return 1, fmt.Errorf("send the command: %w", err)
 	}
-	notify := make(chan os.Signal, 8)
-	signal.Notify(notify, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	go func() { // ends with the process
 		for s := range notify {
 			for name, known := range signals() {

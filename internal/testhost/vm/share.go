@@ -110,7 +110,7 @@ func (m *Machine) unpack(archive io.Reader) error {
 	}
 	defer s.Close()
 	var said bytes.Buffer
-	s.Stdin, s.Stdout, s.Stderr = archive, &said, &said
+	s.Stdin, s.Stderr = archive, &said
 	if err := s.Run(string(command)); err != nil {
 		return fmt.Errorf("copy files into the virtual machine: %w: %s", err, said.Bytes())
 	}
