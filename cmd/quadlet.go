@@ -18,9 +18,9 @@ import (
 
 func (a *app) quadlet() *cobra.Command {
 	return newGroup("quadlet", "Work with Quadlet unit files",
-		`Turns Quadlet unit files (.container, .pod, .kube, .network, .volume, .image, .build, .artifact) into systemd
-services, and finds what is wrong with them. docs/quadlet.md lists every key.`,
-		a.quadletCheck(), a.quadletGenerator())
+		`Installs Quadlet unit files (.container, .pod, .kube, .network, .volume, .image, .build, .artifact), turns them into
+systemd services, and finds what is wrong with them. docs/quadlet.md lists every key.`,
+		a.quadletInstall(), a.quadletList(), a.quadletPrint(), a.quadletRm(), a.quadletCheck(), a.quadletGenerator())
 }
 
 // quadletGenerator is here for help and completion: main runs the generator
@@ -70,7 +70,7 @@ written or started. The exit code is 1 if a unit could not be used, 0 otherwise.
 			return a.checkUnits(cmd.Context(), dirs, user)
 		},
 	}
-	cmd.Flags().BoolVar(&user, "user", os.Getuid() != 0, "check as a user's systemd would read them")
+	cmd.Flags().BoolVar(&user, "user", asUser(), "check as a user's systemd would read them")
 	return cmd
 }
 
@@ -79,11 +79,7 @@ func (a *app) checkUnits(ctx context.Context, dirs []string, user bool) error {
 	if err != nil {
 		return err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	results := quadlet.Convert(units.Files, quadlet.Options{Program: program, User: user, Host: generator.Host{}})
+	results := quadlet.Convert(units.Files, quadlet.Options{Program: generator.Program(), User: user, Host: generator.Host{}})
 	bad := 0
 	for _, line := range generator.Lines(units.Problems, results) {
 		fmt.Fprintln(a.err, line.Text)

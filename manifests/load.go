@@ -132,3 +132,6 @@ func fetch(ctx context.Context, address string, insecure bool) ([]byte, error) {
 	}
 	return readBounded(resp.Body)
 }
+
+// Fetch reads an http or https URL, of bounded size and in bounded time.
+func Fetch(ctx context.Context, address string) ([]byte, error) { return fetch(ctx, address, false) }

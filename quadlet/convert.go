@@ -65,6 +65,8 @@ type Unit struct {
 // Problems say why; a unit may have warnings.
 type Result struct {
 	Name     string
+	Path     string
+	Service  string // its service has or would have this name
 	Unit     *Unit
 	Problems source.Diagnostics
 }
@@ -78,7 +80,7 @@ func Convert(files []Input, options Options) []Result {
 		if len(e.problems) == 0 {
 			s.convert(e)
 		}
-		results[i].Name = e.name.File
+		results[i].Name, results[i].Path, results[i].Service = e.name.File, e.path, e.service+".service"
 	}
 	s.breakCycles()
 	s.fillPods()

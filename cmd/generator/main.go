@@ -92,7 +92,7 @@ func Run(o Options, version string, stdout, stderr io.Writer) int {
 			log.info("read " + dir)
 		}
 	}
-	results := quadlet.Convert(units.Files, quadlet.Options{Program: program(), User: o.User, Host: Host{}})
+	results := quadlet.Convert(units.Files, quadlet.Options{Program: Program(), User: o.User, Host: Host{}})
 	failed := report(log, units.Problems, results)
 	if other := rival(o.User, generatorDirs()); o.Systemd && other != "" && len(units.Files) > 0 {
 		log.warning(other + " writes services of the same names, and the last one wins: mask one of the two by a link to /dev/null in /etc/systemd")
@@ -123,16 +123,19 @@ func Run(o Options, version string, stdout, stderr io.Writer) int {
 }
 
 // Path is where unit files of this host, or of the user, lie.
-func Path(user bool) []string {
+func Path(user bool) []string { return unitdir.Path(Who(user)) }
+
+// Who asks for unit files.
+func Who(user bool) unitdir.Who {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		home = "" // no folder of the user's, then
 	}
-	return unitdir.Path(unitdir.Who{User: user, UID: os.Getuid(), Getenv: os.Getenv, Home: home})
+	return unitdir.Who{User: user, UID: os.Getuid(), Getenv: os.Getenv, Home: home}
 }
 
-// program is what services call: this binary, wherever it lies.
-func program() string {
+// Program is what services call: this binary, wherever it lies.
+func Program() string {
 	if p := os.Getenv("BERTH"); filepath.IsAbs(p) {
 		return p
 	}

@@ -35,17 +35,25 @@ func Path(w Who) []string {
 	if run := w.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) {
 		all = append(all, run+"/containers/systemd")
 	}
-	config := w.Getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(config) && filepath.IsAbs(w.Home) {
-		config = w.Home + "/.config"
-	}
-	if filepath.IsAbs(config) {
+	if config := w.config(); config != "" {
 		all = append(all, config+"/berth/quadlet", config+"/containers/systemd")
 	}
 	for _, users := range []string{"/etc/containers/systemd/users", "/usr/share/containers/systemd/users"} {
 		all = append(all, users+"/"+strconv.Itoa(w.UID), users)
 	}
 	return all
+}
+
+// config is the user's folder of settings, "" if there is none.
+func (w Who) config() string {
+	config := w.Getenv("XDG_CONFIG_HOME")
+	switch {
+	case filepath.IsAbs(config):
+		return config
+	case filepath.IsAbs(w.Home):
+		return w.Home + "/.config"
+	}
+	return ""
 }
 
 // ofOthers says whether a folder on the way is not for who walks there: those

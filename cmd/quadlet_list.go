@@ -1,0 +1,112 @@
+package cmd
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"berth/cmd/filter"
+	"berth/cmd/output"
+)
+
+func (a *app) quadletList() *cobra.Command {
+	var format string
+	var filters []string
+	var noHeading bool
+	cmd := &cobra.Command{
+		Use:     "list [flags]",
+		Aliases: []string{"ls"},
+		Short:   "List unit files",
+		Long: `Lists the unit files of this host, or those of the user, with their services and how these are: what systemd says,
+"Not loaded" where it does not know the service, "loaded template" for one that needs an instance.
+
+Filters are name (a pattern such as web*), status (active/running, failed/failed, ...) and pod.`,
+		Example: `  berth quadlet list
+  berth quadlet list --filter "name=web*"
+  berth quadlet list --filter status=failed/failed --format "{{.UnitName}}"`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := installedUnits(cmd.Context())
+			if err != nil {
+				return err
+			}
+			m := installedMatchers()
+			set, err := parseFilters(filters, m)
+			if err != nil {
+				return err
+			}
+			list, err := filter.Apply(all, set, m)
+			if err != nil {
+				return err
+			}
+			l := output.List{
+				Table:    "{{.Name}}\t{{.UnitName}}\t{{.Path}}\t{{.Status}}\t{{.App}}\t{{.Pod}}",
+				Headings: map[string]string{"Path": "PATH ON DISK", "App": "APPLICATION"},
+				Format:   output.ParseFormat(format), NoHeading: noHeading,
+			}
+			return output.Print(a.out, l, list, list)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&filters, "filter", "f", nil, "list only what matches (`key=value`); values of one key are alternatives")
+	f.StringVar(&format, "format", "", "print as json, or by a Go `template`; \"table …\" adds headings")
+	f.BoolVarP(&noHeading, "noheading", "n", false, "leave the headings out")
+	return cmd
+}
+
+func installedMatchers() filter.Matchers[installed] {
+	return filter.Matchers[installed]{
+		"name":   func(u installed, want string) (bool, error) { return named(u.Name, want) },
+		"status": func(u installed, want string) (bool, error) { return u.Status == want, nil },
+		"pod":    func(u installed, want string) (bool, error) { return named(u.Pod, want) },
+	}
+}
+
+// named says whether a file's name, or what comes before its extension, is of a
+// pattern.
+func named(name, pattern string) (bool, error) {
+	for _, n := range []string{name, strings.TrimSuffix(name, path.Ext(name))} {
+		if ok, err := path.Match(pattern, n); err != nil || ok && n != "" {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (a *app) quadletPrint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "print UNIT",
+		Short: "Print a unit file",
+		Long:  "Prints a unit file as it stands, with its comments and without drop-ins. What it becomes: quadlet generator --dryrun.",
+		Example: `  berth quadlet print web.container
+  berth quadlet print data.volume`,
+		Args:              exactArgs(1, "the name of a unit file"),
+		ValidArgsFunction: completeUnits,
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := unitPath(args[0])
+			if err != nil {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(data)
+			return err
+		},
+	}
+}
+
+// unitPath is where a unit file of a name lies.
+func unitPath(name string) (string, error) {
+	units, _ := readAll(asUser())
+	for _, f := range units.Files {
+		if f.Name == name {
+			return f.Path, nil
+		}
+	}
+	return "", fmt.Errorf("there is no unit file %s%s", name, didYouMean(name, units.Files))
+}

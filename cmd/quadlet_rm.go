@@ -1,0 +1,192 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	"github.com/spf13/cobra"
+
+	"berth/internal/source"
+	"berth/manifests/unitdir"
+	"berth/quadlet"
+)
+
+type quadletRmFlags struct{ all, force, ignore, recursive, reload bool }
+
+func (a *app) quadletRm() *cobra.Command {
+	var f quadletRmFlags
+	cmd := &cobra.Command{
+		Use:   "rm [flags] UNIT|APPLICATION [UNIT|APPLICATION...]",
+		Short: "Remove installed unit files",
+		Long: `Removes unit files that quadlet install put in place, with what came along, and has systemd forget their services.
+A unit file of an application is only removed with all of it, which takes --recursive.
+
+One whose service is up, or that has instances that are, is not removed; with --force they are stopped first.
+Volumes, networks and images they made stay.`,
+		Example: `  berth quadlet rm web.container
+  berth quadlet rm --recursive shop
+  berth quadlet rm --force --all`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return namesOrWide(cmd, args, "a unit file or an application", "all")
+		},
+		ValidArgsFunction: completeUnits,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.removeUnits(cmd.Context(), args, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.all, "all", "a", false, "remove all that were installed")
+	flags.BoolVarP(&f.force, "force", "f", false, "stop services that are up")
+	flags.BoolVarP(&f.ignore, "ignore", "i", false, "what is not there is no error")
+	flags.BoolVar(&f.recursive, "recursive", false, "remove whole applications")
+	flags.BoolVar(&f.reload, "reload-systemd", true, "have systemd forget the services now")
+	flags.SortFlags = false
+	return cmd
+}
+
+// removal is what one argument asks to be removed.
+type removal struct {
+	app   string
+	units []installed
+}
+
+func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) error {
+	all, err := installedUnits(ctx)
+	if err != nil {
+		return err
+	}
+	store := unitStore()
+	mine := slices.DeleteFunc(all, func(u installed) bool { return !store.Has(u.Path) })
+	removals, err := plannedRemovals(mine, args, f)
+	if err != nil {
+		return err
+	}
+	conn, err := systemdConn(ctx, asUser())
+	if err != nil {
+		return err
+	}
+	if conn != nil {
+		defer conn.Close()
+	}
+	var errs []error
+	for _, r := range removals {
+		errs = append(errs, a.remove(ctx, conn, store, r, f.force))
+	}
+	if f.reload && len(removals) > 0 {
+		errs = append(errs, reloadSystemd(ctx, asUser()))
+	}
+	return errors.Join(errs...)
+}
+
+// plannedRemovals finds what the arguments name: nothing is removed if one of
+// them makes no sense.
+func plannedRemovals(mine []installed, args []string, f quadletRmFlags) ([]removal, error) {
+	if f.all {
+		args = nil
+		for _, u := range mine {
+			if u.App == "" {
+				args = append(args, u.Name)
+			} else if !slices.Contains(args, u.App) {
+				args = append(args, u.App)
+			}
+		}
+		f.recursive = true
+	}
+	var removals []removal
+	var errs []error
+	for _, arg := range args {
+		r := removal{}
+		for _, u := range mine {
+			if u.App == arg || u.Name == arg && u.App != "" {
+				r.app = u.App
+			}
+		}
+		for _, u := range mine {
+			if r.app != "" && u.App == r.app || r.app == "" && u.Name == arg {
+				r.units = append(r.units, u)
+			}
+		}
+		switch {
+		case len(r.units) == 0 && f.ignore:
+		case len(r.units) == 0:
+			errs = append(errs, fmt.Errorf("there is no installed unit file or application %s%s", arg, source.DidYouMean(arg, unitNames(mine))))
+		case r.app != "" && !f.recursive:
+			errs = append(errs, fmt.Errorf("%s is of the application %s, which is removed as a whole (%s): --recursive does so", arg, r.app, strings.Join(unitNames(r.units), ", ")))
+		case !slices.ContainsFunc(removals, func(have removal) bool { return r.app != "" && have.app == r.app }):
+			removals = append(removals, r)
+		}
+	}
+	return removals, errors.Join(errs...)
+}
+
+func unitNames(units []installed) []string {
+	var all []string
+	for _, u := range units {
+		all = append(all, u.Name)
+	}
+	return all
+}
+
+// remove takes one unit file or application away, and says what.
+func (a *app) remove(ctx context.Context, conn *dbus.Conn, store unitdir.Store, r removal, force bool) error {
+	for _, u := range r.units {
+		up, err := servicesUp(ctx, conn, u)
+		if err != nil {
+			return err
+		}
+		for _, service := range up {
+			if !force {
+				return fmt.Errorf("%s: %s is up: stop it first, or have --force do so", u.Name, service)
+			}
+			if err := stopService(ctx, conn, service); err != nil {
+				return err
+			}
+		}
+	}
+	remove := func() error { return store.RemoveApp(r.app) }
+	if r.app == "" {
+		remove = func() error { return store.Remove(r.units[0].Name) }
+	}
+	if err := remove(); err != nil {
+		return err
+	}
+	for _, u := range r.units {
+		fmt.Fprintln(a.out, u.Name)
+	}
+	return nil
+}
+
+// servicesUp are the services of a unit file that are up.
+func servicesUp(ctx context.Context, conn *dbus.Conn, u installed) ([]string, error) {
+	if n, ok := quadlet.ParseName(u.Name); ok && n.Abstract() {
+		return instances(ctx, conn, u.UnitName)
+	}
+	state, _, _ := strings.Cut(u.Status, "/")
+	if slices.Contains([]string{"active", "activating", "deactivating", "reloading"}, state) {
+		return []string{u.UnitName}, nil
+	}
+	return nil, nil
+}
+
+// didYouMean suggests the name of a unit file.
+func didYouMean(name string, files []quadlet.Input) string {
+	var known []string
+	for _, f := range files {
+		known = append(known, f.Name)
+	}
+	return source.DidYouMean(name, known)
+}
+
+// completeUnits offers the names of unit files.
+func completeUnits(_ *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	units, _ := readAll(asUser())
+	var all []string
+	for _, f := range units.Files {
+		all = append(all, f.Name)
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,150 @@
+package unitdir
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"berth/quadlet"
+)
+
+// Limits of what is installed at once.
+const (
+	maxFiles = 1000
+	maxBytes = 64 << 20
+)
+
+// Fetch reads what a URL names.
+type Fetch func(ctx context.Context, url string) ([]byte, error)
+
+// Gather reads what is to be installed: unit files, bundles, other files, by
+// path or URL. A folder stands alone, and is an application of its name.
+func Gather(ctx context.Context, args []string, fetch Fetch) (app string, files []Item, err error) {
+	for i, arg := range args {
+		switch info, statErr := os.Stat(arg); {
+		case isURL(arg):
+			var data []byte
+			if data, err = fetch(ctx, arg); err == nil {
+				files, err = add(files, Item{Name: path.Base(strings.SplitN(arg, "?", 2)[0]), Data: data, Perm: 0o644}, arg)
+			}
+		case statErr != nil:
+			err = statErr
+		case info.IsDir() && i > 0:
+			err = fmt.Errorf("%s is a folder: it has to come first", arg)
+		case info.IsDir():
+			app = appName(arg)
+			files, err = folder(arg)
+		default:
+			var item Item
+			if item, err = readItem(arg, filepath.Base(arg)); err == nil {
+				files, err = add(files, item, arg)
+			}
+		}
+		if err != nil {
+			return "", nil, err
+		}
+	}
+	return app, files, nil
+}
+
+func isURL(arg string) bool {
+	return strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://")
+}
+
+// appName is a folder's own name, however it is written.
+func appName(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		return filepath.Base(abs)
+	}
+	return filepath.Base(dir)
+}
+
+// add takes a file, or the unit files of a bundle.
+func add(files []Item, item Item, from string) ([]Item, error) {
+	if !strings.HasSuffix(item.Name, quadlet.BundleExt) {
+		return append(files, item), nil
+	}
+	parts, problems := quadlet.SplitBundle(from, item.Data)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		files = append(files, Item{Name: p.Name, Data: p.Data, Perm: item.Perm})
+	}
+	return files, nil
+}
+
+// folder reads all files below a folder. Links within it stay links, as
+// instances of templates are; others are refused.
+func folder(dir string) ([]Item, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	var files []Item
+	total := 0
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name != "." && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return nil
+		case len(files) == maxFiles:
+			return fmt.Errorf("%s has more than %d files", dir, maxFiles)
+		}
+		item, err := rooted(root, dir, name, d)
+		if err != nil {
+			return err
+		}
+		if total += len(item.Data); total > maxBytes {
+			return fmt.Errorf("%s has more than %d MiB", dir, maxBytes>>20)
+		}
+		files, err = add(files, item, filepath.Join(dir, name))
+		return err
+	})
+	return files, err
+}
+
+func rooted(root *os.Root, dir, name string, d fs.DirEntry) (Item, error) {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return readItem(filepath.Join(dir, name), name)
+	}
+	if _, err := root.Stat(name); err != nil {
+		return Item{}, fmt.Errorf("%s is a link out of the folder, or to nothing", filepath.Join(dir, name))
+	}
+	to, err := root.Readlink(name)
+	if err == nil && filepath.IsAbs(to) {
+		err = fmt.Errorf("%s is a link to an absolute path", filepath.Join(dir, name))
+	}
+	return Item{Name: name, Link: to}, err
+}
+
+// readItem reads a regular file of bounded size.
+func readItem(path, name string) (Item, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Item{}, err
+	}
+	most := int64(maxBytes)
+	if _, unit := quadlet.ParseName(filepath.Base(name)); unit {
+		most = quadlet.MaxSize
+	}
+	switch {
+	case !info.Mode().IsRegular():
+		return Item{}, fmt.Errorf("%s is no file", path)
+	case info.Size() > most:
+		return Item{}, fmt.Errorf("%s has more than %d KiB", path, most>>10)
+	}
+	data, err := os.ReadFile(path)
+	return Item{Name: name, Data: data, Perm: info.Mode().Perm()}, err
+}

@@ -1,0 +1,176 @@
+package unitdir
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// present are the files below a folder with their content; links show their target.
+func present(t *testing.T, dir string) []string {
+	t.Helper()
+	var all []string
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text := ""
+		if to, err := os.Readlink(path); err == nil {
+			text = "-> " + to
+		} else if data, err := os.ReadFile(path); err == nil {
+			text = string(data)
+		}
+		all = append(all, strings.TrimPrefix(path, dir+"/")+"="+text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func noFetch(_ context.Context, url string) ([]byte, error) { return []byte("from " + url), nil }
+
+func TestInstallAndRemoveFiles(t *testing.T) {
+	from := tree(t, map[string]string{"web.container": "1", "web.env": "A=1", "two.quadlets": "# FileName=a\n[Volume]\n---\n# FileName=b\n[Network]\n"})
+	s := Store{filepath.Join(t.TempDir(), "units")}
+	app, files, err := Gather(t.Context(), []string{from + "/web.container", from + "/web.env", from + "/two.quadlets", "https://example.com/x/net.network?raw=1"}, noFetch)
+	if err != nil || app != "" {
+		t.Fatalf("app %q, %v", app, err)
+	}
+	paths, err := s.Install(files, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"web.container", "web.env", "a.volume", "b.network", "net.network"}; !cmp.Equal(below(s, paths), want) {
+		t.Errorf("installed %v", paths)
+	}
+	want := []string{".web.container.asset=web.env\n", "a.volume=# FileName=a\n[Volume]\n", "b.network=# FileName=b\n[Network]\n",
+		"net.network=from https://example.com/x/net.network?raw=1", "web.container=1", "web.env=A=1"}
+	if diff := cmp.Diff(want, present(t, s.Dir)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, err := s.Install(files, false); !errors.Is(err, ErrExists) {
+		t.Errorf("installed twice: %v", err)
+	}
+	if _, err := s.Install(files, true); err != nil {
+		t.Errorf("not replaced: %v", err)
+	}
+	for _, name := range []string{"web.container", "a.volume", "b.network", "net.network", "never.pod"} {
+		if err := s.Remove(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := present(t, s.Dir); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func below(s Store, paths []string) []string {
+	var all []string
+	for _, p := range paths {
+		all = append(all, strings.TrimPrefix(p, s.Dir+"/"))
+	}
+	return all
+}
+
+func TestInstallAndReplaceAnApplication(t *testing.T) {
+	from := tree(t, map[string]string{"shop/web@.container": "1", "shop/web@a.container": "-> web@.container", "shop/web@.container.d/x.conf": "2",
+		"shop/conf/nginx.conf": "3", "shop/.git/config": "no", "other/web.container": "4"})
+	s := Store{filepath.Join(t.TempDir(), "units")}
+	app, files, err := Gather(t.Context(), []string{from + "/shop/"}, noFetch)
+	if err != nil || app != "shop" {
+		t.Fatalf("app %q, %v", app, err)
+	}
+	paths, err := s.InstallApp(app, files, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) != 4 || s.App(paths[0]) != "shop" || !s.Has(paths[0]) || s.Has("/usr/x.pod") || s.App(s.Dir+"/x.pod") != "" {
+		t.Errorf("installed %v", paths)
+	}
+	want := []string{"shop/conf/nginx.conf=3", "shop/web@.container=1", "shop/web@.container.d/x.conf=2", "shop/web@a.container=-> web@.container"}
+	if diff := cmp.Diff(want, present(t, s.Dir)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	_, files, err = Gather(t.Context(), []string{from + "/other"}, noFetch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.InstallApp("shop", files, false); !errors.Is(err, ErrExists) {
+		t.Errorf("installed twice: %v", err)
+	}
+	if _, err := s.InstallApp("shop", files, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := present(t, s.Dir); !slices.Equal(got, []string{"shop/web.container=4"}) {
+		t.Errorf("after the replacement: %v", got)
+	}
+	if err := errors.Join(s.RemoveApp("shop"), s.RemoveApp("shop")); err != nil {
+		t.Error(err)
+	}
+	if left := present(t, s.Dir); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestWhatIsNotInstalled(t *testing.T) {
+	root := tree(t, map[string]string{"out/x.pod": "-> ../secret", "abs/x.pod": "-> /etc/passwd", "secret": "s", "a.pod": "1", "bad.quadlets": "[Volume]\n",
+		"big.pod": strings.Repeat("#", 2<<20)})
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{root + "/out"}, "is a link out of the folder, or to nothing"},
+		{[]string{root + "/abs"}, "is a link out of the folder, or to nothing"},
+		{[]string{root + "/a.pod", root + "/out"}, "is a folder: it has to come first"},
+		{[]string{root + "/gone.pod"}, "no such file"},
+		{[]string{root + "/bad.quadlets"}, `has no comment "# FileName=NAME"`},
+		{[]string{root + "/big.pod"}, "has more than 1024 KiB"},
+	} {
+		if _, _, err := Gather(t.Context(), c.args, noFetch); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.args, err, c.want)
+		}
+	}
+	s := Store{t.TempDir()}
+	for _, app := range []string{"", "a.pod", "../x", ".x", "x.d", "users"} {
+		if _, err := s.InstallApp(app, nil, false); err == nil {
+			t.Errorf("application %q was made", app)
+		}
+	}
+	if _, err := s.Install([]Item{{Name: "../x.pod"}}, true); err == nil {
+		t.Error("a file was written outside")
+	}
+	if _, err := s.InstallApp("app", []Item{{Name: "../x.pod"}}, true); err == nil {
+		t.Error("a file was written outside")
+	}
+}
+
+func TestStoreIsWhereTheGeneratorLooks(t *testing.T) {
+	env := map[string]string{}
+	who := Who{Home: "/home/u", Getenv: func(k string) string { return env[k] }}
+	for _, step := range []struct {
+		user  bool
+		key   string
+		value string
+		want  string
+	}{
+		{false, "", "", "/etc/containers/systemd"},
+		{true, "", "", "/home/u/.config/containers/systemd"},
+		{true, "XDG_RUNTIME_DIR", "/run/user/7", "/home/u/.config/containers/systemd"},
+		{true, "XDG_CONFIG_HOME", "/cfg", "/cfg/containers/systemd"},
+		{false, "QUADLET_UNIT_DIRS", "/one:/two", "/one"},
+	} {
+		env[step.key] = step.value
+		who.User = step.user
+		if got := NewStore(who).Dir; got != step.want || !slices.Contains(Path(who), got) {
+			t.Errorf("with %s=%s: %s, want %s", step.key, step.value, got, step.want)
+		}
+	}
+}
