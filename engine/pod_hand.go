@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,8 +181,9 @@ func (e *Engine) makeByHand(ctx context.Context, m making, c *spec.Container, st
 // ours, of now.
 func (e *Engine) place(runtime *oci.Runtime, pod *spec.Pod, c *spec.Container) (spec.CgroupPlace, error) {
 	place := pod.Cgroup
-	if c != nil && c.ByHand != nil && c.ByHand.NoConmonScope && place.Mode == spec.CgroupsEnabled {
-		place.Mode = spec.CgroupsNoConmon
+	if c != nil && c.ByHand != nil {
+		own := c.ByHand.Cgroup
+		place.Mode, place.Parent = cmp.Or(own.Mode, place.Mode), cmp.Or(own.Parent, place.Parent)
 	}
 	if err := runtime.CheckPlace(place); err != nil || place.Mode != spec.CgroupsSplit {
 		return place, err

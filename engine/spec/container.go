@@ -116,6 +116,10 @@ type Ulimit struct {
 	Hard uint64 `json:"hard"`
 }
 
+// SeccompImage is the seccomp profile that the image's label
+// io.containers.seccomp.profile holds, else the default one.
+const SeccompImage = "image"
+
 // Security says what a container's processes may do.
 type Security struct {
 	Privileged      bool     `json:"privileged,omitempty"`
@@ -123,6 +127,6 @@ type Security struct {
 	NoNewPrivileges bool     `json:"noNewPrivileges,omitempty"`
 	CapAdd          []string `json:"capAdd,omitempty"` // "CAP_NET_ADMIN", "ALL"
 	CapDrop         []string `json:"capDrop,omitempty"`
-	Seccomp         string   `json:"seccomp,omitempty"`   // empty: the default profile, "unconfined", or an absolute path
+	Seccomp         string   `json:"seccomp,omitempty"`   // empty: the default profile, "unconfined", SeccompImage, or an absolute path
 	ProcMount       string   `json:"procMount,omitempty"` // "Unmasked": no masked or read-only paths
 }

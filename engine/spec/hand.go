@@ -1,6 +1,9 @@
 package spec
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // ByHand is what a container made on the command line has beyond Kubernetes:
 // the meaning of podman's flags (podman-run(1)). A container that has one keeps
@@ -41,7 +44,6 @@ type ByHand struct {
 	NoTmpfs       bool           `json:"noTmpfs,omitempty"`     // a read-only root file system has no writable /tmp, /run, …
 	Secrets       []SecretUse    `json:"secrets,omitempty"`
 	Tuning        Tuning         `json:"tuning,omitzero"`
-	PrivateIPC    bool           `json:"privateIPC,omitempty"`    // in a pod: its own
 	Namespaces    Joins          `json:"namespaces,omitzero"`     // in a pod: over what the pod shares
 	Requires      []ContainerRef `json:"requires,omitempty"`      // started before it
 	StopTimeout   *time.Duration `json:"stopTimeout,omitempty"`   // over the pod's TerminationGrace; 0: killed at once
@@ -54,13 +56,29 @@ type ByHand struct {
 	Log           *Log           `json:"log,omitempty"` // over the pod's
 	PidFile       string         `json:"pidFile,omitempty"`
 	ConmonPidFile string         `json:"conmonPidFile,omitempty"`
-	NoConmonScope bool           `json:"noConmonScope,omitempty"` // --cgroups=no-conmon: conmon stays in the caller's cgroup
-	Preserve      []int          `json:"preserve,omitempty"`      // these descriptors are the caller's
-	Once          bool           `json:"once,omitempty"`          // an init container that is removed once it has run
-	Hostname      string         `json:"hostname,omitempty"`      // over the pod's, where it has a UTS namespace of its own
-	PublishAll    bool           `json:"publishAll,omitempty"`    // also the ports that the image and Expose name, each on a free one of the host
-	Expose        []string       `json:"expose,omitempty"`        // "80/tcp"
+	Cgroup        CgroupPlace    `json:"cgroup,omitzero"`       // in a pod: over the pod's
+	NoShm         bool           `json:"noShm,omitempty"`       // nothing at /dev/shm
+	ShmSize       int64          `json:"shmSize,omitempty"`     // in a pod, with an IPC namespace of its own; -1: no limit
+	SystemdSize   int64          `json:"systemdSize,omitempty"` // of the file systems made for systemd; -1: no limit
+	ChrootDirs    []string       `json:"chrootDirs,omitempty"`  // /etc/hosts and the like also stand below these
+	Preserve      []int          `json:"preserve,omitempty"`    // these descriptors are the caller's
+	Once          bool           `json:"once,omitempty"`        // an init container that is removed once it has run
+	Hostname      string         `json:"hostname,omitempty"`    // over the pod's, where it has a UTS namespace of its own
+	PublishAll    bool           `json:"publishAll,omitempty"`  // also the ports that the image and Expose name, each on a free one of the host
+	Expose        []string       `json:"expose,omitempty"`      // "80/tcp"
 }
+
+// Inherited is what containers get from their pod when they are added to it:
+// mounts with their volumes, devices, and what is said of security.
+type Inherited struct {
+	Mounts   []Mount  `json:"mounts,omitempty"`
+	Volumes  []Volume `json:"volumes,omitempty"`
+	Security Security `json:"security,omitzero"`
+	ByHand   ByHand   `json:"byHand,omitzero"`
+}
+
+// IsZero reports whether there is nothing to inherit.
+func (i Inherited) IsZero() bool { return reflect.ValueOf(i).IsZero() }
 
 // Rootfs is a tree on the host that a container has for its root.
 type Rootfs struct {
@@ -162,7 +180,7 @@ type Rate struct {
 // Notify says who tells systemd that the unit of a container is ready.
 type Notify string
 
-// Ways to tell. The zero value is podman's default, conmon.
+// Ways to tell. Each but NotifyIgnore matters only where systemd waits to be told.
 const (
 	NotifyConmon    Notify = ""          // once it has started
 	NotifyContainer Notify = "container" // the container itself, through a socket passed in

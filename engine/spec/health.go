@@ -5,9 +5,9 @@ import "time"
 // Health is a health check as podman and Docker know it, run in the container.
 type Health struct {
 	Off  bool     `json:"off,omitempty"`
-	Test []string `json:"test,omitempty"` // what runs; empty: the image's
+	Test []string `json:"test,omitempty"` // what runs; empty: the image's, and the next four are where they are 0
 
-	Interval    time.Duration `json:"interval,omitempty"` // 0: only when it is asked for
+	Interval    time.Duration `json:"interval,omitempty"` // negative: only when it is asked for
 	Timeout     time.Duration `json:"timeout,omitempty"`
 	StartPeriod time.Duration `json:"startPeriod,omitempty"` // failures in it do not count
 	Retries     int           `json:"retries,omitempty"`     // so many failures in a row make it unhealthy
@@ -15,18 +15,21 @@ type Health struct {
 	OnFailure HealthAction   `json:"onFailure,omitempty"`
 	Startup   *StartupHealth `json:"startup,omitempty"`
 
-	LogDir  string `json:"logDir,omitempty"`  // empty: with the container; "events_logger": as events only
-	MostLog int    `json:"mostLog,omitempty"` // so many results are kept
-	MaxLog  int    `json:"maxLog,omitempty"`  // so many characters of each
+	LogDir  string `json:"logDir,omitempty"`  // empty: with the container; HealthLogEvents
+	MostLog int    `json:"mostLog,omitempty"` // so many results are kept; 0: 5, -1: any number
+	MaxLog  int    `json:"maxLog,omitempty"`  // so many characters of each; 0: 500, -1: any number
 }
+
+// HealthLogEvents says in place of a folder that each result is an event, too.
+const HealthLogEvents = "events_logger"
 
 // StartupHealth is asked until it has passed; only then the other is.
 type StartupHealth struct {
 	Test      []string      `json:"test"`
-	Interval  time.Duration `json:"interval,omitempty"`
+	Interval  time.Duration `json:"interval,omitempty"` // negative: only when it is asked for
 	Timeout   time.Duration `json:"timeout,omitempty"`
-	Retries   int           `json:"retries,omitempty"` // so many failures restart the container; 0: none does
-	Successes int           `json:"successes,omitempty"`
+	Retries   int           `json:"retries,omitempty"`   // so many failures restart the container; 0: none does
+	Successes int           `json:"successes,omitempty"` // so many in a row it takes; 0: one
 }
 
 // HealthAction is what becomes of a container that is not healthy.

@@ -62,6 +62,7 @@ type CgroupPlace struct {
 	Mode   CgroupMode `json:"mode,omitempty"`
 	Parent string     `json:"parent,omitempty"` // path, or a slice under systemd
 	Unit   string     `json:"unit,omitempty"`   // CgroupsSplit: the cgroup that is divided
+	Apart  bool       `json:"apart,omitempty"`  // the containers' lie beside the pod's, not below it
 }
 
 // CgroupMode is podman's --cgroups.

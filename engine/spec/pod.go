@@ -41,6 +41,8 @@ type Pod struct {
 	HostIPC  bool   `json:"hostIPC,omitempty"`
 	SharePID bool   `json:"sharePID,omitempty"`
 
+	Domainname string `json:"domainname,omitempty"`
+
 	Networks []NetworkAttachment `json:"networks,omitempty"` // none of them and no HostNet: loopback only
 	Ports    []PortMapping       `json:"ports,omitempty"`
 	DNS      DNS                 `json:"dns"`
@@ -80,15 +82,20 @@ type Pod struct {
 	ByHand bool `json:"byHand,omitempty"`
 	// StopWithLast takes a ByHand pod down when its last container has ended.
 	StopWithLast bool `json:"stopWithLast,omitempty"`
+	// Inherit is what a ByHand pod gives each of its containers; nil: nothing.
+	Inherit *Inherited `json:"inherit,omitempty"`
 	// Infra is what a person says of the infra container; nil: nothing.
 	Infra *Infra `json:"infra,omitempty"`
 
-	Join   Joins          `json:"join,omitzero"`
-	Own    Own            `json:"own,omitzero"`
-	Users  *UserNamespace `json:"users,omitempty"` // nil: the host's
-	Cgroup CgroupPlace    `json:"cgroup,omitzero"`
+	Join Joins `json:"join,omitzero"`
+	Own  Own   `json:"own,omitzero"`
+	// ShareCgroup lets the containers see the cgroups as the infra container does.
+	ShareCgroup bool           `json:"shareCgroup,omitempty"`
+	Users       *UserNamespace `json:"users,omitempty"` // nil: the host's
+	Cgroup      CgroupPlace    `json:"cgroup,omitzero"`
 	// Limits are those of all containers together.
 	Limits  Resources `json:"limits,omitzero"`
+	Tuning  Tuning    `json:"tuning,omitzero"`
 	ShmSize int64     `json:"shmSize,omitempty"` // bytes; 0: the default, -1: no limit
 	// HostsFile is what /etc/hosts begins with: a path on the host, "image" or
 	// "none"; empty: the host's names.
@@ -271,6 +278,8 @@ type NetworkAttachment struct {
 	IPs     []string `json:"ips,omitempty"`     // asked for; empty: the next free ones
 	MAC     string   `json:"mac,omitempty"`     // asked for; empty: a random one
 	Name    string   `json:"interface,omitempty"`
+	// HostName is the name of its other end, on the host; empty: netavark's choice.
+	HostName string `json:"hostInterface,omitempty"`
 }
 
 // PortMapping publishes a container's port on the host.

@@ -24,6 +24,13 @@ type Container struct {
 	network  network
 	security security
 	resource resource
+
+	namespaces namespaces
+	userns     userns
+	device     device
+	health     health
+	secret     secret
+	logging    logging
 }
 
 // group is a part of the flags. Groups are applied in their order.
@@ -33,7 +40,10 @@ type group interface {
 }
 
 func (c *Container) groups() []group {
-	return []group{&c.identity, &c.image, &c.env, &c.process, &c.volumes, &c.network, &c.security, &c.resource}
+	return []group{
+		&c.identity, &c.image, &c.env, &c.process, &c.logging, &c.network, &c.namespaces, &c.userns, &c.volumes, &c.secret, &c.security, &c.device,
+		&c.resource, &c.health,
+	}
 }
 
 // Register adds the flags to a set. Flags end where the image begins.

@@ -16,7 +16,7 @@ import (
 // network is the network of a container that stands alone, or of a pod.
 type network struct {
 	networks, aliases, publish, expose, dns, dnsSearch, dnsOptions, hosts []string
-	ip, ip6, mac, hostname, hostsFile                                     string
+	ip, ip6, mac, hostname, domain, hostsFile                             string
 	publishAll, noHosts, noHostname                                       bool
 }
 
@@ -34,6 +34,7 @@ func (n *network) shared(f *pflag.FlagSet) {
 	f.StringVar(&n.hostsFile, "hosts-file", "", "begin /etc/hosts with this `file`; image: the image's, none: nothing")
 	f.BoolVar(&n.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
 	f.StringVarP(&n.hostname, "hostname", "h", "", "`hostname` (default: the ID's first twelve digits)")
+	f.StringVar(&n.domain, "domainname", "", "`domain` that getdomainname(2) says")
 	f.BoolVar(&n.noHostname, "no-hostname", false, "leave the image's /etc/hostname alone")
 }
 
@@ -51,11 +52,15 @@ func (n *network) register(f *pflag.FlagSet) {
 func (n *network) ofPod() []string {
 	return []string{
 		"ip", "ip6", "mac-address", "publish", "publish-all", "network-alias", "dns", "dns-search", "dns-option", "add-host", "hosts-file", "no-hosts", "no-hostname",
+		"domainname",
 	}
 }
 
 func (n *network) apply(m *maker) {
 	n.exposed(m)
+	if m.given("link-local-ip") {
+		m.note(errors.New("--link-local-ip cannot be honoured: netavark gives out no such addresses; --ip and --ip6 do"))
+	}
 	if m.added() {
 		n.inPod(m)
 		return
@@ -89,7 +94,9 @@ func (n *network) inPod(m *maker) {
 			m.failf("network", s, "the pod's networks are those of its containers: give it to pod create, or none, host, container:NAME")
 		}
 	}
-	if m.given("hostname") {
+	if uts, err := m.flags.GetString("uts"); m.given("hostname") && (err != nil || uts != "private") {
+		m.note(errors.New("--hostname is for the pod, whose name its containers share: give it to pod create, or add --uts private"))
+	} else if m.given("hostname") {
 		m.hand.Hostname = n.hostname
 		m.noteFlag("hostname", n.hostname, checkHostname(n.hostname))
 	}
@@ -209,6 +216,10 @@ func (n *network) names(m *maker) {
 	if n.hostname != "" {
 		m.noteFlag("hostname", n.hostname, checkHostname(n.hostname))
 	}
+	if n.domain != "" {
+		m.noteFlag("domainname", n.domain, checkHostname(n.domain))
+	}
+	p.Domainname = n.domain
 	p.Hostname, p.NoHostname, p.NoHosts = n.hostname, n.noHostname, n.noHosts
 	for _, s := range n.hosts {
 		alias, err := parseHost(s)
@@ -274,6 +285,16 @@ func (n *network) resolve(m *maker) {
 			continue
 		}
 		d.Servers = append(d.Servers, ip.String())
+	}
+	for _, s := range n.dnsSearch {
+		if s == "" || strings.ContainsAny(s, " \t\n") {
+			m.failf("dns-search", s, "not a domain")
+		}
+	}
+	for _, s := range n.dnsOptions {
+		if s == "" || strings.ContainsAny(s, " \t\n") {
+			m.failf("dns-option", s, "not an option such as ndots:2")
+		}
 	}
 	d.Searches, d.Options = n.dnsSearch, n.dnsOptions
 	asked := len(n.dns)+len(n.dnsSearch)+len(n.dnsOptions) > 0

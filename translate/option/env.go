@@ -29,11 +29,7 @@ func (e *env) register(f *pflag.FlagSet) {
 }
 
 func (e *env) apply(m *maker) {
-	host := map[string]string{}
-	for _, v := range m.host.Environ() {
-		name, value, _ := strings.Cut(v, "=")
-		host[name] = value
-	}
+	host := m.environ()
 	var list vars
 	if e.httpProxy {
 		for _, name := range []string{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"} {

@@ -19,7 +19,8 @@ type Host interface {
 	Environ() []string
 	// User is who calls.
 	User() (uid, gid uint32)
-	// SubIDs are the ranges that /etc/subuid and /etc/subgid give a user or group.
+	// SubIDs are the ranges that /etc/subuid and /etc/subgid give a user or group,
+	// the caller if the name is empty.
 	SubIDs(name string, group bool) ([]IDRange, error)
 	// Container is the container that people know by a name or an ID.
 	Container(name string) (spec.ContainerRef, error)

@@ -52,11 +52,8 @@ func (i *identity) apply(m *maker) {
 	if m.given("name") {
 		m.noteFlag("name", i.name, checkName(i.name))
 		m.c.Name = i.name
-		if m.pod.Bare {
-			m.pod.Name = i.name
-		}
 	}
-	m.made.Replace, m.made.IDFile = i.replace, i.cidFile
+	m.made.Replace, m.made.IDFile = i.replace, m.file(i.cidFile)
 	m.hand.Remove = i.remove
 	m.hand.PidFile, m.hand.ConmonPidFile = m.file(i.pidFile), m.file(i.conmonPidFile)
 	if i.replace && i.name == "" {

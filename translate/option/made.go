@@ -5,8 +5,9 @@ import "berth/engine/spec"
 // Made is what flags say: a pod, and what is to be done with it. Identities,
 // owner and times are the caller's to give, and names where the flags give none.
 type Made struct {
-	// Pod has one container: the only thing of it that counts, with its volumes,
-	// where it goes Into a pod that is there; see AddTo.
+	// Pod has one container, or none where it is of PodCreate. Of one that goes
+	// Into a pod that is there only the container and its volumes count; call AddTo
+	// and hand both to the engine.
 	Pod *spec.Pod
 	// Into is the pod, by name or ID, that the container is added to.
 	Into string
@@ -28,11 +29,23 @@ func (m *Made) Container() *spec.Container {
 	return &m.Pod.Containers[0]
 }
 
-// SetName names the container, and the pod that is only there for it.
+// SetName names the container, and the pod that is only there for it. In a pod
+// of several its volumes are named after it, so that they are its own.
 func (m *Made) SetName(name string) {
-	m.Container().Name = name
+	c := m.Container()
+	c.Name = name
 	if m.Pod.Bare {
 		m.Pod.Name = name
+		return
+	}
+	for i := range m.Pod.Volumes {
+		v := &m.Pod.Volumes[i]
+		for j := range c.Mounts {
+			if c.Mounts[j].Volume == v.Name {
+				c.Mounts[j].Volume = name + "-" + v.Name
+			}
+		}
+		v.Name = name + "-" + v.Name
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -43,6 +44,9 @@ func (m *maker) finish() (*Made, error) {
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
 	}
+	if m.c.Name != "" {
+		m.made.SetName(m.c.Name)
+	}
 	return m.made, nil
 }
 
@@ -51,6 +55,16 @@ func (m *maker) added() bool { return m.made.Into != "" }
 
 // given reports whether the command line has a flag.
 func (m *maker) given(flag string) bool { return m.flags.Changed(flag) }
+
+// environ is the caller's environment.
+func (m *maker) environ() map[string]string {
+	out := map[string]string{}
+	for _, v := range m.host.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		out[name] = value
+	}
+	return out
+}
 
 func (m *maker) note(err error) {
 	if err != nil {

@@ -12,13 +12,16 @@ import (
 )
 
 // ParseNetworks reads the values of --network: bridge[:options], the name of a
-// network[:options], private, host or none. Options are ip=, ip6=, mac=, alias=
-// and interface_name=, divided by commas. Without a value pods join the default
+// network[:options], private, host or none. Options are ip=, ip6=, mac=, alias=,
+// interface_name= and host_interface_name=, divided by commas. Without a value pods join the default
 // network.
 func ParseNetworks(list []string) (translate.NetworkMode, []spec.NetworkAttachment, error) {
 	var mode translate.NetworkMode
 	var attachments []spec.NetworkAttachment
 	var errs []error
+	if len(list) > 0 && !strings.Contains(list[0], ":") { // the former way to give several
+		list = append(strings.Split(list[0], ","), list[1:]...)
+	}
 	for _, s := range list {
 		name, options, hasOptions := strings.Cut(s, ":")
 		switch name {
@@ -87,13 +90,17 @@ func parseAttachment(name, options string) (spec.NetworkAttachment, error) {
 				return a, errors.New("alias= needs a name")
 			}
 			a.Aliases = append(a.Aliases, value)
-		case "interface_name":
-			if value == "" || len(value) > 15 {
+		case "interface_name", "host_interface_name":
+			if value == "" || len(value) > 15 || strings.ContainsAny(value, "/ \t\n") {
 				return a, fmt.Errorf("%q is not the name of an interface (1 to 15 characters)", value)
 			}
-			a.Name = value
+			if key == "interface_name" {
+				a.Name = value
+			} else {
+				a.HostName = value
+			}
 		default:
-			return a, fmt.Errorf("unknown option %q%s", key, oneOf(key, []string{"ip", "ip6", "mac", "alias", "interface_name"}))
+			return a, fmt.Errorf("unknown option %q%s", key, oneOf(key, []string{"ip", "ip6", "mac", "alias", "interface_name", "host_interface_name"}))
 		}
 	}
 	return a, nil

@@ -21,7 +21,7 @@ const stopTimeout = 10 * time.Second
 type process struct {
 	entrypoint, workdir, user, umask, tz, systemd, initPath, personality string
 	stopSignal, restart, notify, passwdEntry, groupEntry                 string
-	groups, hostUsers                                                    []string
+	groups, hostUsers, chrootDirs                                        []string
 	preserve                                                             []uint
 	preserveAll, stop, timeout                                           uint
 	tty, stdin, init, passwd                                             bool
@@ -44,11 +44,12 @@ func (p *process) register(f *pflag.FlagSet) {
 	f.UintVar(&p.stop, "stop-timeout", uint(stopTimeout/time.Second), "`seconds` the container has after it before it is killed")
 	f.UintVar(&p.timeout, "timeout", 0, "kill the container after so many `seconds` (0: never)")
 	f.StringVar(&p.restart, "restart", "", "start the container again: `when`, no, on-failure[:times], always, unless-stopped")
-	f.StringVar(&p.notify, "sdnotify", "conmon", "`who` tells systemd that the container is ready: container, conmon, healthy, ignore")
+	f.StringVar(&p.notify, "sdnotify", "container", "`who` tells systemd that the container is ready: container, conmon, healthy, ignore")
 	f.BoolVar(&p.passwd, "passwd", true, "give the user an entry in the container's /etc/passwd and /etc/group")
 	f.StringVar(&p.passwdEntry, "passwd-entry", "", "that `entry` of /etc/passwd; $USERNAME, $UID, $GID, $NAME, $HOME are filled in")
 	f.StringVar(&p.groupEntry, "group-entry", "", "that `entry` of /etc/group; $GROUPNAME, $GID, $USERLIST are filled in")
 	f.StringSliceVar(&p.hostUsers, "hostuser", nil, "also give this `user` of the host an entry")
+	f.StringSliceVar(&p.chrootDirs, "chrootdirs", nil, "also put /etc/hosts, /etc/hostname and /etc/resolv.conf below this `folder` of the container")
 	f.UintVar(&p.preserveAll, "preserve-fds", 0, "pass so many descriptors, from 3 on, to the container (`number`)")
 	f.UintSliceVar(&p.preserve, "preserve-fd", nil, "pass these `descriptors` to the container")
 }
@@ -58,7 +59,7 @@ func (p *process) apply(m *maker) {
 	p.command(m)
 	c.TTY, c.Stdin = p.tty, p.stdin
 	c.User.Name = p.user
-	if m.given("user") && (p.user == "" || strings.HasPrefix(p.user, ":") || strings.Count(p.user, ":") > 1) {
+	if strings.Count(p.user, ":") > 1 {
 		m.failf("user", p.user, "write user[:group]")
 	}
 	p.addGroups(m)
@@ -266,6 +267,12 @@ func (p *process) accounts(m *maker) {
 		}
 	}
 	m.hand.HostUsers = p.hostUsers
+	for _, dir := range p.chrootDirs {
+		if !strings.HasPrefix(dir, "/") {
+			m.failf("chrootdirs", dir, "give an absolute path in the container")
+		}
+	}
+	m.hand.ChrootDirs = p.chrootDirs
 }
 
 func (p *process) descriptors(m *maker) {

@@ -126,6 +126,9 @@ func (r *resource) cpu(m *maker, res *spec.Resources, t *spec.Tuning) {
 	if r.quota > 0 && r.quota < 1000 {
 		m.failf("cpu-quota", strconv.FormatInt(r.quota, 10), "the least is 1000")
 	}
+	if r.rtRuntime < 0 {
+		m.failf("cpu-rt-runtime", strconv.FormatInt(r.rtRuntime, 10), "not a time in microseconds")
+	}
 	t.CPUPeriod, t.CPUQuota = r.period, max(0, r.quota)
 	t.RealtimePeriod, t.RealtimeRuntime = r.rtPeriod, r.rtRuntime
 	if m.given("cpu-shares") && (r.shares == 1 || r.shares > mostShares) {

@@ -16,14 +16,21 @@ import (
 // security is what the container's processes may do.
 type security struct {
 	add, drop, options []string
+	policy             string
 	privileged         bool
 }
 
+// shared adds what containers and pods have in common.
+func (s *security) shared(f *pflag.FlagSet) {
+	f.StringArrayVar(&s.options, "security-opt", nil, "security `option`: seccomp=, apparmor=, label=, mask=, unmask=, proc-opts=, no-new-privileges")
+}
+
 func (s *security) register(f *pflag.FlagSet) {
+	s.shared(f)
 	f.BoolVar(&s.privileged, "privileged", false, "let the container do what the host's root may")
 	f.StringSliceVar(&s.add, "cap-add", nil, "add a `capability`, such as NET_ADMIN; all for all")
 	f.StringSliceVar(&s.drop, "cap-drop", nil, "take a `capability` away; all for all")
-	f.StringArrayVar(&s.options, "security-opt", nil, "security `option`: seccomp=, apparmor=, label=, mask=, unmask=, proc-opts=, no-new-privileges")
+	f.StringVar(&s.policy, "seccomp-policy", "default", "`where` the seccomp profile comes from: default, image (its label io.containers.seccomp.profile)")
 }
 
 func (s *security) apply(m *maker) {
@@ -33,6 +40,15 @@ func (s *security) apply(m *maker) {
 	sec.CapDrop = capabilities(m, "cap-drop", s.drop)
 	for _, o := range s.options {
 		m.noteFlag("security-opt", o, securityOption(o, m.c, m.host))
+	}
+	switch s.policy {
+	case "default", "":
+	case "image":
+		if sec.Seccomp == "" {
+			sec.Seccomp = spec.SeccompImage
+		}
+	default:
+		m.failf("seccomp-policy", s.policy, "unknown%s", oneOf(s.policy, []string{"default", "image"}))
 	}
 }
 

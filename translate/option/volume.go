@@ -14,14 +14,20 @@ import (
 
 // volumes is what is mounted.
 type volumes struct {
-	volumes, tmpfs, from []string
-	readOnly, readTmpfs  bool
+	volumes, mounts, tmpfs, from []string
+	readOnly, readTmpfs          bool
+}
+
+// shared adds what containers and pods have in common.
+func (v *volumes) shared(f *pflag.FlagSet) {
+	f.StringArrayVarP(&v.volumes, "volume", "v", nil, "mount a `volume`: [name-or-path:]path[:options]")
+	f.StringArrayVar(&v.from, "volumes-from", nil, "mount the volumes of another `container[:options]`")
 }
 
 func (v *volumes) register(f *pflag.FlagSet) {
-	f.StringArrayVarP(&v.volumes, "volume", "v", nil, "mount a `volume`: [name-or-path:]path[:options]")
+	v.shared(f)
+	f.StringArrayVar(&v.mounts, "mount", nil, "mount what is `described`: type=bind|volume|tmpfs|ramfs|image|devpts|glob,source=…,destination=…")
 	f.StringArrayVar(&v.tmpfs, "tmpfs", nil, "mount a tmpfs at a `path[:options]`")
-	f.StringArrayVar(&v.from, "volumes-from", nil, "mount the volumes of another `container[:options]`")
 	f.BoolVar(&v.readOnly, "read-only", false, "make the container's root file system read-only")
 	f.BoolVar(&v.readTmpfs, "read-only-tmpfs", true, "with --read-only: leave /dev/shm, /tmp, /run and /var/tmp writable")
 }
@@ -35,6 +41,13 @@ func (v *volumes) apply(m *maker) {
 			err = own.add(mount, volume)
 		}
 		m.noteFlag("volume", s, err)
+	}
+	for _, s := range v.mounts {
+		list, err := parseMount(s, m.host)
+		m.noteFlag("mount", s, err)
+		for _, x := range list {
+			m.noteFlag("mount", s, own.add(x.mount, x.volume))
+		}
 	}
 	for _, s := range v.tmpfs {
 		mount, volume, err := parseTmpfs(s)
@@ -221,6 +234,7 @@ func parseTmpfs(s string) (spec.Mount, spec.Volume, error) {
 // tmpfsOptions are those of mount(8) for tmpfs.
 func tmpfsOptions(options string, m *spec.Mount, v *spec.TmpfsVolume) error {
 	chosen := choices{}
+	defer func() { v.Options = tmpfsDefaults(v.Options) }()
 	words := []string{"ro", "rw", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "size", "mode", "uid", "gid", "nr_inodes", "nr_blocks",
 		"tmpcopyup", "notmpcopyup", "huge", "mpol", "noatime", "relatime", "nodiratime", "noswap"}
 	if options == "" {
@@ -245,6 +259,16 @@ func tmpfsOptions(options string, m *spec.Mount, v *spec.TmpfsVolume) error {
 		}
 	}
 	return nil
+}
+
+// tmpfsDefaults adds what podman's have where nothing else is asked for.
+func tmpfsDefaults(options []string) []string {
+	for _, pair := range [][2]string{{"noexec", "exec"}, {"nosuid", "suid"}, {"nodev", "dev"}, {"tmpcopyup", "notmpcopyup"}} {
+		if !contains(options, pair[0]) && !contains(options, pair[1]) {
+			options = append(options, pair[0])
+		}
+	}
+	return options
 }
 
 // volumesFrom reads container[:options] and says what is mounted there.

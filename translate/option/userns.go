@@ -1,0 +1,275 @@
+package option
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"berth/engine/spec"
+)
+
+// userns maps the users of a container, or a pod, to those of the host.
+type userns struct {
+	mode, subUID, subGID string
+	uids, gids           []string
+}
+
+func (u *userns) register(f *pflag.FlagSet) {
+	f.StringVar(&u.mode, "userns", "", "`whose` users it has: host, auto[:size=…,uidmapping=…,gidmapping=…], container:NAME, ns:PATH, and for others than root keep-id[:uid=…,gid=…], nomap (default: $PODMAN_USERNS)")
+	f.StringSliceVar(&u.uids, "uidmap", nil, "map users (`container:host:number`)")
+	f.StringSliceVar(&u.gids, "gidmap", nil, "map groups (`container:host:number`)")
+	f.StringVar(&u.subUID, "subuidname", "", "map users to those that /etc/subuid gives this `name`")
+	f.StringVar(&u.subGID, "subgidname", "", "map groups to those that /etc/subgid gives this `name`")
+}
+
+func (u *userns) apply(m *maker) {
+	mapped := len(u.uids)+len(u.gids) > 0 || u.subUID != "" || u.subGID != ""
+	mode := u.mode
+	if !m.given("userns") && !mapped && !m.added() {
+		mode = m.environ()["PODMAN_USERNS"]
+	}
+	if m.added() && (mapped || mode != "") {
+		m.note(errors.New("--userns, --uidmap, --gidmap, --subuidname and --subgidname are for the pod, whose users its containers share: give them to pod create"))
+		return
+	}
+	if mapped {
+		if mode != "" && mode != "private" {
+			m.failf("userns", mode, "cannot be combined with --uidmap, --gidmap, --subuidname or --subgidname: drop one of them")
+		}
+		m.pod.Users = u.maps(m)
+		return
+	}
+	m.pod.Users = u.namespace(m, mode)
+}
+
+func (u *userns) namespace(m *maker, mode string) *spec.UserNamespace {
+	kind, options, _ := strings.Cut(mode, ":")
+	uid, gid := m.host.User()
+	root := uid == 0
+	switch kind {
+	case "", "host":
+		return nil
+	case "private":
+		m.failf("userns", mode, "say how users are mapped: --userns auto, or --uidmap and --gidmap")
+		return nil
+	case "auto":
+		auto, err := parseAuto(options)
+		m.noteFlag("userns", mode, err)
+		return &spec.UserNamespace{Auto: auto}
+	case "keep-id", "nomap":
+		if root && !m.nowhere {
+			m.failf("userns", mode, "it is for others than root, whose ID every container has: use auto, or drop it")
+			return nil
+		}
+		if kind == "nomap" {
+			return u.rootless(m, mode, math.MaxUint32, math.MaxUint32)
+		}
+		uid, gid, err := parseKeepID(options, uid, gid)
+		m.noteFlag("userns", mode, err)
+		if m.c.User.Name == "" { // as podman has it, so that files are the caller's
+			m.c.User.Name = fmt.Sprintf("%d:%d", uid, gid)
+		}
+		return u.rootless(m, mode, uid, gid)
+	}
+	join, ok := m.join("userns", mode)
+	if !ok {
+		m.failf("userns", mode, "unknown%s", oneOf(kind, []string{"host", "auto", "keep-id", "nomap", "container:NAME", "ns:PATH"}))
+		return nil
+	}
+	return &spec.UserNamespace{Join: join}
+}
+
+// parseAuto reads the options of auto.
+func parseAuto(options string) (*spec.AutoUsers, error) {
+	auto := &spec.AutoUsers{}
+	if options == "" {
+		return auto, nil
+	}
+	for word := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(word, "=")
+		switch key {
+		case "size":
+			n, err := strconv.ParseUint(value, 10, 32)
+			if err != nil || n == 0 {
+				return nil, fmt.Errorf("%q is not a number of users", value)
+			}
+			auto.Size = uint32(n)
+		case "uidmapping", "gidmapping":
+			ids, err := parseIDs(strings.Split(value, ":"))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+			if key == "uidmapping" {
+				auto.UIDs = append(auto.UIDs, ids)
+			} else {
+				auto.GIDs = append(auto.GIDs, ids)
+			}
+		default:
+			return nil, fmt.Errorf("unknown option %q%s", word, oneOf(key, []string{"size", "uidmapping", "gidmapping"}))
+		}
+	}
+	return auto, nil
+}
+
+func parseKeepID(options string, uid, gid uint32) (uint32, uint32, error) {
+	if options == "" {
+		return uid, gid, nil
+	}
+	for word := range strings.SplitSeq(options, ",") {
+		key, value, _ := strings.Cut(word, "=")
+		n, err := strconv.ParseUint(value, 10, 31)
+		switch {
+		case !contains([]string{"uid", "gid", "size"}, key):
+			return 0, 0, fmt.Errorf("unknown option %q%s", word, oneOf(key, []string{"uid", "gid"}))
+		case err != nil:
+			return 0, 0, fmt.Errorf("%s=%q: not a number of a user or group", key, value)
+		case key == "uid":
+			uid = uint32(n)
+		case key == "gid":
+			gid = uint32(n)
+		}
+	}
+	return uid, gid, nil
+}
+
+// rootless maps whoever calls to uid and gid of the container, or to nobody
+// there, and the ranges /etc/subuid and /etc/subgid give around it.
+func (u *userns) rootless(m *maker, mode string, uid, gid uint32) *spec.UserNamespace {
+	sizes := [2]uint32{}
+	for i, group := range []bool{false, true} {
+		ranges, err := m.host.SubIDs("", group)
+		m.noteFlag("userns", mode, err)
+		for _, r := range ranges {
+			sizes[i] += r.Count
+		}
+	}
+	return &spec.UserNamespace{UIDs: around(uid, sizes[0]), GIDs: around(gid, sizes[1])}
+}
+
+// around maps id to 0 of the caller's user namespace and what is below and
+// above it to the size further ones that it has.
+func around(id, size uint32) []spec.IDMap {
+	var out []spec.IDMap
+	add := func(container, host, n uint32) {
+		if n > 0 {
+			out = append(out, spec.IDMap{Container: container, Host: host, Size: n})
+		}
+	}
+	add(0, 1, min(id, size))
+	if id == math.MaxUint32 {
+		return out
+	}
+	add(id, 0, 1)
+	if size > id {
+		add(id+1, id+1, size-id)
+	}
+	return out
+}
+
+// maps are those given. Where only users are mapped, groups are likewise, and
+// the other way round.
+func (u *userns) maps(m *maker) *spec.UserNamespace {
+	out := &spec.UserNamespace{}
+	for _, x := range []struct {
+		flag, name, nameFlag string
+		list                 []string
+		group                bool
+	}{
+		{"uidmap", u.subUID, "subuidname", u.uids, false}, {"gidmap", u.subGID, "subgidname", u.gids, true},
+	} {
+		if x.name != "" && len(x.list) > 0 {
+			m.note(fmt.Errorf("--%s and --%s both map: give one of them", x.nameFlag, x.flag))
+		}
+		if x.name != "" {
+			ids, err := subMap(m.host, x.name, x.group)
+			m.noteFlag(x.nameFlag, x.name, err)
+			if x.group {
+				out.GIDs = ids
+			} else {
+				out.UIDs = ids
+			}
+		}
+		for _, s := range x.list {
+			ids, both, err := parseMap(s, x.group)
+			m.noteFlag(x.flag, s, err)
+			if both || !x.group {
+				out.UIDs = append(out.UIDs, ids)
+			}
+			if both || x.group {
+				out.GIDs = append(out.GIDs, ids)
+			}
+		}
+	}
+	for flag, list := range map[string][]spec.IDMap{"uidmap": out.UIDs, "gidmap": out.GIDs} {
+		if a, b, ok := overlap(list); ok {
+			m.note(fmt.Errorf("--%s: %d:%d:%d and %d:%d:%d overlap", flag, a.Container, a.Host, a.Size, b.Container, b.Host, b.Size))
+		}
+	}
+	if len(out.GIDs) == 0 {
+		out.GIDs = slices.Clone(out.UIDs)
+	}
+	if len(out.UIDs) == 0 {
+		out.UIDs = slices.Clone(out.GIDs)
+	}
+	return out
+}
+
+// subMap maps users from 0 on to the ranges of a name.
+func subMap(host Host, name string, group bool) ([]spec.IDMap, error) {
+	ranges, err := host.SubIDs(name, group)
+	if err != nil {
+		return nil, err
+	}
+	var out []spec.IDMap
+	next := uint32(0)
+	for _, r := range ranges {
+		out = append(out, spec.IDMap{Container: next, Host: r.First, Size: r.Count})
+		next += r.Count
+	}
+	if len(out) == 0 {
+		file := map[bool]string{false: "/etc/subuid", true: "/etc/subgid"}[group]
+		return nil, fmt.Errorf("%s has no range for it: add a line such as %s:100000:65536", file, name)
+	}
+	return out, nil
+}
+
+// parseMap reads [flags]container:[@]host[:number]. The flags u and g say which
+// of users and groups are meant; both are without. @ marks an ID of the host,
+// which those of root are anyway.
+func parseMap(s string, group bool) (ids spec.IDMap, both bool, err error) {
+	rest := strings.TrimLeft(s, "+ug")
+	flags := s[:len(s)-len(rest)]
+	if strings.ContainsRune(flags, '+') {
+		return ids, false, errors.New("+ adds to the users that are mapped anyway, which root's containers have none of: map all ranges")
+	}
+	hasU, hasG := strings.ContainsRune(flags, 'u'), strings.ContainsRune(flags, 'g')
+	if hasU != hasG && hasG != group {
+		return ids, false, errors.New("the flag says users where groups are mapped, or the other way round: use the other of --uidmap and --gidmap")
+	}
+	parts := strings.Split(rest, ":")
+	if len(parts) > 1 {
+		parts[1] = strings.TrimPrefix(parts[1], "@")
+	}
+	ids, err = parseIDs(parts)
+	return ids, hasU && hasG, err
+}
+
+// overlap finds two maps that mean the same user twice.
+func overlap(list []spec.IDMap) (a, b spec.IDMap, found bool) {
+	meet := func(a, b, sizeA, sizeB uint32) bool {
+		return uint64(a) < uint64(b)+uint64(sizeB) && uint64(b) < uint64(a)+uint64(sizeA)
+	}
+	for i, a := range list {
+		for _, b := range list[:i] {
+			if meet(a.Container, b.Container, a.Size, b.Size) || meet(a.Host, b.Host, a.Size, b.Size) {
+				return b, a, true
+			}
+		}
+	}
+	return a, b, false
+}
