@@ -1,5 +1,5 @@
 // Package engine makes a spec.Pod real on this host and says what is there. It
-// is mechanism only: it retries nothing, decides nothing over time and knows
+// is mechanism only: it retries nothing unasked, decides nothing over time and knows
 // no Kubernetes.
 //
 // A pod is made by EnsurePod: the network namespace first, then network,

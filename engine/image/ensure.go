@@ -17,8 +17,9 @@ import (
 type request struct {
 	ref    string
 	policy spec.PullPolicy
-	pull   spec.PullOptions // TLSVerify, a pointer, is nil
+	pull   spec.PullOptions // TLSVerify and Retries, pointers, are nil
 	tls    string
+	tries  uint
 }
 
 func newRequest(req spec.ImageRequest) request {
@@ -26,7 +27,10 @@ func newRequest(req spec.ImageRequest) request {
 	if req.Pull.TLSVerify != nil {
 		r.tls = fmt.Sprint(*req.Pull.TLSVerify)
 	}
-	r.pull.TLSVerify, r.pull.Quiet = nil, false
+	if req.Pull.Retries != nil {
+		r.tries = *req.Pull.Retries
+	}
+	r.pull.TLSVerify, r.pull.Retries, r.pull.Quiet = nil, nil, false
 	return r
 }
 
@@ -62,7 +66,7 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 		return spec.Image{}, err
 	}
 	id, err := s.pulls.do(ctx, newRequest(req), func(ctx context.Context) (string, error) {
-		return s.fetch(ctx, sys, req, transport, rest)
+		return s.fetchAgain(ctx, sys, req, transport, rest)
 	})
 	if ctx.Err() != nil {
 		return spec.Image{}, fmt.Errorf("pull %s: %w", req.Ref, ctx.Err())

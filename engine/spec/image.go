@@ -32,6 +32,6 @@ type PullOptions struct {
 	Variant   string
 	Quiet     bool // no progress
 
-	Retries    *uint         // after a failure; nil: the default of 3
+	Retries    *uint         // so many further tries after a failure that may pass; nil: none
 	RetryDelay time.Duration // before each; 0: longer each time
 }

@@ -78,8 +78,9 @@ func (fakeHost) VolumesOf(name string) ([]spec.Mount, []spec.Volume, error) {
 
 // plain is what `run --http-proxy=false img` makes.
 func plain() *Made {
-	stop := 10 * time.Second
+	stop, three := 10*time.Second, uint(3)
 	return &Made{
+		Pull: spec.PullOptions{Retries: &three},
 		Pod: &spec.Pod{
 			Namespace: "default", Bare: true, RestartPolicy: spec.RestartNever, TerminationGrace: stop,
 			Networks: []spec.NetworkAttachment{{Network: "berth"}},

@@ -99,9 +99,7 @@ func (i *image) fetch(m *maker) {
 			p.OS, p.Arch, p.Variant = parts[0], parts[1], parts[2]
 		}
 	}
-	if m.given("retry") {
-		p.Retries = &i.retries
-	}
+	p.Retries = &i.retries
 	if i.retryDelay != "" {
 		d, err := parseTime(i.retryDelay)
 		m.noteFlag("retry-delay", i.retryDelay, err)

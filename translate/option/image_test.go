@@ -7,9 +7,7 @@ import (
 )
 
 func imageGood() []good {
-	yes, no := true, false
-	five := uint(5)
-	_ = yes
+	no, five := false, uint(5)
 	return []good{
 		{"--pull always img", func(_ *Made, c *spec.Container, _ *spec.ByHand) { c.PullPolicy = spec.PullAlways }},
 		{"--pull never img", func(_ *Made, c *spec.Container, _ *spec.ByHand) { c.PullPolicy = spec.PullNever }},
@@ -19,7 +17,7 @@ func imageGood() []good {
 		}},
 		{"--quiet --authfile auth.json --creds me:secret --cert-dir /certs --tls-verify=false img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
 			m.Quiet = true
-			m.Pull = spec.PullOptions{Authfile: "/home/me/auth.json", Creds: "me:secret", CertDir: "/certs", TLSVerify: &no, Quiet: true}
+			m.Pull = spec.PullOptions{Retries: m.Pull.Retries, Authfile: "/home/me/auth.json", Creds: "me:secret", CertDir: "/certs", TLSVerify: &no, Quiet: true}
 		}},
 		{"--platform linux/arm64/v8 img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
 			m.Pull.OS, m.Pull.Arch, m.Pull.Variant = "linux", "arm64", "v8"
