@@ -115,7 +115,12 @@ func putOne(path string, o *kube.Object) error {
 		return err
 	}
 	data = append(data, '\n')
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+	same := false
+	err = atomicfile.Use(path, func(old []byte) error {
+		same = bytes.Equal(old, data)
+		return nil
+	})
+	if err == nil && same {
 		return nil
 	}
 	return atomicfile.Write(path, data, 0o600)

@@ -116,17 +116,29 @@ type job struct {
 	found    bool       // another process made the pod meanwhile
 }
 
+// looked is which pods there are.
+type looked struct {
+	pods []spec.PodStatus
+	err  error
+}
+
 // decide makes the plan. All that is wrong is one error.
 func (r *applying) decide(ctx context.Context) error {
 	if err := r.given.Diagnostics.Err(); err != nil {
 		return err
 	}
+	look := make(chan looked, 1)
+	go func() { // is waited for below
+		pods, err := r.Engine.Observe(ctx)
+		look <- looked{pods, err}
+	}()
 	all := r.given
 	if r.Store != nil {
 		r.before = r.Store.Read(ctx)
 		all = overlay(r.before, r.given)
 	}
 	result := r.Translate(&all)
+	seen := <-look
 	files := map[string]bool{"": true}
 	given := keysOf(r.given.Objects)
 	for _, obj := range r.given.Objects {
@@ -146,9 +158,8 @@ func (r *applying) decide(ctx context.Context) error {
 	if err := wrong.Err(); err != nil {
 		return err
 	}
-	observed, err := r.Engine.Observe(ctx)
-	if err != nil && len(observed) == 0 {
-		return fmt.Errorf("see which pods there are: %w", err)
+	if seen.err != nil && len(seen.pods) == 0 {
+		return fmt.Errorf("see which pods there are: %w", seen.err)
 	}
 	scope := Scope{
 		Owners: []spec.Owner{spec.OwnerPlay}, Prune: PruneObjects, Objects: given, Held: keySet(result.Broken),
@@ -158,7 +169,7 @@ func (r *applying) decide(ctx context.Context) error {
 		scope.TakeOver = []spec.Owner{spec.OwnerRun}
 	}
 	var refused []error
-	for _, p := range MakePlan(result.Pods, observed, scope) {
+	for _, p := range MakePlan(result.Pods, seen.pods, scope) {
 		mine := p.Desired == nil || given[objectKey(p.Desired.Origin)]
 		switch {
 		case !mine && !reachesOthers(p, scope):
@@ -214,7 +225,7 @@ func (r *applying) prepareAll(ctx context.Context) error {
 	var errs []error
 	var group errgroup.Group
 	for _, j := range r.jobs {
-		if j.plan.Action != ActionCreate && j.plan.Action != ActionReplace {
+		if !j.prepares() {
 			continue
 		}
 		group.Go(func() error {
@@ -232,13 +243,22 @@ func (r *applying) prepareAll(ctx context.Context) error {
 	return joinPods(errs)
 }
 
+// prepares reports whether a pod is made, from images that may have to be fetched.
+func (j *job) prepares() bool {
+	return j.plan.Action == ActionCreate || j.plan.Action == ActionReplace
+}
+
+func (r *applying) prepares() bool { return slices.ContainsFunc(r.jobs, (*job).prepares) }
+
 // change is all that undo takes back.
 func (r *applying) change(ctx context.Context) error {
 	if err := r.ensureVolumes(ctx); err != nil {
 		return err
 	}
 	if r.Store != nil {
-		r.before = r.Store.Read(ctx) // fetching images may have taken minutes
+		if r.prepares() {
+			r.before = r.Store.Read(ctx) // fetching images may have taken minutes
+		}
 		if err := r.Store.Put(ctx, asStored(r.given, r.before)); err != nil {
 			return fmt.Errorf("store what was given: %w", err)
 		}

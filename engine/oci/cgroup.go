@@ -150,12 +150,12 @@ func enable(dir, controller string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+controller), 0)
 }
 
-func readWords(path string) ([]string, error) {
-	data, err := atomicfile.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return strings.Fields(string(data)), nil
+func readWords(path string) (words []string, err error) {
+	err = atomicfile.Use(path, func(data []byte) error {
+		words = strings.Fields(string(data))
+		return nil
+	})
+	return words, err
 }
 
 // systemdRuns reports whether systemd manages this host (sd_booted(3)).

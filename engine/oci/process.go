@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -118,14 +117,14 @@ func procStat(pid int) (start uint64, state byte, err error) {
 	if pid <= 0 {
 		return 0, 0, os.ErrProcessDone
 	}
-	data, err := atomicfile.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	err = atomicfile.Use("/proc/"+strconv.Itoa(pid)+"/stat", func(data []byte) (err error) {
+		start, state, err = parseStat(data)
+		return err
+	})
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return 0, 0, os.ErrProcessDone
 	}
-	if err != nil {
-		return 0, 0, err
-	}
-	return parseStat(data)
+	return start, state, err
 }
 
 // parseStat reads fields 3 and 22 of /proc/<pid>/stat. Field 2, the program's
@@ -135,15 +134,19 @@ func parseStat(data []byte) (start uint64, state byte, err error) {
 	if end < 0 {
 		return 0, 0, errors.New("malformed /proc/<pid>/stat")
 	}
-	fields := strings.Fields(string(data[end+1:]))
-	if len(fields) < 20 || len(fields[0]) != 1 {
-		return 0, 0, errors.New("malformed /proc/<pid>/stat")
+	n := 0
+	for field := range bytes.FieldsSeq(data[end+1:]) {
+		switch n++; {
+		case n == 1 && len(field) == 1:
+			state = field[0]
+		case n == 20 && state != 0:
+			if start, err = strconv.ParseUint(string(field), 10, 64); err != nil {
+				return 0, 0, fmt.Errorf("malformed /proc/<pid>/stat: %w", err)
+			}
+			return start, state, nil
+		}
 	}
-	start, err = strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return 0, 0, fmt.Errorf("malformed /proc/<pid>/stat: %w", err)
-	}
-	return start, fields[0][0], nil
+	return 0, 0, errors.New("malformed /proc/<pid>/stat")
 }
 
 // dead are the states of a process that has ended: zombie, dead.
