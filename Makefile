@@ -102,6 +102,7 @@ install: ## install berth, its completions, berth.service and the Quadlet genera
 	install -d -m 755 $(DESTDIR)$(GENERATORDIR)/system-generators $(DESTDIR)$(GENERATORDIR)/user-generators
 	ln -sfn $(PREFIX)/bin/berth $(DESTDIR)$(GENERATORDIR)/system-generators/berth-system-generator
 	ln -sfn $(PREFIX)/bin/berth $(DESTDIR)$(GENERATORDIR)/user-generators/berth-user-generator
+	install -D -m 644 docs/systemd/podman-user-wait-network-online.service -t $(DESTDIR)$(GENERATORDIR)/user
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
 	sed 's|@BINDIR@|$(PREFIX)/bin|g' docs/systemd/berth.service >$(DESTDIR)$(UNITDIR)/berth.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/berth.service
@@ -116,6 +117,7 @@ uninstall: ## remove what install brought; manifests, unit files and pods stay
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now berth.service 2>/dev/null || true; fi
 	rm -f $(DESTDIR)$(PREFIX)/bin/berth $(DESTDIR)$(UNITDIR)/berth.service $(DESTDIR)$(LOGINDDIR)/berth.conf $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
 	rm -f $(DESTDIR)$(GENERATORDIR)/system-generators/berth-system-generator $(DESTDIR)$(GENERATORDIR)/user-generators/berth-user-generator
+	rm -f $(DESTDIR)$(GENERATORDIR)/user/podman-user-wait-network-online.service
 	@rmdir $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth/quadlet $(DESTDIR)/etc/berth 2>/dev/null || true
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 

@@ -114,11 +114,29 @@ func (s *set) convert(e *entry) {
 	}
 	c.unitSection()
 	c.forbidden()
-	map[Kind]func(*conversion){
-		Artifact: (*conversion).artifact, Build: (*conversion).build, Container: (*conversion).container, Image: (*conversion).imageUnit,
-		Kube: (*conversion).kube, Network: (*conversion).network, Pod: (*conversion).pod, Volume: (*conversion).volume,
-	}[e.name.Kind](c)
+	c.byKind()
 	c.install()
+}
+
+func (c *conversion) byKind() {
+	switch c.name.Kind {
+	case Artifact:
+		c.artifact()
+	case Build:
+		c.build()
+	case Container:
+		c.container()
+	case Image:
+		c.imageUnit()
+	case Kube:
+		c.kube()
+	case Network:
+		c.network()
+	case Pod:
+		c.pod()
+	case Volume:
+		c.volume()
+	}
 }
 
 // failAt adds an error at a place.
