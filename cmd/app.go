@@ -33,7 +33,7 @@ type app struct {
 type globals struct {
 	root, runRoot, runtime, cgroupManager string
 	storageDriver, networkDir, logLevel   string
-	storageOpts                           []string
+	storageOpts, modules                  []string
 	noSupervise                           bool
 }
 
@@ -58,7 +58,7 @@ func (a *app) options(log *slog.Logger) engine.Options {
 	g := a.globals
 	return engine.Options{
 		Root: g.root, RunRoot: g.runRoot, Runtime: g.runtime, CgroupManager: g.cgroupManager, NetworkDir: g.networkDir,
-		StorageDriver: g.storageDriver, StorageOpts: g.storageOpts,
+		StorageDriver: g.storageDriver, StorageOpts: g.storageOpts, Modules: g.modules,
 		Progress: a.err, ProgressTTY: isTerminal(a.err), Log: log, Version: a.build.Version,
 	}
 }

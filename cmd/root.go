@@ -55,6 +55,7 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.StringVar(&g.storageDriver, "storage-driver", "", "storage `driver`: overlay or vfs (default: storage.conf's)")
 	f.StringArrayVar(&g.storageOpts, "storage-opt", nil, "`option` of the storage driver")
 	f.StringVar(&g.networkDir, "network-config-dir", "", "`folder` of network definitions")
+	f.StringArrayVar(&g.modules, "module", nil, "read a module of containers.conf, too: a `file`, or its name in containers.conf.modules")
 	f.BoolVar(&g.noSupervise, "no-supervise", false, "start no supervisor in the background: containers that end stay down")
 	f.StringVar(&g.logLevel, "log-level", "warn", "log messages from this `level` on: debug, info, warn, error")
 	f.SortFlags = false

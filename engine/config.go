@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -30,11 +31,18 @@ type config struct {
 	} `toml:"network"`
 }
 
-// readConfig reads containers.conf where containers.conf(5) says it lies, a
-// later file over an earlier one.
-func readConfig() (config, error) {
+// readConfig reads containers.conf where containers.conf(5) says it lies, and
+// the modules asked for, a later file over an earlier one.
+func readConfig(modules []string) (config, error) {
 	var c config
-	for _, path := range configFiles() {
+	found := make([]string, len(modules))
+	for i, m := range modules {
+		var err error
+		if found[i], err = findModule(m); err != nil {
+			return c, err
+		}
+	}
+	for _, path := range configFiles(found) {
 		_, err := toml.DecodeFile(path, &c)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return c, fmt.Errorf("read %s: %w", path, err)
@@ -43,7 +51,24 @@ func readConfig() (config, error) {
 	return c, nil
 }
 
-func configFiles() []string {
+// findModule is where a module lies: its path, or a name in one of the folders
+// containers.conf.modules, the user's first.
+func findModule(name string) (string, error) {
+	candidates := []string{name}
+	if !filepath.IsAbs(name) {
+		candidates = []string{"/etc/containers/containers.conf.modules/" + name, "/usr/share/containers/containers.conf.modules/" + name}
+		if dir, err := os.UserConfigDir(); err == nil && os.Getuid() != 0 {
+			candidates = slices.Insert(candidates, 0, filepath.Join(dir, "containers/containers.conf.modules", name))
+		}
+	}
+	if path := firstFile(candidates); path != "" {
+		return path, nil
+	}
+	return "", fmt.Errorf("module %q of containers.conf is not there (looked for %s)", name, strings.Join(candidates, ", "))
+}
+
+// configFiles are the files in the order they are read.
+func configFiles(modules []string) []string {
 	var files []string
 	if only := os.Getenv("CONTAINERS_CONF"); only != "" {
 		files = append(files, only)
@@ -54,6 +79,7 @@ func configFiles() []string {
 			files = append(append(files, base), dropIns...)
 		}
 	}
+	files = append(files, modules...)
 	if last := os.Getenv("CONTAINERS_CONF_OVERRIDE"); last != "" {
 		files = append(files, last)
 	}

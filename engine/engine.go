@@ -30,6 +30,7 @@ type Options struct {
 	NetworkDir    string   // definitions of networks. Empty: below the state
 	StorageDriver string   // "overlay", "vfs"
 	StorageOpts   []string // "overlay.mount_program=…"
+	Modules       []string // of containers.conf, by path or name
 
 	Progress    io.Writer // where pulls say how far they are; nil: nowhere
 	ProgressTTY bool      // Progress is a terminal
@@ -68,7 +69,7 @@ type Paths = state.Dirs
 // Open prepares an engine. Image store and runtime are opened when first used,
 // so that a command that only looks stays cheap.
 func Open(opts Options) (*Engine, error) {
-	conf, err := readConfig()
+	conf, err := readConfig(opts.Modules)
 	if err != nil {
 		return nil, err
 	}
