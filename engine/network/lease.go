@@ -29,6 +29,7 @@ const leaseVersion = 1
 type NetworkLease struct {
 	Network   Network      `json:"network"` // as it was
 	Interface string       `json:"interface"`
+	HostName  string       `json:"hostInterface,omitempty"` // of its other end; empty: netavark's choice
 	IPs       []netip.Addr `json:"ips"`
 	MAC       string       `json:"mac"`
 	Names     []string     `json:"names,omitempty"` // further DNS names on this network

@@ -112,12 +112,16 @@ func majorOf(version string) (int, error) {
 
 // supports refuses what this version of netavark does not have, and what we
 // cannot do with it.
-func (t tool) supports(n Network) error {
+func (t tool) supports(l NetworkLease) error {
+	n := l.Network
 	if err := t.drives(t.firewall); err != nil {
 		return err
 	}
 	if n.Driver == DriverIPvlan && t.before(5) {
 		return fmt.Errorf("%w: network %q is an ipvlan, which netavark %s cannot make: it takes 1.5", spec.ErrConfig, n.Name, t.version)
+	}
+	if l.HostName != "" && t.before(14) {
+		return fmt.Errorf("%w: netavark %s cannot name the host's end of an interface %q: it takes 1.14", spec.ErrConfig, t.version, l.HostName)
 	}
 	return nil
 }
@@ -161,6 +165,8 @@ type requestNetwork struct {
 	MAC       string       `json:"static_mac,omitempty"`
 	Aliases   []string     `json:"aliases,omitempty"`
 	Interface string       `json:"interface_name"`
+
+	Options map[string]string `json:"options,omitempty"` // since 1.14
 }
 
 type requestPort struct {
@@ -189,6 +195,9 @@ func (m *Manager) requestFor(version string, lease Lease) ([]byte, error) {
 		info.Name, info.Labels = m.hostName(n.Network.Name), nil
 		req.Info[info.Name] = info
 		r := requestNetwork{IPs: n.IPs, MAC: n.MAC, Aliases: lease.namesOn(n), Interface: n.Interface}
+		if n.HostName != "" {
+			r.Options = map[string]string{"host_interface_name": n.HostName}
+		}
 		byName[info.Name] = r
 		r.Name = info.Name
 		list = append(list, r)

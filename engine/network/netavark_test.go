@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +40,7 @@ func goldenLease() Lease {
 					Name: "berth", ID: idOf("berth"), Driver: DriverBridge, Interface: "berth0", DNS: true,
 					Subnets: []Subnet{{Subnet: prefix("10.89.0.0/16"), Gateway: addr("10.89.0.1")}},
 				},
-				Interface: "eth1", IPs: []netip.Addr{addr("10.89.0.2")}, MAC: "02:00:00:00:00:02",
+				Interface: "eth1", HostName: "shop0", IPs: []netip.Addr{addr("10.89.0.2")}, MAC: "02:00:00:00:00:02",
 			},
 		},
 		Ports: []spec.PortMapping{
@@ -116,5 +117,25 @@ func TestTheVersionIsAskedOnceForEachProgram(t *testing.T) {
 	}
 	if asked, _ := os.ReadFile(filepath.Join(m.helperDirs[0], "asked")); string(asked) != "x\nx\n" {
 		t.Errorf("asked %q after an upgrade", asked)
+	}
+}
+
+func TestTheHostsEndIsNamedWhereItCanBe(t *testing.T) {
+	want := spec.NetworkAttachment{Network: "lan", HostName: "shop0"}
+	l, _, err := begin(Network{Name: "lan", Driver: DriverBridge}, want, 0)
+	if err != nil || l.HostName != "shop0" {
+		t.Fatalf("%+v, %v", l, err)
+	}
+	for version, ok := range map[string]bool{"1.4.0": false, "1.13.1": false, "1.14.0": true, "2.0.0": true} {
+		driver := firewallIptables
+		if version == "2.0.0" {
+			driver = firewallNftables
+		}
+		if err := (tool{version: version, firewall: driver}).supports(l); (err == nil) != ok {
+			t.Errorf("netavark %s: %v", version, err)
+		}
+	}
+	if _, _, err := begin(Network{Name: "lan", Driver: DriverMacvlan}, want, 0); err == nil || !strings.Contains(err.Error(), "no other end") {
+		t.Errorf("macvlan: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error)
 	for i, a := range pod.Attachments {
 		n, err := m.reserveOn(ctx, pod, a, i)
 		if err == nil {
-			err = nv.supports(n.Network)
+			err = nv.supports(n)
 		}
 		lease.Networks = append(lease.Networks, n) // what there is of it, for Release
 		if err != nil {
@@ -87,7 +87,7 @@ func (m *Manager) CheckPod(ctx context.Context, pod Pod) error {
 		if err != nil {
 			return err
 		}
-		if err := nv.supports(n); err != nil {
+		if err := nv.supports(l); err != nil {
 			return err
 		}
 		for _, s := range n.Subnets {
@@ -233,8 +233,10 @@ func (m *Manager) reserveOn(ctx context.Context, pod Pod, a spec.NetworkAttachme
 
 // begin is an attachment's lease without its addresses, and those asked for.
 func begin(n Network, a spec.NetworkAttachment, i int) (lease NetworkLease, asked map[netip.Prefix]netip.Addr, err error) {
-	lease = NetworkLease{Network: n, Interface: interfaceName(a, i), Names: lower(a.Aliases)}
+	lease = NetworkLease{Network: n, Interface: interfaceName(a, i), HostName: a.HostName, Names: lower(a.Aliases)}
 	switch {
+	case a.HostName != "" && !n.bridge():
+		err = fmt.Errorf("%w: network %q is a %s: its interfaces have no other end on the host to be named %q", spec.ErrConfig, n.Name, n.Driver, a.HostName)
 	case n.Driver != DriverIPvlan:
 		lease.MAC, err = macFor(a.MAC)
 	case a.MAC != "": // ipvlan shares its parent's
