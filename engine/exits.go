@@ -16,8 +16,8 @@ import (
 )
 
 // Exits tells of pods that may have changed: a container ended, its conmon was
-// killed, the pod's network namespace was taken away, or the pod was made or
-// removed, by whichever process. It is a hint to look, not a record: bursts are
+// killed, the pod's network namespace was taken away, or the pod was made, is to
+// be removed or was, by whichever process. It is a hint to look, not a record: bursts are
 // folded, and what happens while nobody reads is not queued. The channel closes
 // when ctx ends.
 //
@@ -140,7 +140,11 @@ func (x *exits) concerned(event fsnotify.Event) []spec.PodID {
 		if err != nil {
 			return nil // it has gone
 		}
-		return x.look(id)
+		pods := x.look(id)
+		if r, err := x.e.records.ReadRemoval(id); err == nil && r != nil {
+			pods = append(pods, id)
+		}
+		return pods
 	case strings.Contains(name, ".") || event.Op == fsnotify.Chmod: // a file being written
 		return nil
 	case dir == x.e.records.Pods():

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"berth/engine/oci"
 	"berth/engine/spec"
@@ -33,6 +34,22 @@ func (e *Engine) SaveVerdict(_ context.Context, id spec.PodID, verdict *spec.Ver
 	}
 	intent.Verdict = verdict
 	return e.records.SaveIntent(id, intent)
+}
+
+// SaveRemoval records that the pod is to be forgotten, or with nil that it is not,
+// and tells whoever watches Exits. It does not need the pod's lock, which may be
+// held by somebody who is ending it already.
+func (e *Engine) SaveRemoval(_ context.Context, id spec.PodID, removal *spec.Removal) error {
+	if _, err := e.records.ReadPod(id); err != nil {
+		return err
+	}
+	if err := e.records.SaveRemoval(id, removal); err != nil {
+		return err
+	}
+	if err := e.records.TellStarted(id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // SignalContainer sends a container its stop signal and does not wait. One that

@@ -102,6 +102,9 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 		return fail(err)
 	}
 	st.Stopped, st.Verdict = intent.Pod, intent.Verdict
+	if st.Removal, err = e.records.ReadRemoval(pod.ID); err != nil {
+		return fail(err)
+	}
 	for _, c := range pod.All() {
 		status, err := e.observeContainer(run, &pod, c.Name)
 		if err != nil {

@@ -250,6 +250,30 @@ func (a *actor) ending(ctx context.Context, pod *spec.Pod, grace time.Duration, 
 	return a.locked(ctx, pod.Key(), f)
 }
 
+// removing is ending of a pod that is forgotten then. Whoever looks meanwhile sees
+// that, and a supervisor goes on with it if this process is killed.
+func (a *actor) removing(ctx context.Context, pod *spec.Pod, o RemoveOptions) error {
+	return a.removingThen(ctx, pod, o, func() error { return nil })
+}
+
+// removingThen is removing, and what is to follow under the pod's lock.
+func (a *actor) removingThen(ctx context.Context, pod *spec.Pod, o RemoveOptions, then func() error) error {
+	removal := &spec.Removal{Since: time.Now(), Grace: graceOf(pod, o.Grace), Volumes: o.Volumes}
+	if err := a.engine.SaveRemoval(ctx, pod.ID, removal); err != nil && !gone(err) {
+		return fmt.Errorf("record that pod %s is removed: %w", pod.Key(), err)
+	}
+	return a.ending(ctx, pod, o.Grace, func() error {
+		remove := func() error { return a.remove(ctx, pod.ID, o.Grace) }
+		if o.Volumes {
+			remove = func() error { return a.removeWithVolumes(ctx, pod, o.Grace) }
+		}
+		if err := remove(); err != nil {
+			return err
+		}
+		return then()
+	})
+}
+
 // replace takes the old pod down, if there is one, and calls create under the
 // lock of key. Old and new have one lock if they have one name; two locks are
 // never held at a time.
@@ -257,25 +281,14 @@ func (a *actor) replace(ctx context.Context, old *spec.PodStatus, key spec.PodKe
 	if old == nil {
 		return a.locked(ctx, key, create)
 	}
-	grace := ownGrace
-	away := func() error {
-		if err := a.remove(ctx, old.Pod.ID, grace); err != nil {
-			return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)
-		}
-		return nil
+	own := RemoveOptions{Grace: ownGrace}
+	if old.Pod.Key() == key {
+		return a.removingThen(ctx, &old.Pod, own, create)
 	}
-	if old.Pod.Key() != key {
-		if err := a.ending(ctx, &old.Pod, grace, away); err != nil {
-			return err
-		}
-		return a.locked(ctx, key, create)
+	if err := a.removing(ctx, &old.Pod, own); err != nil {
+		return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)
 	}
-	return a.ending(ctx, &old.Pod, grace, func() error {
-		if err := away(); err != nil {
-			return err
-		}
-		return create()
-	})
+	return a.locked(ctx, key, create)
 }
 
 // gone reports whether an error says that the pod is not there.

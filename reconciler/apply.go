@@ -372,7 +372,7 @@ func (r *applying) one(ctx context.Context, j *job) error {
 	case ActionRemove:
 		j.touched = true
 		pod := &p.Observed.Pod
-		return r.actor.ending(ctx, pod, ownGrace, func() error { return r.actor.remove(ctx, pod.ID, ownGrace) })
+		return r.actor.removing(ctx, pod, RemoveOptions{Grace: ownGrace})
 	case ActionCreate, ActionReplace:
 		j.touched = true
 		return r.make(ctx, j)

@@ -121,7 +121,11 @@ func (r *applying) revive(ctx context.Context, old *spec.PodStatus, former *spec
 			return err
 		case err != nil:
 			return err
-		case old.Sandbox == spec.SandboxReady && !old.Stopped && !complete(old) && !stillUp(old, &now):
+		}
+		if err := r.actor.wanted(ctx, &now); err != nil {
+			return err
+		}
+		if old.Sandbox == spec.SandboxReady && !old.Stopped && !complete(old) && !stillUp(old, &now) {
 			_, _, err = r.actor.advance(ctx, id, pod, Hurry{Force: true})
 			return err
 		}

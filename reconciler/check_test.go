@@ -73,6 +73,10 @@ func (s *script) word(pod string, st *spec.PodStatus, word string) error {
 		got = st.Pod.Origin.File
 	case name == "phase":
 		got = string(reconciler.PhaseOf(st))
+	case name == "ends":
+		if st.Removal != nil {
+			got = st.Removal.Grace.String()
+		}
 	case name == "sandbox":
 		got = string(st.Sandbox)
 	case strings.HasPrefix(name, "size:"):

@@ -169,7 +169,7 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 		return err
 	}
 	if old != nil {
-		err := actor.ending(ctx, &old.Pod, ownGrace, func() error { return actor.removeWithVolumes(ctx, &old.Pod, ownGrace) })
+		err := actor.removing(ctx, &old.Pod, RemoveOptions{Grace: ownGrace, Volumes: true})
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (a *Applier) takeDown(ctx context.Context, pods []*spec.PodStatus, o DownOp
 	for i, st := range pods {
 		group.Go(func() error {
 			pod, grace := &st.Pod, o.Grace
-			if err := actor.ending(ctx, pod, grace, func() error { return actor.remove(ctx, pod.ID, grace) }); err != nil {
+			if err := actor.removing(ctx, pod, RemoveOptions{Grace: grace}); err != nil {
 				errs[i] = fmt.Errorf("remove pod %s: %w", pod.Key(), err)
 			}
 			return nil

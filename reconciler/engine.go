@@ -130,6 +130,9 @@ type LifeEngine interface {
 	SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error
 	// SaveVerdict records that the pod is over.
 	SaveVerdict(ctx context.Context, id spec.PodID, verdict *spec.Verdict) error
+	// SaveRemoval records that the pod is to be forgotten, or with nil that it is
+	// not, and has Exits tell of it.
+	SaveRemoval(ctx context.Context, id spec.PodID, removal *spec.Removal) error
 	// RunInContainer runs a command in a container, for a probe or a hook. When
 	// ctx ends the command is killed and the error is ctx's.
 	RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error)

@@ -72,6 +72,9 @@ func (a *actor) startOne(
 	if err != nil {
 		return err
 	}
+	if err := a.wanted(ctx, &st); err != nil {
+		return err
+	}
 	order := required(&st.Pod, name)
 	if st.Sandbox != spec.SandboxReady || connect != nil || len(order) > 1 {
 		if err := a.engine.EnsurePod(ctx, st.Pod.WithContents(want), order); err != nil {

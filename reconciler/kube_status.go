@@ -19,8 +19,7 @@ type Sight struct {
 	Waiting map[string]Waiting
 	// Failure is why the last try to bring the pod about failed, if it did.
 	Failure *Waiting
-	Ends    time.Time // since when it is to go; zero: it is not
-	HostIPs []string  // of the host itself
+	HostIPs []string // of the host itself
 }
 
 // generation is that of every pod: another spec makes another pod.
@@ -43,7 +42,7 @@ func KubeStatus(s Sight) corev1.PodStatus {
 		out.Reason, out.Message = st.Verdict.Reason, st.Verdict.Message
 	case s.rejected():
 		out.Reason, out.Message = s.Failure.Reason, s.Failure.Message
-	case st.Stopped:
+	case st.Stopped && !slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running):
 		out.Reason, out.Message = stoppedByHand(st)
 	}
 	for _, ip := range s.HostIPs {

@@ -240,6 +240,14 @@ init1: ended Completed 0 0s ready
 init2: waits PodInitializing
 a: waits PodInitializing
 `},
+		{"being stopped by hand", Sight{Status: *with(podOf(always, "a:running"), handStopped())}, `Running
+PodReadyToStartContainers True -1h0m0s
+Initialized True -2h0m0s
+Ready True -1m0s
+ContainersReady True -1m0s
+PodScheduled True -2h0m0s
+a: runs -1m0s started ready
+`},
 		{"stopped by hand", Sight{Status: *with(podOf(always, "a:exited=143"), handStopped(), sandboxIs(spec.SandboxNone))}, `Failed Stopped: by hand
 PodReadyToStartContainers False 0s
 Initialized True -2h0m0s

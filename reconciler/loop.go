@@ -229,7 +229,7 @@ func needsSupervisor(st spec.PodStatus) bool {
 	switch {
 	case !supervised(&st.Pod):
 		return false
-	case slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running):
+	case st.Removal != nil, slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running):
 		return true
 	case byHand(&st.Pod):
 		next := NextOf(&st, time.Now(), Hurry{})

@@ -177,6 +177,8 @@ func planPod(want *spec.Pod, have *spec.PodStatus, scope Scope) PodPlan {
 	p.Resize, p.Renew = changedSizes(&have.Pod, want)
 	p.Afresh = want.RestartOnChange && len(p.Files) > 0
 	switch why := needsStart(have, scope); {
+	case have.Removal != nil:
+		p.Action, p.Reason = ActionReplace, "the one there is being removed"
 	case have.Pod.Hash != want.Hash, have.Pod.Key() != want.Key():
 		p.Action, p.Reason = ActionReplace, DescribeChange(&have.Pod, want)
 	case scope.Replace:

@@ -28,13 +28,7 @@ func (a *Applier) RemovePod(ctx context.Context, id spec.PodID, o RemoveOptions)
 	if err := a.removeDependents(ctx, &st.Pod, "", o); err != nil {
 		return err
 	}
-	actor := newActor(a.Engine, a.Log, a.Events)
-	return actor.ending(ctx, &st.Pod, o.Grace, func() error {
-		if o.Volumes {
-			return actor.removeWithVolumes(ctx, &st.Pod, o.Grace)
-		}
-		return actor.remove(ctx, id, o.Grace)
-	})
+	return newActor(a.Engine, a.Log, a.Events).removing(ctx, &st.Pod, o)
 }
 
 // RemoveContainer ends a container and forgets it; the pod of one that stands

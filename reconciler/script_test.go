@@ -30,10 +30,11 @@ import (
 //	rm NAME, mv OLD NEW      remove or rename one
 //	unreadable, readable     the folder cannot, or can again, be read
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
-//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE], remove POD
+//	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
 //	stopone POD CONTAINER [GRACE], startone POD CONTAINER
 //	make NAME WORD… -- COMMAND…  a container by hand: see script.byHand; makepod NAME WORD…
 //	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
+//	abandon POD              begin to remove it, and be killed before anything was done
 //	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
 //	run COMMAND CODE|hang    how a command ends that a probe or hook runs in a container: else well, at once
 //	background COMMAND, join it goes on beside what follows; wait for its end
@@ -44,6 +45,7 @@ import (
 //	images NAME…             exactly these images are left
 //	expect POD STATE…        gone, or for each container (init containers first) its state,
 //	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT,
+//	                         ends=GRACE (it is being removed) or ends= (it is not),
 //	                         size:CONTAINER=CPU/MEMORY, set:CONTAINER=PIDS/POLICY
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
@@ -200,7 +202,7 @@ func (s *script) act(verb string, args []string) error {
 	case "down":
 		_, err := s.applier().Down(ctx, s.load(args[0]), reconciler.DownOptions{Grace: -1})
 		return err
-	case "start", "stop", "remove":
+	case "start", "stop", "abandon":
 		st, ok := s.engine.Pod(args[0])
 		if !ok {
 			return errors.New("no such pod")
@@ -208,8 +210,8 @@ func (s *script) act(verb string, args []string) error {
 		switch verb {
 		case "start":
 			return s.applier().Start(ctx, st.Pod.ID, nil)
-		case "remove":
-			return s.applier().RemovePod(ctx, st.Pod.ID, reconciler.RemoveOptions{Grace: -1})
+		case "abandon":
+			return s.engine.SaveRemoval(ctx, st.Pod.ID, &spec.Removal{Since: time.Now(), Grace: st.Pod.TerminationGrace})
 		}
 		grace, err := graceIn(args[1:])
 		if err != nil {

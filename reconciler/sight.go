@@ -33,7 +33,7 @@ func Sights(observed []spec.PodStatus, views []PodView, now time.Time) []Sight {
 		there[st.Pod.Key()] = true
 		s := Sight{Status: *st, Waiting: NextOf(st, now, Hurry{}).Waiting}
 		if v := known[st.Pod.ID]; v != nil {
-			s.Failure, s.Ends = v.Failure, v.EndsSince
+			s.Failure = v.Failure
 			for name, w := range v.Waiting {
 				if _, ok := s.Waiting[name]; !ok {
 					s.Waiting[name] = w
@@ -106,9 +106,9 @@ func (s Sight) fill(pod *corev1.Pod, on Node) {
 	if !p.CreatedAt.IsZero() {
 		pod.CreationTimestamp = *stamp(p.CreatedAt)
 	}
-	if !s.Ends.IsZero() {
-		pod.DeletionTimestamp = stamp(s.Ends.Add(p.TerminationGrace))
-		grace := int64(p.TerminationGrace / time.Second)
+	if r := s.Status.Removal; r != nil {
+		pod.DeletionTimestamp = stamp(r.Since.Add(r.Grace))
+		grace := int64(r.Grace / time.Second)
 		pod.DeletionGracePeriodSeconds = &grace
 	}
 	pod.OwnerReferences = ownersOf(p)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -20,8 +21,9 @@ func TestSights(t *testing.T) {
 	wanted := podOf(always, "a:none").Pod
 	wanted.Namespace, wanted.Name = "default", "db"
 	crashed := named("web", with(podOf(always, "a:exited=1"), last("a", 1)))
+	crashed.Removal = &spec.Removal{Since: noon, Grace: 7 * time.Second}
 	views := []PodView{
-		{PodReport: PodReport{ID: "id of web"}, EndsSince: noon, Failure: &Waiting{Reason: "CreateContainerError"}},
+		{PodReport: PodReport{ID: "id of web"}, Failure: &Waiting{Reason: "CreateContainerError"}},
 		{PodReport: PodReport{Reason: "ErrImagePull"}, Wanted: &wanted, Failure: &Waiting{Reason: "ErrImagePull", Message: "no such host"}},
 		{PodReport: PodReport{ID: "id of another"}},
 	}
@@ -40,7 +42,7 @@ func TestSights(t *testing.T) {
 	if w := db.Status.ContainerStatuses[0].State.Waiting; w == nil || w.Reason != "ErrImagePull" || db.UID != "" || db.Spec.NodeName != "host" {
 		t.Errorf("db: %+v", db)
 	}
-	if web.DeletionTimestamp == nil || web.Status.ContainerStatuses[0].State.Waiting == nil {
+	if !web.DeletionTimestamp.Time.Equal(noon.Add(7*time.Second)) || *web.DeletionGracePeriodSeconds != 7 || web.Status.ContainerStatuses[0].State.Waiting == nil {
 		t.Errorf("web: %+v", web)
 	}
 	// Once it is there, the supervisor's wish for it is no second pod.

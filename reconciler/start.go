@@ -32,10 +32,22 @@ func (a *actor) createStopped(ctx context.Context, pod *spec.Pod) (spec.PodID, e
 	return made.ID, a.engine.SetStopped(ctx, made.ID, "", true)
 }
 
+// wanted takes back that a pod is to be removed: whoever was at it holds its lock
+// no more, and another wish came after that one.
+func (a *actor) wanted(ctx context.Context, st *spec.PodStatus) error {
+	if st.Removal == nil {
+		return nil
+	}
+	return a.engine.SaveRemoval(ctx, st.Pod.ID, nil)
+}
+
 // startByHand takes back the wish that a pod be stopped and starts what starts
 // first. The pod's lock is held.
 func (a *actor) startByHand(ctx context.Context, st *spec.PodStatus, want *spec.Pod, hurry Hurry) error {
 	id := st.Pod.ID
+	if err := a.wanted(ctx, st); err != nil {
+		return err
+	}
 	if st.Stopped {
 		if err := a.engine.SetStopped(ctx, id, "", false); err != nil {
 			return err

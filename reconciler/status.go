@@ -94,8 +94,6 @@ type PodView struct {
 	Failure *Waiting `json:"failure,omitempty"`
 	// Wanted is the pod to be made, while there is none.
 	Wanted *spec.Pod `json:"wanted,omitempty"`
-	// EndsSince is since when the pod is to go; zero: it is not.
-	EndsSince time.Time `json:"endsSince,omitzero"`
 	// Seen is a mark of what was observed last: another one says that something
 	// about the pod has changed, such as a container's readiness.
 	Seen string `json:"seen,omitempty"`
@@ -147,9 +145,6 @@ func (w *worker) view() (v PodView, ok bool) {
 		}
 	} else {
 		v.Seen = seenMark(w.report.seen)
-		if w.target.plan.Action == ActionRemove {
-			v.EndsSince = w.target.since
-		}
 	}
 	v.Waiting = maps.Clone(w.report.next.Waiting)
 	if err := w.report.err; err != nil {

@@ -97,7 +97,7 @@ func (w *worker) reported(st *spec.PodStatus) bool {
 	defer w.mu.Unlock()
 	last := w.report.seen
 	gated := slices.ContainsFunc(st.Pod.All(), func(c spec.Container) bool { return c.Gated() })
-	if gated && !w.turned || last == nil || last.Sandbox != st.Sandbox || last.Stopped != st.Stopped {
+	if gated && !w.turned || last == nil || st.Removal != nil || last.Sandbox != st.Sandbox || last.Stopped != st.Stopped {
 		return false
 	}
 	return slices.EqualFunc(last.Containers, st.Containers, func(a, b spec.ContainerStatus) bool {
@@ -318,8 +318,12 @@ func (w *worker) reconcile(ctx context.Context, t target) (podState, error) {
 	}
 	p, ok := replan(t, have)
 	if !ok {
-		if have == nil {
+		switch {
+		case have == nil:
 			return podState{}, nil
+		case have.Removal != nil:
+			defer w.poke() // it may be there all the same
+			return podState{}, w.finishRemoval(ctx, &have.Pod)
 		}
 		return w.supervise(ctx, have, nil)
 	}
@@ -451,12 +455,31 @@ func (w *worker) look(ctx context.Context, id spec.PodID) (podState, error) {
 // prune removes a pod that nobody wants.
 func (w *worker) prune(ctx context.Context, p PodPlan) error {
 	pod := &p.Observed.Pod
-	err := w.ending(ctx, pod, ownGrace, func() error { return w.remove(ctx, pod.ID, ownGrace) })
-	if err != nil {
+	if err := w.removing(ctx, pod, RemoveOptions{Grace: ownGrace}); err != nil {
 		return fmt.Errorf("remove pod %s: %w", p.Key, err)
 	}
 	w.tell(ctx, p)
 	return nil
+}
+
+// finishRemoval goes on with a pod that somebody is removing, or was when killed:
+// it waits until that is done, and does what is left. By when it has to be over
+// was recorded then.
+func (w *worker) finishRemoval(ctx context.Context, pod *spec.Pod) error {
+	return w.locked(ctx, pod.Key(), func() error {
+		st, err := w.engine.ObservePod(ctx, pod.ID)
+		switch {
+		case gone(err):
+			return nil
+		case err != nil:
+			return err
+		case st.Removal == nil: // somebody wanted it again
+			return nil
+		case st.Removal.Volumes:
+			return w.removeWithVolumes(ctx, &st.Pod, st.Removal.Grace)
+		}
+		return w.remove(ctx, pod.ID, st.Removal.Grace)
+	})
 }
 
 // supervise gives the containers what they need. It takes the lock only if

@@ -107,10 +107,10 @@ func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra b
 		Ports:     ports(p),
 		Restarts:  p.History[c.Name].Restarts,
 		StartedAt: unix(c.StartedAt),
-		State:     string(c.State),
+		State:     StateWord(p, c),
 		Created:   c.CreatedAt.Unix(),
 		CreatedAt: output.Ago(now, c.CreatedAt),
-		Status:    StatusText(now, c),
+		Status:    statusText(now, p, c),
 		pod:       p,
 		status:    c,
 	}
@@ -126,17 +126,29 @@ func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra b
 	return r
 }
 
-// StatusText is a container's state in the words of ps.
-func StatusText(now time.Time, c spec.ContainerStatus) string {
-	switch c.State {
-	case spec.StateRunning:
+// stateStopping is podman's word for a container that runs and is being ended.
+const stateStopping = "stopping"
+
+// StateWord is the state of a pod's container in podman's words.
+func StateWord(p *spec.PodStatus, c spec.ContainerStatus) string {
+	if c.State == spec.StateRunning && c.Name != p.Infra.Name && (c.Stopped || p.Stopped || p.Removal != nil) {
+		return stateStopping
+	}
+	return string(c.State)
+}
+
+// statusText is a container's state in the words of ps.
+func statusText(now time.Time, p *spec.PodStatus, c spec.ContainerStatus) string {
+	switch word := StateWord(p, c); word {
+	case string(spec.StateRunning):
 		return "Up " + output.Duration(now.Sub(c.StartedAt))
-	case spec.StateExited:
+	case string(spec.StateExited):
 		return fmt.Sprintf("Exited (%d) %s", c.ExitCode, output.Ago(now, c.FinishedAt))
 	case "":
 		return ""
+	default:
+		return strings.ToUpper(word[:1]) + word[1:]
 	}
-	return strings.ToUpper(string(c.State[:1])) + string(c.State[1:])
 }
 
 // PodStatus is the pod the container belongs to.

@@ -159,7 +159,7 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 	infra := c.ID == p.Infra.ID && c.ID != ""
 	r := ContainerInspect{
 		ID: string(c.ID), Created: c.CreatedAt, Args: []string{},
-		State:       state(c),
+		State:       state(p, c),
 		Image:       c.ImageID,
 		ImageDigest: c.ImageDigest, ImageName: c.Image,
 		Pod: string(p.Pod.ID), LogPath: c.LogPath, Name: p.Pod.InfraName(),
@@ -182,9 +182,9 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 	return r
 }
 
-func state(c spec.ContainerStatus) State {
+func state(p *spec.PodStatus, c spec.ContainerStatus) State {
 	s := State{
-		Status: string(c.State), Running: c.Running(), Paused: c.State == spec.StatePaused, OOMKilled: c.OOMKilled,
+		Status: StateWord(p, c), Running: c.Running(), Paused: c.State == spec.StatePaused, OOMKilled: c.OOMKilled,
 		Dead: c.State == spec.StateUnknown, Pid: c.Pid, ConmonPid: c.ConmonPid, ExitCode: c.ExitCode,
 		Error: c.Message, Reason: c.Reason, StartedAt: c.StartedAt, FinishedAt: c.FinishedAt,
 	}

@@ -111,7 +111,7 @@ func pod(p *spec.PodStatus) Pod {
 	}
 	for _, c := range p.Containers {
 		if c.ID != "" {
-			r.Containers = append(r.Containers, PodContainer{string(c.ID), p.Pod.ContainerName(c.Name), string(c.State), p.History[c.Name].Restarts})
+			r.Containers = append(r.Containers, PodContainer{string(c.ID), p.Pod.ContainerName(c.Name), StateWord(p, c), p.History[c.Name].Restarts})
 		}
 	}
 	return r

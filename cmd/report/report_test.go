@@ -148,11 +148,23 @@ func TestStatusText(t *testing.T) {
 		"Exited (137) 2 days ago":      {State: spec.StateExited, ExitCode: 137, FinishedAt: now().Add(-49 * time.Hour)},
 		"Created":                      {State: spec.StateCreated},
 		"Paused":                       {State: spec.StatePaused},
+		"Stopping":                     {State: spec.StateRunning, Stopped: true, StartedAt: now()},
 		"Unknown":                      {State: spec.StateUnknown},
 		"Exited (1) About an hour ago": {State: spec.StateExited, ExitCode: 1, FinishedAt: now().Add(-time.Hour)},
 	} {
-		if got := StatusText(now(), c); got != want {
+		if got := statusText(now(), &spec.PodStatus{Infra: spec.ContainerStatus{Name: "_infra"}}, c); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for want, p := range map[string]spec.PodStatus{
+		"running": {}, "stopping": {Removal: &spec.Removal{}},
+	} {
+		p.Infra.Name = "_infra"
+		if got := StateWord(&p, spec.ContainerStatus{Name: "c", State: spec.StateRunning}); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := StateWord(&p, spec.ContainerStatus{Name: "_infra", State: spec.StateRunning}); got != "running" {
+			t.Errorf("the infra container is %q", got)
 		}
 	}
 }

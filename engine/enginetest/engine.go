@@ -49,6 +49,7 @@ type Engine interface {
 	UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Container) error
 	SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error
 	SaveVerdict(ctx context.Context, id spec.PodID, verdict *spec.Verdict) error
+	SaveRemoval(ctx context.Context, id spec.PodID, removal *spec.Removal) error
 	RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error)
 	DialPod(ctx context.Context, id spec.PodID, network, address string) (net.Conn, error)
 	Terminating(ctx context.Context, id spec.PodID, name string, deadline time.Time) (context.Context, context.CancelFunc, error)

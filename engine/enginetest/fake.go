@@ -51,6 +51,7 @@ type pod struct {
 	history    spec.History
 	secrets    map[string]string
 	verdict    *spec.Verdict
+	removal    *spec.Removal
 
 	// terminations end when those do who wait for the end of a container, or of
 	// the pod under the ID of its infra container, and by then at the latest.
@@ -124,7 +125,7 @@ func (h *Host) find(id spec.PodID) (*pod, error) {
 func (p *pod) status() spec.PodStatus {
 	st := spec.PodStatus{
 		Pod: p.spec, Sandbox: p.sandbox, StartedAt: p.startedAt, Infra: p.infra,
-		Stopped: p.stopped, History: maps.Clone(p.history), Verdict: p.verdict,
+		Stopped: p.stopped, History: maps.Clone(p.history), Verdict: p.verdict, Removal: p.removal,
 	}
 	if p.sandbox == spec.SandboxReady {
 		st.Ports = p.spec.Ports

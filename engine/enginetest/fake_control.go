@@ -170,6 +170,7 @@ func (h *Host) Reboot() {
 			}
 		}
 		p.down()
+		p.removal = nil
 		clear(p.files)
 	}
 }

@@ -105,6 +105,22 @@ func (f *Fake) SaveVerdict(_ context.Context, id spec.PodID, verdict *spec.Verdi
 	return after(nil)
 }
 
+// SaveRemoval records that the pod is to be forgotten.
+func (f *Fake) SaveRemoval(_ context.Context, id spec.PodID, removal *spec.Removal) error {
+	p, late, err := f.begun("SaveRemoval", id)
+	if err != nil {
+		return err
+	}
+	defer f.Host.mu.Unlock()
+	p.removal = nil
+	if removal != nil {
+		r := *removal
+		p.removal = &r
+	}
+	f.notify(id)
+	return late
+}
+
 // RunInContainer runs a command, as OnRun says or else as parse does.
 func (f *Fake) RunInContainer(ctx context.Context, id spec.PodID, name string, command []string) (spec.ExecResult, error) {
 	p, late, err := f.begun("RunInContainer", id)

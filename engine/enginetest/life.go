@@ -81,6 +81,30 @@ func (s *suite) verdicts() {
 	s.same("verdict taken back", s.observe(p).Verdict, (*spec.Verdict)(nil))
 }
 
+func (s *suite) removals() {
+	p := s.pod("leaving", forever())
+	s.up(p)
+	s.same("removal", s.observe(p).Removal, (*spec.Removal)(nil))
+	removal := &spec.Removal{Since: time.Now().UTC().Truncate(time.Second), Grace: time.Minute, Volumes: true}
+	elsewhere := s.Reopen(s.T)
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	told, err := elsewhere.Exits(ctx)
+	s.must(err)
+	s.must(s.Engine.SaveRemoval(s.ctx, p.ID, removal))
+	s.until(told, p.ID)
+	st, err := elsewhere.ObservePod(s.ctx, p.ID)
+	s.must(err)
+	s.same("removal", st.Removal, removal)
+	s.must(s.Engine.SaveRemoval(s.ctx, p.ID, nil))
+	s.must(s.Engine.SaveRemoval(s.ctx, p.ID, nil))
+	s.same("removal taken back", s.observe(p).Removal, (*spec.Removal)(nil))
+	s.wants(s.Engine.SaveRemoval(s.ctx, spec.NewPodID(), removal), spec.ErrNotFound)
+	cancel()
+	for range told { //nolint:revive // drained until it is closed
+	}
+}
+
 func (s *suite) commands() {
 	p := s.pod("asked", forever(), shell("exit 0"))
 	p.Containers[0].Env = append(p.Containers[0].Env, spec.EnvVar{Name: "TOKEN", Value: spec.LateSecret("keys/token")})

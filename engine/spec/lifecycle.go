@@ -140,6 +140,14 @@ type Verdict struct {
 	At      time.Time `json:"at"`
 }
 
+// Removal is that a pod is to be taken down and forgotten, whoever does so: the
+// end of a pod takes a while, and others see it.
+type Removal struct {
+	Since   time.Time     `json:"since"`
+	Grace   time.Duration `json:"grace"`             // how long its processes get to end
+	Volumes bool          `json:"volumes,omitempty"` // those that have no name go, too
+}
+
 // ExecResult is how a command ended that was run in a container.
 type ExecResult struct {
 	ExitCode int

@@ -20,6 +20,8 @@ type PodStatus struct {
 	Stopped bool `json:"stopped,omitempty"`
 	// Verdict, once there is one, is the pod's end.
 	Verdict *Verdict `json:"verdict,omitempty"`
+	// Removal, while the pod is on its way out, says so.
+	Removal *Removal `json:"removal,omitempty"`
 	History History  `json:"history"`
 }
 

@@ -42,7 +42,7 @@ func (s *Store) lifeFile(id spec.PodID, name string) string {
 }
 
 // TellStarted tells whoever watches PodRuns that a process of the pod was
-// started: its run folder gets a new time.
+// started, or that the pod is to be removed: its run folder gets a new time.
 func (s *Store) TellStarted(id spec.PodID) error {
 	now := time.Now()
 	return os.Chtimes(s.PodRun(id), now, now)
