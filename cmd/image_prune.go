@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"berth/cmd/filter"
 	"berth/cmd/output"
 	"berth/cmd/report"
+	"berth/engine"
 	"berth/engine/image"
 )
 
@@ -24,9 +26,7 @@ Filters narrow it down: label, label!, until and the others of images.`,
   berth image prune --all --force --filter until=240h`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m := filter.Images(a.now(), nil)
-			set, err := parseFilters(filters, m)
-			if err != nil {
+			if _, err := parseFilters(filters, filter.Images(a.now(), nil)); err != nil {
 				return err
 			}
 			what := "all images that have no name and no container"
@@ -40,12 +40,9 @@ Filters narrow it down: label, label!, until and the others of images.`,
 			if err != nil {
 				return err
 			}
-			keep, err := a.keepers(cmd, filters)
+			keep, err := a.keepers(cmd.Context(), e, filters)
 			if err != nil {
 				return err
-			}
-			if len(set) == 0 {
-				keep = nil
 			}
 			removed, err := e.Images().Prune(cmd.Context(), all, keep)
 			for _, id := range removed.Deleted {
@@ -64,13 +61,12 @@ Filters narrow it down: label, label!, until and the others of images.`,
 	return cmd
 }
 
-// keepers says which images the filters leave alone.
-func (a *app) keepers(cmd *cobra.Command, filters []string) (func(image.Entry) bool, error) {
-	e, err := a.engine()
-	if err != nil {
-		return nil, err
+// keepers says which images the filters leave alone; nil: none.
+func (a *app) keepers(ctx context.Context, e *engine.Engine, filters []string) (func(image.Entry) bool, error) {
+	if len(filters) == 0 {
+		return nil, nil
 	}
-	entries, err := e.Images().List(cmd.Context(), true)
+	entries, err := e.Images().List(ctx, true)
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,15 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"berth/engine"
 	"berth/engine/spec"
 )
 
@@ -33,49 +36,99 @@ func (r *registryFlags) options(f *pflag.FlagSet) spec.PullOptions {
 	return o
 }
 
+// pullFlags are those of pull alone.
+type pullFlags struct {
+	registryFlags
+	platform, os, arch, variant, policy string
+	retry                               uint
+	delay                               time.Duration
+	allTags                             bool
+	keys                                []string
+}
+
 func (a *app) newPull(command string) *cobra.Command {
-	var r registryFlags
-	var platform, osName, arch, variant, policy string
-	policies := []string{"always", "missing", "never", "newer"}
+	var p pullFlags
 	cmd := &cobra.Command{
 		Use:   "pull [flags] IMAGE [IMAGE...]",
 		Short: "Fetch images",
 		Long: `Fetches images and prints their IDs. An image is a name, completed as registries.conf says, or
-transport:reference, where the transport is docker, oci, oci-archive, docker-archive, dir or containers-storage.`,
+transport:reference, where the transport is docker, oci, oci-archive, docker-archive, dir or containers-storage.
+With --all-tags, all images that the registry has under the name.`,
 		Example: fmt.Sprintf(`  %[1]s docker.io/library/nginx:1.27
   %[1]s --tls-verify=false localhost:5000/web
   %[1]s oci-archive:web.tar`, command),
 		Args: minArgs(1, "the name of an image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o := r.options(cmd.Flags())
-			o.OS, o.Arch, o.Variant = osName, arch, variant
-			if platform != "" {
-				if osName+arch+variant != "" {
-					return usageError(cmd, "--platform cannot be used together with --os, --arch or --variant")
-				}
-				parts := strings.SplitN(platform+"//", "/", 4)
-				o.OS, o.Arch, o.Variant = parts[0], parts[1], parts[2]
+			o, err := p.options(cmd)
+			if err != nil {
+				return err
 			}
 			e, err := a.engine()
 			if err != nil {
 				return err
 			}
+			if p.allTags {
+				if args, err = allTags(cmd.Context(), e, args, o); err != nil {
+					return err
+				}
+			}
 			return forEach(cmd.Context(), a.out, args, func(ctx context.Context, ref string) (string, error) {
-				image, err := e.EnsureImage(ctx, spec.ImageRequest{Ref: ref, Policy: pullPolicy(policy), Pull: o})
+				image, err := e.EnsureImage(ctx, spec.ImageRequest{Ref: ref, Policy: pullPolicy(p.policy), Pull: o})
 				return image.ID, err
 			})
 		},
 		ValidArgsFunction: a.completeImages,
 	}
-	f := cmd.Flags()
-	r.register(f)
-	f.StringVar(&platform, "platform", "", "fetch the image of another `os/arch[/variant]`")
-	f.StringVar(&osName, "os", "", "fetch the image of another operating `system`")
-	f.StringVar(&arch, "arch", "", "fetch the image of another `architecture`")
-	f.StringVar(&variant, "variant", "", "fetch the image of another `variant` of the architecture")
-	f.Var(newChoice(&policy, "always", policies), "policy", "when to fetch: "+orList(policies))
-	complete(cmd, "policy", policies...)
+	p.register(cmd)
 	return cmd
+}
+
+func (p *pullFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	p.registryFlags.register(f)
+	f.StringVar(&p.platform, "platform", "", "fetch the image of another `os/arch[/variant]`")
+	f.StringVar(&p.os, "os", "", "fetch the image of another operating `system`")
+	f.StringVar(&p.arch, "arch", "", "fetch the image of another `architecture`")
+	f.StringVar(&p.variant, "variant", "", "fetch the image of another `variant` of the architecture")
+	f.BoolVarP(&p.allTags, "all-tags", "a", false, "fetch all images of the name")
+	f.UintVar(&p.retry, "retry", 3, "`number` of times to try again when fetching fails")
+	f.DurationVar(&p.delay, "retry-delay", 0, "`time` between these tries, such as 2s (default: longer each time)")
+	f.StringArrayVar(&p.keys, "decryption-key", nil, "cannot be honoured")
+	_ = f.MarkHidden("decryption-key")
+	policies := []string{"always", "missing", "never", "newer"}
+	f.Var(newChoice(&p.policy, "always", policies), "policy", "when to fetch: "+orList(policies))
+	complete(cmd, "policy", policies...)
+}
+
+// options are the flags as the engine takes them.
+func (p *pullFlags) options(cmd *cobra.Command) (spec.PullOptions, error) {
+	f := cmd.Flags()
+	o := p.registryFlags.options(f)
+	if len(p.keys) > 0 {
+		return o, errors.New("--decryption-key cannot be honoured: encrypted images are not read; decrypt it with skopeo copy --decryption-key first")
+	}
+	o.OS, o.Arch, o.Variant = p.os, p.arch, p.variant
+	if p.platform != "" {
+		if p.os+p.arch+p.variant != "" {
+			return o, usageError(cmd, "--platform cannot be used together with --os, --arch or --variant")
+		}
+		parts := strings.SplitN(p.platform+"//", "/", 4)
+		o.OS, o.Arch, o.Variant = parts[0], parts[1], parts[2]
+	}
+	o.Retries, o.RetryDelay = &p.retry, p.delay
+	return o, nil
+}
+
+func allTags(ctx context.Context, e *engine.Engine, names []string, o spec.PullOptions) ([]string, error) {
+	var all []string
+	for _, name := range names {
+		tags, err := e.Images().RemoteTags(ctx, name, o)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, tags...)
+	}
+	return all, nil
 }
 
 func pullPolicy(word string) spec.PullPolicy {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -33,7 +34,7 @@ Filters narrow it down: label, label!, until and the others of network ls.`,
 				if !force && !a.confirm(fmt.Sprintf("This removes networks that no pod has joined: %s.", strings.Join(names, ", "))) {
 					return nil
 				}
-				return pruneNetworks(ctx, e, a, names)
+				return pruneNetworks(ctx, e, a.out, names)
 			})
 		},
 	}
@@ -59,8 +60,8 @@ func (a *app) unusedNetworks(ctx context.Context, e *engine.Engine, filters []st
 }
 
 // pruneNetworks removes networks, but those that a pod joins meanwhile.
-func pruneNetworks(ctx context.Context, e *engine.Engine, a *app, names []string) error {
-	return forEach(ctx, a.out, names, func(ctx context.Context, name string) (string, error) {
+func pruneNetworks(ctx context.Context, e *engine.Engine, out io.Writer, names []string) error {
+	return forEach(ctx, out, names, func(ctx context.Context, name string) (string, error) {
 		err := e.Networks().Remove(ctx, name)
 		if errors.Is(err, spec.ErrInUse) || errors.Is(err, spec.ErrNotFound) {
 			return "", nil

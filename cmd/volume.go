@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -134,44 +132,5 @@ Exits with 1 if a volume is not there, with 2 if one is in use.`,
 	f.BoolVarP(&all, "all", "a", false, "remove all volumes")
 	f.BoolVarP(&force, "force", "f", false, "remove volumes in use, and the pods that use them; say nothing of volumes that are not there")
 	addGrace(cmd, &grace)
-	return cmd
-}
-
-func (a *app) volumePrune() *cobra.Command {
-	var force, all bool
-	var filters []string
-	cmd := &cobra.Command{
-		Use:     "prune [flags]",
-		Short:   "Remove volumes no pod uses",
-		Long:    "Removes the volumes that no pod uses, and the data on them.\nFilters narrow it down: label, label!, until and the others of volume ls.",
-		Example: "  berth volume prune\n  berth volume prune --force --filter label=scratch",
-		Args:    noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
-				list, err := a.filteredVolumes(ctx, e, append(slices.Clone(filters), "dangling=true"))
-				if err != nil {
-					return err
-				}
-				if len(list) == 0 {
-					return nil
-				}
-				names := make([]string, len(list))
-				for i, v := range list {
-					names[i] = v.Name
-				}
-				if !force && !a.confirm(fmt.Sprintf("This removes volumes that no pod uses, and their data: %s.", strings.Join(names, ", "))) {
-					return nil
-				}
-				return forEach(ctx, a.out, names, func(ctx context.Context, name string) (string, error) {
-					return name, e.RemoveVolume(ctx, name, false)
-				})
-			})
-		},
-	}
-	f := cmd.Flags()
-	f.BoolVarP(&force, "force", "f", false, "do not ask")
-	f.BoolVarP(&all, "all", "a", false, "nothing: named volumes are always among them")
-	_ = f.MarkHidden("all")
-	f.StringArrayVar(&filters, "filter", nil, "remove only what matches (`key=value`)")
 	return cmd
 }
