@@ -178,7 +178,7 @@ func didYouMean(name string, files []quadlet.Input) string {
 	for _, f := range files {
 		known = append(known, f.Name)
 	}
-	return source.DidYouMean(name, known)
+	return quadlet.DidYouMeanFile(name, known)
 }
 
 // completeUnits offers the names of unit files.

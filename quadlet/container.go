@@ -14,7 +14,7 @@ func (c *conversion) container() {
 	image, rootfs := c.text("Image"), c.text("Rootfs")
 	switch {
 	case image == "" && rootfs == "":
-		c.fail("Image", "no Image or Rootfs key specified")
+		c.lacks("Image", "no Image or Rootfs key specified")
 	case image != "" && rootfs != "":
 		c.fail("Rootfs", "the Image and Rootfs keys conflict can only specify one")
 	case image != "":
@@ -246,7 +246,7 @@ func (c *conversion) joinPod(k Key) {
 	}
 	target, instance := c.set.find(pod)
 	if target == nil {
-		c.failAt(at, "quadlet pod unit %s does not exist%s", pod, didYouMeanFile(c.set, pod, Pod))
+		c.failAt(at, "quadlet pod unit %s does not exist%s", pod, DidYouMeanFile(pod, c.set.filesOf([]Kind{Pod})))
 		return
 	}
 	service, err := c.set.serviceOf(c.entry, target, instance)

@@ -100,6 +100,7 @@ type conversion struct {
 	section string // the own one
 	args    []string
 	out     *File
+	unknown bool // a key or section is: what lacks may be what it was meant to be
 }
 
 func (s *set) convert(e *entry) {
@@ -150,6 +151,14 @@ func (c *conversion) fail(key, format string, args ...any) {
 	c.failAt(c.at(key), format, args...)
 }
 
+// lacks adds an error about a key that is not there, unless it was probably
+// meant by one that is.
+func (c *conversion) lacks(key, format string, args ...any) {
+	if !c.unknown {
+		c.fail(key, format, args...)
+	}
+}
+
 func (c *conversion) at(key string) source.Pos {
 	if l := c.line(c.section, key); l != nil {
 		return l.Pos
@@ -169,13 +178,16 @@ func (c *conversion) checkKeys() {
 		case s.Name == c.section || s.Name == "Quadlet":
 			for _, l := range s.Lines {
 				if _, ok := known[l.Key]; l.Key != "" && !ok {
+					c.unknown = true
 					c.failAt(l.Pos, "unsupported key '%s' in group '%s' in %s%s", l.Key, s.Name, l.Pos.File, source.DidYouMean(l.Key, names(c.set.ordered[s.Name])))
 				}
 			}
 		case s.Name == "Unit", s.Name == "Service", s.Name == "Install", s.Name == "", strings.HasPrefix(s.Name, "X-"):
 		case known != nil:
+			c.unknown = true
 			c.failAt(s.Pos, "section [%s] belongs into a .%s file", s.Name, strings.ToLower(s.Name))
 		default:
+			c.unknown = true
 			c.failAt(s.Pos, "unknown section [%s]%s (a section that nothing reads begins with X-)", s.Name, source.DidYouMean(s.Name, sections))
 		}
 	}

@@ -48,7 +48,7 @@ func (c *conversion) translated(l Line) Line {
 		}
 		target, instance := c.set.find(w)
 		if target == nil {
-			c.failAt(l.Pos, "unable to translate dependency for %s: there is no such unit file%s", w, source.DidYouMean(w, c.set.files()))
+			c.failAt(l.Pos, "unable to translate dependency for %s: there is no such unit file%s", w, DidYouMeanFile(w, c.set.files()))
 			continue
 		}
 		service, err := c.set.serviceOf(c.entry, target, instance)
@@ -84,7 +84,7 @@ func (s *set) files() []string {
 func (c *conversion) refer(at source.Pos, what, file string, kinds ...Kind) (resource string, ok bool) {
 	target, instance := c.set.find(file)
 	if target == nil {
-		c.failAt(at, "requested Quadlet %s %s was not found%s", what, file, source.DidYouMean(file, c.set.filesOf(kinds)))
+		c.failAt(at, "requested Quadlet %s %s was not found%s", what, file, DidYouMeanFile(file, c.set.filesOf(kinds)))
 		return "", false
 	}
 	service, err := c.set.serviceOf(c.entry, target, instance)

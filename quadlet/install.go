@@ -58,7 +58,7 @@ func (c *conversion) wanting(at source.Pos, unit string) string {
 	}
 	target, instance := c.set.find(unit)
 	if target == nil {
-		c.failAt(at, "%s: there is no such unit file%s", unit, source.DidYouMean(unit, c.set.files()))
+		c.failAt(at, "%s: there is no such unit file%s", unit, DidYouMeanFile(unit, c.set.files()))
 		return unit
 	}
 	service, err := c.set.serviceOf(c.entry, target, instance)

@@ -1,9 +1,12 @@
 package quadlet
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"berth/internal/source"
 )
 
 // Kind is what a unit file describes: its extension without the dot.
@@ -99,6 +102,22 @@ func (n Name) DropInDirs() []string {
 		dirs = append(dirs, n.Base[:i+1]+ext)
 	}
 	return append(dirs, string(n.Kind)+".d")
+}
+
+// DidYouMeanFile is source.DidYouMean for the names of unit files: of those of
+// the same kind, what stands before the extension is compared.
+func DidYouMeanFile(file string, known []string) string {
+	ext := path.Ext(file)
+	var bases []string
+	for _, k := range known {
+		if base, same := strings.CutSuffix(k, ext); same {
+			bases = append(bases, base)
+		}
+	}
+	if base := source.Suggest(strings.TrimSuffix(file, ext), bases); base != "" {
+		return fmt.Sprintf(", did you mean %q?", base+ext)
+	}
+	return ""
 }
 
 // validUnitName says whether systemd takes a name for a service: systemd.unit(5).

@@ -131,7 +131,7 @@ func (c *conversion) owner(key string, lookup func(string) (uint32, error)) (uin
 func (c *conversion) imageUnit() {
 	image := c.text("Image")
 	if image == "" {
-		c.fail("Image", "no Image key specified")
+		c.lacks("Image", "no Image key specified")
 	}
 	c.once(true)
 	c.begin("image", "pull")
@@ -144,7 +144,7 @@ func (c *conversion) imageUnit() {
 func (c *conversion) artifact() {
 	artifact := c.text("Artifact")
 	if artifact == "" {
-		c.fail("Artifact", "no Artifact key specified")
+		c.lacks("Artifact", "no Artifact key specified")
 	}
 	c.once(true)
 	c.begin("artifact", "pull")
@@ -156,13 +156,13 @@ func (c *conversion) artifact() {
 
 func (c *conversion) build() {
 	if len(c.texts("ImageTag")) == 0 {
-		c.fail("ImageTag", "no ImageTag key specified")
+		c.lacks("ImageTag", "no ImageTag key specified")
 	}
 	c.once(false)
 	file, context := c.text("File"), c.buildContext()
 	folder, _ := c.out.Value("Service", "WorkingDirectory")
 	if folder == "" && file == "" && context == "" {
-		c.fail("SetWorkingDirectory", "neither SetWorkingDirectory, nor File key specified")
+		c.lacks("SetWorkingDirectory", "neither SetWorkingDirectory, nor File key specified")
 	}
 	c.begin("build")
 	c.options()
@@ -259,7 +259,7 @@ func (c *conversion) kube() {
 		files = append(files, file)
 	}
 	if len(files) == 0 {
-		c.fail("Yaml", "no Yaml key specified")
+		c.lacks("Yaml", "no Yaml key specified")
 		return
 	}
 	c.killMode()

@@ -7,11 +7,6 @@ import (
 	"berth/internal/source"
 )
 
-// didYouMeanFile suggests a unit file of a kind.
-func didYouMeanFile(s *set, file string, kinds ...Kind) string {
-	return source.DidYouMean(file, s.filesOf(kinds))
-}
-
 // image is the name of an image, which may be a unit's.
 func (c *conversion) image(key, image string) string {
 	if !isFile(image, Image, Build) {

@@ -57,8 +57,7 @@ func TestOneBadUnitTakesNoGoodOneAlong(t *testing.T) {
 		"bad.container":  "[Container]\nImag=a\n",
 		"odd.network":    "[Service]\nUser=me\n",
 	})
-	const want = `/q/bad.container:1: converting "bad.container": no Image or Rootfs key specified
-/q/bad.container:2: converting "bad.container": unsupported key 'Imag' in group 'Container' in /q/bad.container, did you mean "Image"?
+	const want = `/q/bad.container:2: converting "bad.container": unsupported key 'Imag' in group 'Container' in /q/bad.container, did you mean "Image"?
 /q/odd.network:2: Warning: using key User in the Service group is not supported
 `
 	if code != 1 || stderr != want {

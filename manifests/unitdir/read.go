@@ -39,7 +39,9 @@ func Read(dirs []string) Units {
 	}
 	slices.SortFunc(files, func(a, b quadlet.Input) int { return cmp.Compare(a.Name, b.Name) })
 	w.assignDropIns(files)
-	return Units{Files: w.contents(files), Folders: w.folders, Problems: w.problems}
+	files = w.contents(files)
+	slices.SortStableFunc(w.problems, func(a, b source.Diagnostic) int { return cmp.Compare(a.File, b.File) })
+	return Units{Files: files, Folders: w.folders, Problems: w.problems}
 }
 
 type id struct{ dev, ino uint64 }
@@ -161,7 +163,7 @@ func (w *walk) assignDropIns(files []quadlet.Input) {
 		}
 		for _, path := range w.dropIns[folder] {
 			if len(w.confs(path, nil)) > 0 {
-				w.fail(path, "has drop-ins for %s, but there is no such unit file%s", unit, source.DidYouMean(unit, names(files)))
+				w.fail(path, "has drop-ins for %s, but there is no such unit file%s", unit, quadlet.DidYouMeanFile(unit, names(files)))
 			}
 		}
 	}
@@ -253,7 +255,7 @@ func (w *walk) content(path string) ([]byte, bool) {
 	case kind == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3):
 		return nil, true
 	case kind != unix.S_IFREG:
-		w.fail(path, "is no file")
+		w.fail(path, "is no regular file")
 		return nil, false
 	}
 	data := make([]byte, min(st.Size, quadlet.MaxSize)+1) // one more tells that it is longer

@@ -114,7 +114,7 @@ func TestReadIsBounded(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"big.pod": quadlet.MaxSize + 1, "most.pod": quadlet.MaxSize, "good.pod": 1}, sizes); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if _, wrong := found(root, u); !cmp.Equal(wrong, []string{"pipe.pod: is no file"}) {
+	if _, wrong := found(root, u); !cmp.Equal(wrong, []string{"pipe.pod: is no regular file"}) {
 		t.Errorf("problems: %q", wrong)
 	}
 }
