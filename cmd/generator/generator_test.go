@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"berth/manifests/unitdir"
 	"berth/quadlet"
 )
 
@@ -196,6 +197,14 @@ func TestRivalIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("")
+}
+
+func TestPodmansFoldersAreLeftToItsGenerator(t *testing.T) {
+	for dir, want := range map[string]bool{"/etc/berth/quadlet": true, "/home/u/.config/berth/quadlet": true, "/etc/containers/systemd": false, "/run/containers/systemd": false} {
+		if got := unitdir.Own(dir); got != want {
+			t.Errorf("%s is berth's own: %v", dir, got)
+		}
+	}
 }
 
 func TestHost(t *testing.T) {

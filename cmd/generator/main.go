@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"berth/internal/source"
@@ -86,7 +87,13 @@ func Run(o Options, version string, stdout, stderr io.Writer) int {
 		log.error("missing output directory argument")
 		return 1
 	}
-	units := unitdir.Read(Path(o.User))
+	path := Path(o.User)
+	if other := rival(o.User, generatorDirs()); o.Systemd && other != "" {
+		// Both would write services of the same names, and the last one would win.
+		path = slices.DeleteFunc(path, func(dir string) bool { return !unitdir.Own(dir) })
+		log.info(other + " is in place: podman's folders are left to it; a link to /dev/null of that name in /etc/systemd leaves them to berth")
+	}
+	units := unitdir.Read(path)
 	if o.Verbose {
 		for _, dir := range units.Folders {
 			log.info("read " + dir)
@@ -94,9 +101,6 @@ func Run(o Options, version string, stdout, stderr io.Writer) int {
 	}
 	results := quadlet.Convert(units.Files, quadlet.Options{Program: Program(), User: o.User, Host: Host{}})
 	failed := report(log, units.Problems, results)
-	if other := rival(o.User, generatorDirs()); o.Systemd && other != "" && len(units.Files) > 0 {
-		log.warning(other + " writes services of the same names, and the last one wins: mask one of the two by a link to /dev/null in /etc/systemd")
-	}
 	var err error
 	if o.DryRun {
 		err = print(stdout, results)

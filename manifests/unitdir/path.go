@@ -44,6 +44,9 @@ func Path(w Who) []string {
 	return all
 }
 
+// Own says whether a folder of the search path is read by berth alone.
+func Own(dir string) bool { return strings.HasSuffix(dir, "/berth/quadlet") }
+
 // config is the user's folder of settings, "" if there is none.
 func (w Who) config() string {
 	config := w.Getenv("XDG_CONFIG_HOME")
