@@ -285,3 +285,12 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 }
+
+func TestAgeIsNeverNegative(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for ago, want := range map[time.Duration]string{5 * time.Minute: "5m", 0: "0s", -time.Hour: "0s"} {
+		if got := Age(now, now.Add(-ago)); got != want {
+			t.Errorf("%s ago: %q, want %q", ago, got, want)
+		}
+	}
+}

@@ -54,12 +54,13 @@ func (t *Table) Print(headings []string, rows [][]string) error {
 	return err
 }
 
-// Age is how long ago t was: "5m", "3d2h".
+// Age is how long ago t was: "5m", "3d2h". What a clock that was set back since
+// has in the future is of now.
 func Age(now, t time.Time) string {
 	if t.IsZero() {
 		return "<unknown>"
 	}
-	return duration.HumanDuration(now.Sub(t))
+	return duration.HumanDuration(max(now.Sub(t), 0))
 }
 
 // orNone is what kubectl says of nothing.

@@ -56,10 +56,22 @@ func (r *Runtime) State(c Container) (State, error) {
 			s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
 		}
 	}
-	if s.State == spec.StateExited && s.FinishedAt.Before(s.StartedAt) {
-		s.FinishedAt = s.StartedAt // a file's time is as coarse as the kernel's tick
+	if s.State == spec.StateExited {
+		s.FinishedAt = endOf(s.FinishedAt, s.StartedAt)
 	}
 	return s, nil
+}
+
+// fileTick is more than a file's time lags behind: it is as coarse as the kernel's tick.
+const fileTick = 100 * time.Millisecond
+
+// endOf is when a container ended, not before it began. An end long before says
+// that the clock was set back meanwhile: back-off is counted from then.
+func endOf(finished, started time.Time) time.Time {
+	if early := started.Sub(finished); early > 0 && early < fileTick {
+		return started
+	}
+	return finished
 }
 
 func (r *Runtime) observe(c Container) (State, error) {
