@@ -2,6 +2,8 @@ package option
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +37,7 @@ func (fakeHost) ReadFile(name string) ([]byte, error) {
 	if s, ok := files[name]; ok {
 		return []byte(s), nil
 	}
-	return nil, errors.New("no such file")
+	return nil, fmt.Errorf("no such file: %w", fs.ErrNotExist)
 }
 
 func (fakeHost) Environ() []string {

@@ -3,6 +3,7 @@ package option
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ type env struct {
 
 func (e *env) register(f *pflag.FlagSet) {
 	f.StringArrayVarP(&e.vars, "env", "e", nil, "set a variable (`NAME=value`); NAME alone takes the caller's, NAME* all that begin so")
-	f.StringArrayVar(&e.files, "env-file", nil, "set the variables of a `file`, one a line")
+	f.StringArrayVar(&e.files, "env-file", nil, "set the variables of a `file`, one a line; with - before it, it may be missing")
 	f.BoolVar(&e.hostAll, "env-host", false, "set all of the caller's variables")
 	f.StringArrayVar(&e.merge, "env-merge", nil, "set a variable with others of the image in it (`NAME=${OTHER}-value`)")
 	f.BoolVar(&e.httpProxy, "http-proxy", true, "set the caller's http_proxy, https_proxy, ftp_proxy and no_proxy")
@@ -44,7 +45,11 @@ func (e *env) apply(m *maker) {
 		}
 	}
 	for _, file := range e.files {
-		data, err := m.host.ReadFile(file)
+		path, optional := optionalFile(file)
+		data, err := m.host.ReadFile(path)
+		if optional && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		m.noteFlag("env-file", file, err)
 		lines, err := ParseEnvFile(data)
 		m.noteFlag("env-file", file, err)
@@ -70,6 +75,15 @@ func (e *env) apply(m *maker) {
 		}
 	}
 	m.hand.UnsetEnv, m.hand.UnsetEnvAll = e.unset, e.unsetAll
+}
+
+// optionalFile is the path of a file that need not be there: one with a dash
+// before it, as systemd has it. A dash alone is standard input.
+func optionalFile(name string) (path string, optional bool) {
+	if path, optional = strings.CutPrefix(name, "-"); path == "" {
+		return name, false
+	}
+	return path, optional
 }
 
 // vars are variables of which each name stands there once.

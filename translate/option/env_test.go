@@ -21,6 +21,7 @@ func envGood() []good {
 		{"--env A=1 -e B= -e A=2=3 -e GONE img", env("A=2=3", "B=")},
 		{"--env E* -e F*=x img", env("E1=one", "E2=two", "F*=x")},
 		{"--env-file vars -e A=over img", env("A=over", "B=two words ", "HOSTED=here", "E1=one", "E2=two", `Q="quoted"`)},
+		{"--env-file -gone --env-file -vars -e A=over img", env("A=over", "B=two words ", "HOSTED=here", "E1=one", "E2=two", `Q="quoted"`)},
 		{"--http-proxy img", env("http_proxy=http://proxy:3128")},
 		{"--http-proxy --env http_proxy=mine img", env("http_proxy=mine")},
 		{"--env-host --env PATH=/sbin img", env("E1=one", "E2=two", "HOSTED=here", "PATH=/sbin", "http_proxy=http://proxy:3128")},
@@ -36,6 +37,7 @@ func envBad() bad {
 	return bad{
 		"--env =1 img":          `--env "=1": the name is missing`,
 		"--env-file gone img":   `--env-file "gone": no such file`,
+		"--env-file -bad img":   `--env-file "-bad": line 2: the name is missing`,
 		"--env-file bad img":    `--env-file "bad": line 2: the name is missing`,
 		"--env-file binary img": "there is a NUL byte in it",
 		"--env-merge A img":     `--env-merge "A": write NAME=value`,
