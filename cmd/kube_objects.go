@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -149,6 +151,9 @@ func (o *objects) object(ctx context.Context, object *kube.Object) (kubectl.Obje
 		meta = map[string]any{}
 		fields["metadata"] = meta
 	}
+	if !object.Created.IsZero() {
+		meta["creationTimestamp"] = object.Created.UTC().Format(time.RFC3339)
+	}
 	meta["name"], meta["uid"] = object.Name, string(reconciler.ObjectUID(object.Kind, object.Namespace, object.Name))
 	if object.Namespace != "" {
 		meta["namespace"] = object.Namespace
@@ -232,24 +237,30 @@ func (o *objects) claim(ctx context.Context, object *kube.Object, fields kubectl
 
 // namespaces are those that anything is in.
 func (o *objects) namespaces(ctx context.Context) []kubectl.Object {
-	names := []string{spec.DefaultNamespace}
+	first := map[string]time.Time{spec.DefaultNamespace: {}} // when there was something in it first
+	in := func(name string, created time.Time) {
+		if at, known := first[name]; !known || at.IsZero() || !created.IsZero() && created.Before(at) {
+			first[name] = created
+		}
+	}
 	for _, s := range o.sights {
-		names = append(names, s.Status.Pod.Namespace)
+		in(s.Status.Pod.Namespace, s.Status.Pod.CreatedAt)
 	}
 	for _, object := range o.all(ctx).Objects {
 		if object.Kind == "Namespace" {
-			names = append(names, object.Name)
+			in(object.Name, object.Created)
 		} else {
-			names = append(names, object.Namespace)
+			in(object.Namespace, object.Created)
 		}
 	}
-	slices.Sort(names)
 	var list []kubectl.Object
-	for _, name := range slices.Compact(names) {
+	for _, name := range slices.Sorted(maps.Keys(first)) {
+		meta := map[string]any{"name": name, "uid": string(reconciler.ObjectUID("Namespace", "", name))}
+		if at := first[name]; !at.IsZero() {
+			meta["creationTimestamp"] = at.UTC().Format(time.RFC3339)
+		}
 		list = append(list, kubectl.Object{
-			"apiVersion": "v1", "kind": "Namespace",
-			"metadata": map[string]any{"name": name, "uid": string(reconciler.ObjectUID("Namespace", "", name))},
-			"status":   map[string]any{"phase": "Active"},
+			"apiVersion": "v1", "kind": "Namespace", "metadata": meta, "status": map[string]any{"phase": "Active"},
 		})
 	}
 	return list

@@ -122,7 +122,7 @@ func (d *decoder) object(root *node, prefix, implied string) {
 	o := &Object{
 		Kind:   kind,
 		Pos:    source.Pos{File: d.file, Line: root.line, Col: root.col},
-		Fields: Positions{d.file, root},
+		Fields: Positions{file: d.file, root: root},
 	}
 	w.object(place{root.line, root.col}, nil, root, valueOf(info.target(o)))
 	o.complete(info)

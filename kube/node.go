@@ -106,6 +106,14 @@ func (p *path) String() string {
 type Positions struct {
 	file string
 	root *node
+	from source.Pos // where all of it comes from, if it was not written in file by a person
+}
+
+// From are the same fields, written in a copy: a person knows but the place that
+// it was made of.
+func (p Positions) From(pos source.Pos) Positions {
+	p.from = pos
+	return p
 }
 
 // At is where the field of that path was written ("spec.containers[0].image",
@@ -113,6 +121,9 @@ type Positions struct {
 // item the item's own place. Of a path that was not written it is the place of
 // the nearest parent that was.
 func (p Positions) At(path string) source.Pos {
+	if p.from != (source.Pos{}) {
+		return p.from
+	}
 	pos := source.Pos{File: p.file}
 	n := p.root
 	if n == nil {

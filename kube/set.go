@@ -2,6 +2,7 @@ package kube
 
 import (
 	"encoding/json"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,9 @@ type Object struct {
 	// Options are the options the object was given with on the command line,
 	// as translate wrote them; nil in a folder.
 	Options json.RawMessage
+	// Created is since when the object is known: when kube play was given it first,
+	// or when its file was last changed; zero: that is not known.
+	Created time.Time
 	// Input says that the object was given only for the pods that read it: it
 	// goes with the last of them.
 	Input bool

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -45,7 +46,8 @@ type Store struct {
 // stored is the content of one file.
 type stored struct {
 	Version int             `json:"version"`
-	Pos     source.Pos      `json:"source"` // where the object was read
+	Pos     source.Pos      `json:"source"`           // where the object was read
+	Created time.Time       `json:"created,omitzero"` // when it was first given
 	Options json.RawMessage `json:"options,omitempty"`
 	Input   bool            `json:"input,omitempty"`
 	Object  json.RawMessage `json:"object"`
@@ -110,20 +112,35 @@ func putOne(path string, o *kube.Object) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(stored{Version: storeVersion, Pos: o.Pos, Options: o.Options, Input: o.Input, Object: object})
-	if err != nil {
-		return err
-	}
-	data = append(data, '\n')
+	s := stored{Version: storeVersion, Pos: o.Pos, Created: time.Now().UTC().Truncate(time.Second), Options: o.Options, Input: o.Input, Object: object}
+	var data []byte
 	same := false
 	err = atomicfile.Use(path, func(old []byte) error {
-		same = bytes.Equal(old, data)
-		return nil
+		var before struct {
+			Created time.Time `json:"created"`
+		}
+		if json.Unmarshal(old, &before) == nil {
+			s.Created = before.Created
+		}
+		data, err = s.line()
+		same = err == nil && bytes.Equal(old, data)
+		return err
 	})
-	if err == nil && same {
+	switch {
+	case err == nil && same:
 		return nil
+	case data == nil: // there is none
+		if data, err = s.line(); err != nil {
+			return err
+		}
 	}
 	return atomicfile.Write(path, data, 0o600)
+}
+
+// line is what the file holds.
+func (s *stored) line() ([]byte, error) {
+	data, err := json.Marshal(s)
+	return append(data, '\n'), err
 }
 
 // Delete forgets objects. Those that are not stored are no error.
@@ -166,6 +183,7 @@ func decodeStored(file string, data []byte) ([]*kube.Object, source.Diagnostics)
 	if want := filename.Fit(o.Namespace, o.Name, ".json"); filepath.Base(file) != want || filepath.Base(filepath.Dir(file)) != o.Kind {
 		return wrong("it holds %s, which belongs in %s", o.Key(), strings.Join([]string{o.Kind, want}, "/"))
 	}
-	o.Pos, o.Options, o.Input = s.Pos, s.Options, s.Input
+	o.Pos, o.Created, o.Options, o.Input = s.Pos, s.Created, s.Options, s.Input
+	o.Fields = o.Fields.From(s.Pos)
 	return objects, nil // warnings were given when it was played
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -136,6 +137,44 @@ func TestStoringTheSameAgainWritesNothing(t *testing.T) {
 	must(t, err)
 	if !os.SameFile(before, after) {
 		t.Error("the file was written again")
+	}
+}
+
+// The age of an object is that of its first version, and where that was not
+// recorded, its file's.
+func TestAnObjectKeepsItsAge(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	long := time.Now().Add(-time.Hour)
+	path := filepath.Join(s.dir, "ConfigMap", "default_x.json")
+	created := func() time.Time { return s.Read(ctx).Objects[0].Created }
+	must(t, s.Put(ctx, given(t, conf("x"))))
+	if at := created(); time.Since(at).Abs() > time.Minute {
+		t.Errorf("a new object is of %s", at)
+	}
+	data, err := os.ReadFile(path)
+	must(t, err)
+	now := regexp.MustCompile(`"created":"[^"]*"`)
+	must(t, os.WriteFile(path, now.ReplaceAll(data, []byte(`"created":"2001-02-03T04:05:06Z"`)), 0o600))
+	must(t, s.Put(ctx, given(t, conf("x")+"data: {another: one}\n")))
+	if at := created(); at.Year() != 2001 {
+		t.Errorf("changed, it is of %s", at)
+	}
+	must(t, os.WriteFile(path, []byte(strings.Replace(string(now.ReplaceAll(data, nil)), ",,", ",", 1)), 0o600))
+	must(t, os.Chtimes(path, long, long))
+	if at := created(); !at.Equal(long.Truncate(time.Nanosecond)) {
+		t.Errorf("of an older berth's file it is %s, want %s", at, long)
+	}
+}
+
+// What is wrong with a stored object is wrong where it was given.
+func TestAStoredObjectTellsWhereItCameFrom(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	objects := given(t, manifest)
+	must(t, s.Put(ctx, objects))
+	for _, o := range s.Read(ctx).Objects {
+		if at := o.Fields.At("spec.containers[0].image"); at != o.Pos || at.File == "" || strings.HasPrefix(at.File, s.dir) {
+			t.Errorf("%s: a field at %s, the object at %s", o.Key(), at, o.Pos)
+		}
 	}
 }
 

@@ -192,6 +192,9 @@ func (t *tree) read(e *entry, path string, now stamp) (busy bool) {
 	}
 	for _, o := range objects {
 		o.Owner = t.owner
+		if o.Created.IsZero() {
+			o.Created = time.Unix(now.mtime.Unix())
+		}
 	}
 	e.objects, e.good = objects, true
 	return false

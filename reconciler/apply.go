@@ -173,6 +173,7 @@ func (r *applying) decide(ctx context.Context) error {
 		mine := p.Desired == nil || given[objectKey(p.Desired.Origin)]
 		switch {
 		case !mine && !reachesOthers(p, scope):
+		case p.Desired == nil && p.Action == ActionKeep: // its object has errors, and was not given
 		case p.Action == ActionRefuse:
 			refused = append(refused, errors.New(p.Reason))
 		default:
@@ -207,13 +208,18 @@ func (r *applying) order(pods []*spec.Pod) {
 	slices.SortStableFunc(r.jobs, func(a, b *job) int { return at(a) - at(b) })
 }
 
+// storedFile stands for where stored objects are, which no file given is called.
+const storedFile = "\x00stored"
+
 // overlay is the stored objects, those that were given in the place of the old.
 func overlay(stored, given kube.Set) kube.Set {
 	out := kube.Set{Objects: slices.Clone(given.Objects), Unknown: stored.Unknown}
 	keys := keysOf(given.Objects)
 	for _, o := range stored.Objects {
 		if !keys[o.Key()] {
-			out.Objects = append(out.Objects, o)
+			other := *o // what is wrong with it is not wrong with the file given, though it came from that once
+			other.Fields = o.Fields.From(source.Pos{File: storedFile})
+			out.Objects = append(out.Objects, &other)
 		}
 	}
 	return out
