@@ -92,6 +92,14 @@ func (a *app) completeFirstContainer(cmd *cobra.Command, args []string, prefix s
 	return a.completeContainers(cmd, args, prefix)
 }
 
+// completeFirstImage completes an image, then leaves the rest to files.
+func (a *app) completeFirstImage(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return a.completeImages(cmd, args, prefix)
+}
+
 type namesFunc = func(context.Context, *engine.Engine) ([]string, error)
 
 func joinNames(sources ...namesFunc) namesFunc {

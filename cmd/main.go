@@ -27,7 +27,7 @@ func Main(build Build, args []string) int {
 	ctx, interrupted, stop := signals()
 	defer stop()
 	a := &app{build: build, in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
-	err := a.run(ctx, args)
+	err := a.execute(ctx, args)
 	if sig := interrupted(); sig != 0 && errors.Is(err, context.Canceled) {
 		return 128 + int(sig)
 	}
@@ -60,8 +60,8 @@ type signalError struct{ syscall.Signal }
 
 func (s signalError) Error() string { return "ended by signal " + s.Signal.String() }
 
-// run builds the tree of commands and executes args.
-func (a *app) run(ctx context.Context, args []string) error {
+// execute builds the tree of commands and executes args.
+func (a *app) execute(ctx context.Context, args []string) error {
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.in)

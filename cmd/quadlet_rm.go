@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/internal/source"
+	"berth/manifests/unitdir"
 	"berth/quadlet"
 )
 
@@ -58,10 +59,8 @@ func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) 
 	if err != nil {
 		return err
 	}
-	mine := slices.DeleteFunc(all, func(u installed) bool {
-		_, ok := storeOf(u.Path)
-		return !ok
-	})
+	store := unitStore()
+	mine := slices.DeleteFunc(all, func(u installed) bool { return !store.Has(u.Path) })
 	removals, err := plannedRemovals(mine, args, f)
 	if err != nil {
 		return err
@@ -75,7 +74,7 @@ func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) 
 	}
 	var errs []error
 	for _, r := range removals {
-		errs = append(errs, a.remove(ctx, conn, r, f.force))
+		errs = append(errs, a.remove(ctx, conn, store, r, f.force))
 	}
 	if f.reload && len(removals) > 0 {
 		errs = append(errs, reloadSystemd(ctx, asUser()))
@@ -133,7 +132,7 @@ func unitNames(units []installed) []string {
 }
 
 // remove takes one unit file or application away, and says what.
-func (a *app) remove(ctx context.Context, conn *dbus.Conn, r removal, force bool) error {
+func (a *app) remove(ctx context.Context, conn *dbus.Conn, store unitdir.Store, r removal, force bool) error {
 	for _, u := range r.units {
 		up, err := servicesUp(ctx, conn, u)
 		if err != nil {
@@ -148,7 +147,6 @@ func (a *app) remove(ctx context.Context, conn *dbus.Conn, r removal, force bool
 			}
 		}
 	}
-	store, _ := storeOf(r.units[0].Path)
 	remove := func() error { return store.RemoveApp(r.app) }
 	if r.app == "" {
 		remove = func() error { return store.Remove(r.units[0].Name) }

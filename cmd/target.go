@@ -116,7 +116,7 @@ func (t *targets) pods(ctx context.Context, e *engine.Engine, names []string) ([
 		if err != nil {
 			return nil, err
 		}
-		all = inNamespace(all, t.namespace)
+		all = slices.DeleteFunc(inNamespace(all, t.namespace), func(st spec.PodStatus) bool { return st.Pod.Bare })
 		if t.latest && len(all) > 1 {
 			newest := slices.MaxFunc(all, func(a, b spec.PodStatus) int { return a.Pod.CreatedAt.Compare(b.Pod.CreatedAt) })
 			all = []spec.PodStatus{newest}

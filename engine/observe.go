@@ -277,8 +277,14 @@ func (e *Engine) WaitContainer(ctx context.Context, id spec.PodID, name string) 
 	if err != nil || c.ID != status.ID {
 		return status, err
 	}
-	if _, err := run.Wait(ctx, e.target(run, id, c)); err != nil {
+	s, err := run.Wait(ctx, e.target(run, id, c))
+	if err != nil {
 		return status, fmt.Errorf("wait for container %q: %w", name, err)
 	}
-	return e.observeContainer(run, &pod, name)
+	now, err := e.observeContainer(run, &pod, name)
+	if err == nil && now.State == spec.StateNone && s.State == spec.StateExited { // it was removed just now
+		now = describe(s)
+		now.ID, now.Name = status.ID, name
+	}
+	return now, err
 }

@@ -12,7 +12,7 @@ import (
 
 // FindPod finds a pod as people name one: by name, namespace/name, ID or a
 // unique beginning of it, or as `<controller>-pod`, which is the first pod of a
-// Deployment. With namespace "" all namespaces are searched. What fits several
+// Deployment. A container that stands alone is no pod to people. With namespace "" all namespaces are searched. What fits several
 // pods is an error that names them.
 func (e *Engine) FindPod(ctx context.Context, namespace, name string) (spec.PodStatus, error) {
 	pods, err := e.Observe(ctx)
@@ -38,7 +38,7 @@ func findPod(pods []spec.PodStatus, namespace, name string) (spec.PodStatus, err
 	}
 	var byName, byController, byID []spec.PodStatus
 	for _, p := range pods {
-		if namespace != "" && p.Pod.Namespace != namespace {
+		if p.Pod.Bare || namespace != "" && p.Pod.Namespace != namespace {
 			continue
 		}
 		switch {

@@ -66,7 +66,22 @@ func identified(pod *spec.Pod) *spec.Pod {
 			list[i] = withID(list[i])
 		}
 	}
+	made.Volumes = namedAll(pod.Volumes)
 	return &made
+}
+
+// namedAll gives each volume that nobody named a name that nobody will.
+func namedAll(volumes []spec.Volume) []spec.Volume {
+	out := slices.Clone(volumes)
+	for i, v := range out {
+		if v.Named == nil || !v.Named.Anonymous || v.Named.Volume != "" {
+			continue
+		}
+		named := *v.Named
+		named.Volume = string(spec.NewContainerID())
+		out[i].Named = &named
+	}
+	return out
 }
 
 func withID(c spec.Container) spec.Container {
@@ -157,7 +172,7 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 	if !st.Pod.ByHand {
 		return fmt.Errorf("pod %s takes no further container: it was not made by pod create", st.Pod.Key())
 	}
-	actor := newActor(a.Engine, a.Log, a.Events)
+	actor, volumes := newActor(a.Engine, a.Log, a.Events), namedAll(volumes)
 	grown := st.Pod
 	grown.InitContainers, grown.Containers, grown.Volumes = nil, []spec.Container{withID(c)}, append(slices.Clone(st.Pod.Volumes), volumes...)
 	prepared, err := actor.prepare(ctx, &grown, o.Pull)

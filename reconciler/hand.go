@@ -203,7 +203,7 @@ func (a *actor) settle(ctx context.Context, id spec.PodID) error {
 		case err != nil:
 			return err
 		}
-		next := NextOf(&st, time.Now(), Hurry{})
+		next := NextOf(&st, time.Now(), Hurry{Backoff: true})
 		switch {
 		case !byHand(&st.Pod):
 			return nil

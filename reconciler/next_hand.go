@@ -34,6 +34,10 @@ func (d *decider) handBegin() {
 	d.next.Ensure = len(d.next.Start) > 0 || d.hurry.Force
 }
 
+// lingerTime is how long what goes with its end stays nevertheless, for those who
+// wait for its exit code.
+const lingerTime = time.Second
+
 // handEnds decides what becomes of a pod made by hand in which containers have
 // ended for good: what was to go with its end goes, and the sandbox with the last.
 func (d *decider) handEnds() {
@@ -41,7 +45,7 @@ func (d *decider) handEnds() {
 	if !byHand(pod) || d.hurry.Force {
 		return
 	}
-	used, left := false, false
+	used, left, linger := false, false, false
 	for i := range d.st.Containers {
 		c := &d.st.Containers[i]
 		made, ok := pod.Container(c.Name)
@@ -52,12 +56,18 @@ func (d *decider) handEnds() {
 		ended := c.Finished() && !waits && !starting(&d.next, c.Name)
 		used = used || ended && ran(d.st, c)
 		left = left || c.Running() || waits || starting(&d.next, c.Name)
-		if ended && made.ByHand != nil && made.ByHand.Remove {
-			d.next.Remove = append(d.next.Remove, c.Name)
+		if !ended || made.ByHand == nil || !made.ByHand.Remove {
+			continue
 		}
+		if at := c.FinishedAt.Add(lingerTime); at.After(d.now) && !c.FinishedAt.After(d.now) && !d.hurry.now() {
+			linger = true
+			d.lookAt(at)
+			continue
+		}
+		d.next.Remove = append(d.next.Remove, c.Name)
 	}
 	switch {
-	case pod.Bare && len(d.next.Remove) > 0:
+	case pod.Bare && (linger || len(d.next.Remove) > 0):
 		d.next.Down = "" // it goes with all it has
 	case used && !left && (pod.Bare || pod.StopWithLast) && d.st.Sandbox != spec.SandboxNone && d.next.Down == "":
 		d.next.Down = downEnded

@@ -46,12 +46,15 @@ func TestNextByHand(t *testing.T) {
 	for name, c := range map[string]struct {
 		st    *spec.PodStatus
 		hurry Hurry
+		after time.Duration
 		want  string
 	}{
 		"one that runs needs nothing":                        {st: alone(podOf(never, "a:running"), nil)},
 		"its sandbox goes with its end":                      {st: alone(podOf(never, "a:exited=1"), nil), want: "down"},
-		"so does it itself, if asked":                        {st: alone(podOf(never, "a:exited=1"), removed), want: "remove a"},
-		"also after a stop":                                  {st: stopped(down(alone(podOf(never, "a:exited=1"), removed))), want: "remove a"},
+		"so does it itself, if asked":                        {st: alone(podOf(never, "a:exited=1"), removed), after: time.Minute, want: "remove a"},
+		"but not at once":                                    {st: alone(podOf(never, "a:exited=1"), removed), want: "at +1s"},
+		"unless whoever waited asks for it":                  {st: alone(podOf(never, "a:exited=1"), removed), hurry: Hurry{Backoff: true}, want: "remove a"},
+		"also after a stop":                                  {st: stopped(down(alone(podOf(never, "a:exited=1"), removed))), after: time.Minute, want: "remove a"},
 		"the stop comes first":                               {st: stopped(alone(podOf(always, "a:running"), removed)), want: "down"},
 		"one that never ran stays":                           {st: stopped(down(alone(podOf(never, "a:created"), removed)))},
 		"one that is to be restarted stays":                  {st: alone(podOf(always, "a:exited=1"), removed), want: "start a"},
@@ -63,7 +66,7 @@ func TestNextByHand(t *testing.T) {
 		"unless a person stopped it":                         {st: stopped(down(alone(podOf(always, "a:unknown"), nil)))},
 		"on-failure does not":                                {st: down(alone(podOf(onFailure, "a:unknown"), nil))},
 		"nor does what runs once":                            {st: down(alone(podOf(never, "a:unknown"), nil))},
-		"what goes with its end is gone after a boot":        {st: down(alone(podOf(never, "a:unknown"), removed)), want: "remove a"},
+		"what goes with its end is gone after a boot":        {st: down(alone(podOf(never, "a:unknown"), removed)), after: time.Minute, want: "remove a"},
 		"a pod without containers stays up":                  {st: together(podOf(never), nil)},
 		"a pod without containers stays down":                {st: down(together(podOf(never), nil))},
 		"a person starts it":                                 {st: down(together(podOf(never), nil)), hurry: Hurry{Force: true}, want: "ensure"},
@@ -73,15 +76,15 @@ func TestNextByHand(t *testing.T) {
 		"nor is one that runs again":                         {st: last(together(podOf(onFailure, "a:exited=0", "b:exited=1"), nil)), want: "start b"},
 		"one that never ran does not count":                  {st: last(stoppedOne(together(podOf(never, "a:created", "b:exited=0"), nil))), want: "down"},
 		"a pod in which none ran yet stays":                  {st: last(stoppedOne(together(podOf(never, "a:created"), nil)))},
-		"a container goes and its pod stays":                 {st: together(podOf(never, "a:exited=0"), removed), want: "remove a"},
-		"the last goes, and its pod comes down":              {st: last(together(podOf(never, "a:exited=0"), removed)), want: "down; remove a"},
-		"one that was stopped goes, too":                     {st: stoppedOne(together(podOf(always, "a:exited=0", "b:running"), removed)), want: "remove a"},
+		"a container goes and its pod stays":                 {st: together(podOf(never, "a:exited=0"), removed), after: time.Minute, want: "remove a"},
+		"the last goes, and its pod comes down":              {st: last(together(podOf(never, "a:exited=0"), removed)), after: time.Minute, want: "down; remove a"},
+		"one that was stopped goes, too":                     {st: stoppedOne(together(podOf(always, "a:exited=0", "b:running"), removed)), after: time.Minute, want: "remove a"},
 		"of several those start at boot that always run":     {st: down(stoppedOne(together(podOf(always, "a:unknown", "b:unknown"), nil))), want: "ensure; start b"},
 		"a pod of which none does stays down":                {st: down(together(podOf(never, "a:unknown", "b:exited=1"), nil))},
 		"one made before the machine went down is as it was": {st: down(stoppedOne(together(podOf(always, "a:created"), nil)))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := brief(NextOf(c.st, noon, c.hurry)); got != c.want {
+			if got := brief(NextOf(c.st, noon.Add(c.after), c.hurry)); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})

@@ -115,15 +115,30 @@ func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra b
 		status:    c,
 	}
 	r.Names = []string{p.Pod.InfraName()}
-	if !infra {
-		r.Names = []string{p.Pod.ContainerName(c.Name)}
-		if s, ok := p.Pod.Container(c.Name); ok {
-			for _, m := range s.Mounts {
-				r.Mounts = append(r.Mounts, m.Path)
-			}
+	if p.Pod.Bare {
+		r.Pod, r.PodName = "", "" // nobody asked for it
+	}
+	if infra {
+		return r
+	}
+	r.Names = []string{p.Pod.ContainerName(c.Name)}
+	if s, ok := p.Pod.Container(c.Name); ok {
+		for _, m := range s.Mounts {
+			r.Mounts = append(r.Mounts, m.Path)
 		}
+		r.Labels = labelsOf(&p.Pod, s)
+		r.AutoRemove = s.ByHand != nil && s.ByHand.Remove
 	}
 	return r
+}
+
+// labelsOf are a container's labels: its own where it was made by hand, else its
+// pod's.
+func labelsOf(p *spec.Pod, c *spec.Container) map[string]string {
+	if c.ByHand != nil {
+		return c.ByHand.Labels
+	}
+	return p.Labels
 }
 
 // stateStopping is podman's word for a container that runs and is being ended.
@@ -289,11 +304,11 @@ func CreatedAt(c Container) time.Time { return c.status.CreatedAt }
 
 // RestartPolicyOf is a container's restart policy in podman's words.
 func RestartPolicyOf(c Container) string {
-	policy := c.pod.Pod.RestartPolicy
-	if s, ok := c.pod.Pod.Container(c.status.Name); ok && s.RestartPolicy != "" {
-		policy = s.RestartPolicy
+	s, ok := c.pod.Pod.Container(c.status.Name)
+	if !ok {
+		s = &spec.Container{}
 	}
-	return restartPolicy(policy)
+	return restartOf(&c.pod.Pod, s).Name
 }
 
 // ContainerStatus is what the row was made from.

@@ -29,6 +29,10 @@ type ContainerInspect struct {
 	Namespace       string          `json:"Namespace"`
 	IsInfra         bool            `json:"IsInfra"`
 	IsInit          bool            `json:"IsInit"`
+	PidFile         string          `json:"PidFile"`
+	ConmonPidFile   string          `json:"ConmonPidFile"`
+	Dependencies    []string        `json:"Dependencies"`
+	Rootfs          string          `json:"Rootfs"`
 	Config          Config          `json:"Config"`
 	HostConfig      HostConfig      `json:"HostConfig"`
 
@@ -99,6 +103,22 @@ type Config struct {
 	Annotations map[string]string `json:"Annotations"`
 	StopSignal  string            `json:"StopSignal"`
 	StopTimeout int               `json:"StopTimeout"` // seconds
+
+	Timezone      string      `json:"Timezone,omitempty"`
+	Umask         string      `json:"Umask,omitempty"`
+	Timeout       int         `json:"Timeout"` // seconds
+	Secrets       []SecretRef `json:"Secrets,omitempty"`
+	CreateCommand []string    `json:"CreateCommand,omitempty"`
+	SystemdMode   bool        `json:"SystemdMode,omitempty"`
+	SdNotifyMode  string      `json:"sdNotifyMode,omitempty"`
+}
+
+// SecretRef is a secret that a container is given.
+type SecretRef struct {
+	Name string `json:"Name"`
+	UID  int64  `json:"UID"`
+	GID  int64  `json:"GID"`
+	Mode uint32 `json:"Mode"`
 }
 
 // HostConfig is how a container meets the host. Its fields are named as in
@@ -129,6 +149,22 @@ type HostConfig struct {
 	NanoCpus          int64                 `json:"NanoCpus"`
 	Memory            int64                 `json:"Memory"`
 	MemoryReservation int64                 `json:"MemoryReservation"`
+	MemorySwap        int64                 `json:"MemorySwap"`
+	MemorySwappiness  int64                 `json:"MemorySwappiness"`
+	OomKillDisable    bool                  `json:"OomKillDisable"`
+	BlkioWeight       uint16                `json:"BlkioWeight"`
+	CpusetMems        string                `json:"CpusetMems"`
+	ShmSize           int64                 `json:"ShmSize,omitempty"`
+	Init              bool                  `json:"Init"`
+	AutoRemove        bool                  `json:"AutoRemove"`
+	PublishAllPorts   bool                  `json:"PublishAllPorts"`
+	Annotations       map[string]string     `json:"Annotations"`
+	Devices           []Device              `json:"Devices"`
+	Tmpfs             map[string]string     `json:"Tmpfs"`
+	CgroupParent      string                `json:"CgroupParent"`
+	Cgroups           string                `json:"Cgroups"`
+	CgroupMode        string                `json:"CgroupMode"`
+	UsernsMode        string                `json:"UsernsMode"`
 	PidsLimit         int64                 `json:"PidsLimit"`
 	Ulimits           []Ulimit              `json:"Ulimits"`
 }
@@ -145,6 +181,13 @@ type LogConfig struct {
 type RestartPolicy struct {
 	Name              string `json:"Name"`
 	MaximumRetryCount int    `json:"MaximumRetryCount"`
+}
+
+// Device is a device of the host.
+type Device struct {
+	PathOnHost        string `json:"PathOnHost"`
+	PathInContainer   string `json:"PathInContainer"`
+	CgroupPermissions string `json:"CgroupPermissions"`
 }
 
 // Ulimit is a resource limit.
@@ -164,7 +207,7 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 		ImageDigest: c.ImageDigest, ImageName: c.Image,
 		Pod: string(p.Pod.ID), LogPath: c.LogPath, Name: p.Pod.InfraName(),
 		RestartCount: p.History[c.Name].Restarts, Mounts: []Mount{},
-		NetworkSettings: networkSettings(p), Namespace: p.Pod.Namespace, IsInfra: infra, IsInit: c.Init,
+		Dependencies: []string{}, NetworkSettings: networkSettings(p), Namespace: p.Pod.Namespace, IsInfra: infra, IsInit: c.Init,
 		LastTermination: p.History[c.Name].Last,
 	}
 	if len(c.Command) > 0 {
@@ -179,6 +222,12 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 	r.Config = config(p, c, own)
 	r.HostConfig = hostConfig(p, own, r.Mounts)
 	r.HostConfig.LogConfig.Path = c.LogPath
+	if p.Pod.Bare {
+		r.Pod = ""
+	}
+	if own.ByHand != nil {
+		r.byHand(&p.Pod, &own)
+	}
 	return r
 }
 

@@ -13,15 +13,12 @@ import (
 const cpuPeriod = 100000
 
 func hostConfig(p *spec.PodStatus, c spec.Container, mounts []Mount) HostConfig {
-	policy := p.Pod.RestartPolicy
-	if c.RestartPolicy != "" {
-		policy = c.RestartPolicy
-	}
 	res := c.Resources
 	h := HostConfig{
-		Binds:     []string{},
+		Binds: []string{}, Devices: []Device{}, Tmpfs: map[string]string{},
+		Annotations: p.Pod.Annotations, Cgroups: "default", CgroupMode: "private", MemorySwappiness: -1,
 		LogConfig: logConfig(p.Pod.Log), NetworkMode: networkMode(p), PortBindings: portBindings(p),
-		RestartPolicy: RestartPolicy{Name: restartPolicy(policy)},
+		RestartPolicy: restartOf(&p.Pod, &c),
 		CapAdd:        orEmpty(c.Security.CapAdd), CapDrop: orEmpty(c.Security.CapDrop),
 		Dns: orEmpty(p.Pod.DNS.Servers), DnsOptions: orEmpty(p.Pod.DNS.Options), DnsSearch: orEmpty(p.Pod.DNS.Searches),
 		ExtraHosts: orEmpty(hostAdd(&p.Pod)),
@@ -54,6 +51,22 @@ func hostConfig(p *spec.PodStatus, c spec.Container, mounts []Mount) HostConfig 
 		}
 	}
 	return h
+}
+
+// restartOf is a container's restart policy in podman's words.
+func restartOf(p *spec.Pod, c *spec.Container) RestartPolicy {
+	policy := p.RestartPolicy
+	if c.RestartPolicy != "" {
+		policy = c.RestartPolicy
+	}
+	r := RestartPolicy{Name: restartPolicy(policy)}
+	if c.ByHand != nil && policy == spec.RestartOnFailure {
+		r.MaximumRetryCount = c.ByHand.MostRestarts
+	}
+	if c.ByHand != nil && c.ByHand.UnlessStopped && policy == spec.RestartAlways {
+		r.Name = "unless-stopped"
+	}
+	return r
 }
 
 func bind(m Mount) string {
@@ -142,6 +155,10 @@ func mounts(p *spec.Pod, c *spec.Container) []Mount {
 			r.Source = v.Host.Path
 		case v.Empty != nil && v.Empty.Memory:
 			r.Type = "tmpfs"
+		case v.Tmpfs != nil:
+			r.Type, r.Options = "tmpfs", orEmpty(v.Tmpfs.Options)
+		case v.Image != nil:
+			r.Type, r.Source, r.SubPath, r.RW = "image", v.Image.Image, v.Image.SubPath, v.Image.Writable
 		}
 		list = append(list, r)
 	}

@@ -66,6 +66,9 @@ func PodState(p *spec.PodStatus) string {
 			finished++
 		}
 	}
+	if p.Pod.ByHand && all == 0 && p.Infra.Running() {
+		return PodRunning // it waits for containers
+	}
 	switch {
 	case all > 0 && paused == all:
 		return PodPaused
@@ -81,11 +84,14 @@ func PodState(p *spec.PodStatus) string {
 	return PodCreated
 }
 
-// Pods lists pods, newest first, as podman does.
+// Pods lists pods, newest first, as podman does. A container that stands alone is
+// none.
 func Pods(list []spec.PodStatus) []Pod {
-	pods := make([]Pod, len(list))
+	pods := make([]Pod, 0, len(list))
 	for i := range list {
-		pods[i] = pod(&list[i])
+		if !list[i].Pod.Bare {
+			pods = append(pods, pod(&list[i]))
+		}
 	}
 	SortPods(pods, "created")
 	return pods

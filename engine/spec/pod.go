@@ -116,7 +116,7 @@ func (p *Pod) Key() PodKey { return PodKey{p.Namespace, p.Name} }
 // ContainerName is the name people know a container of the pod by:
 // "<pod>-<container>".
 func (p *Pod) ContainerName(container string) string {
-	if p.PlainNames {
+	if p.PlainNames || p.Bare {
 		return container
 	}
 	return p.Name + "-" + container

@@ -52,21 +52,9 @@ func (s Set) SubPath(volume, subPath, container string, index int) (string, erro
 	return target, nil
 }
 
-// ReleaseContainer unmounts the parts of volumes, and the layers above them, that
-// were mounted for one container, and removes its secrets.
+// ReleaseContainer unmounts the parts of volumes mounted for one container.
 func (s Set) ReleaseContainer(container string) error {
-	for _, kind := range []string{"subpath", "overlay"} { // a part may be of a layer's
-		if err := unmountAll(filepath.Join(s.Run, kind, container)); err != nil {
-			return err
-		}
-	}
-	return errors.Join(
-		tree.Remove(filepath.Join(s.Disk, "overlay", container)),
-		tree.Remove(filepath.Join(s.Run, "files", handSecrets, container)))
-}
-
-// unmountAll unmounts what is mounted in a folder, and removes it.
-func unmountAll(dir string) error {
+	dir := filepath.Join(s.Run, "subpath", container)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

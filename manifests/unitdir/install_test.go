@@ -152,29 +152,24 @@ func TestWhatIsNotInstalled(t *testing.T) {
 	}
 }
 
-func TestStoresAreWhereTheGeneratorLooks(t *testing.T) {
+func TestStoreIsWhereTheGeneratorLooks(t *testing.T) {
 	env := map[string]string{}
 	who := Who{Home: "/home/u", Getenv: func(k string) string { return env[k] }}
 	for _, step := range []struct {
-		user             bool
-		key, value, want string
+		user  bool
+		key   string
+		value string
+		want  string
 	}{
-		{false, "", "", "/etc/containers/systemd /etc/berth/quadlet"},
-		{true, "", "", "/home/u/.config/containers/systemd /home/u/.config/berth/quadlet"},
-		{true, "XDG_RUNTIME_DIR", "/run/user/7", "/home/u/.config/containers/systemd /home/u/.config/berth/quadlet"},
-		{true, "XDG_CONFIG_HOME", "/cfg", "/cfg/containers/systemd /cfg/berth/quadlet"},
+		{false, "", "", "/etc/containers/systemd"},
+		{true, "", "", "/home/u/.config/containers/systemd"},
+		{true, "XDG_RUNTIME_DIR", "/run/user/7", "/home/u/.config/containers/systemd"},
+		{true, "XDG_CONFIG_HOME", "/cfg", "/cfg/containers/systemd"},
 		{false, "QUADLET_UNIT_DIRS", "/one:/two", "/one"},
 	} {
 		env[step.key] = step.value
 		who.User = step.user
-		var got []string
-		for _, s := range Stores(who) {
-			got = append(got, s.Dir)
-			if !slices.Contains(Path(who), s.Dir) {
-				t.Errorf("with %s=%s: %s is not read", step.key, step.value, s.Dir)
-			}
-		}
-		if strings.Join(got, " ") != step.want {
+		if got := NewStore(who).Dir; got != step.want || !slices.Contains(Path(who), got) {
 			t.Errorf("with %s=%s: %s, want %s", step.key, step.value, got, step.want)
 		}
 	}

@@ -1,0 +1,202 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"berth/engine"
+	"berth/engine/spec"
+	"berth/reconciler"
+	"berth/translate/option"
+)
+
+func (a *app) create() *cobra.Command {
+	var f option.Container
+	cmd := &cobra.Command{
+		Use:   "create [flags] IMAGE [COMMAND [ARG...]]",
+		Short: "Make a container and leave it to be started",
+		Long: `Makes a container without starting it, and prints its ID. Flags stand before the image; what follows it is the
+container's command and its arguments.
+
+The flags are those of podman create. "berth start" starts the container.`,
+		Example: `  berth create --name web -p 8080:80 docker.io/library/nginx
+  berth create --name job --rm localhost/app:1 /bin/app --once`,
+		Args: minArgs(1, "an image"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.Check(args); err != nil {
+				return usageError(cmd, "%w", err)
+			}
+			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
+				made, err := f.Make(args, a.optionHost(ctx, e))
+				if err != nil {
+					return err
+				}
+				c, err := a.makeContainer(ctx, e, made, reconciler.CreateOptions{NoStart: true})
+				a.wake(ctx, e)
+				if err == nil {
+					fmt.Fprintln(a.out, c.id)
+				}
+				return err
+			})
+		},
+		ValidArgsFunction: a.completeFirstImage,
+	}
+	registerCreate(cmd, f.Register)
+	return cmd
+}
+
+// registerCreate adds the flags of create or run. -h is the hostname's, as in
+// podman.
+func registerCreate(cmd *cobra.Command, register func(*pflag.FlagSet)) {
+	cmd.Flags().Bool("help", false, "show this help")
+	register(cmd.Flags())
+}
+
+// created is a container that was made by hand.
+type created struct {
+	pod  spec.PodID
+	key  spec.PodKey
+	name string // in the pod
+	id   spec.ContainerID
+}
+
+// makeContainer makes the container that flags describe, in a pod of its own or
+// in one that is there.
+func (a *app) makeContainer(ctx context.Context, e *engine.Engine, made *option.Made, o reconciler.CreateOptions) (created, error) {
+	for _, w := range made.Warnings {
+		a.warn("%s", w)
+	}
+	o.Pull, o.Replace = made.Pull, made.Replace
+	c, into, err := a.identify(ctx, e, made)
+	if err != nil {
+		return c, err
+	}
+	drop, err := writeIDFile(made.IDFile, string(c.id))
+	if err != nil {
+		return c, err
+	}
+	if into != "" {
+		err = a.applier(e).AddContainer(ctx, into, *made.Container(), made.Pod.Volumes, o)
+	} else {
+		_, err = a.applier(e).Create(ctx, made.Pod, o)
+	}
+	if err != nil {
+		if _, _, missing := e.FindContainer(context.WithoutCancel(ctx), "", string(c.id)); missing != nil {
+			drop()
+		}
+	}
+	return c, err
+}
+
+// identify gives what flags describe its identity, and says which pod it goes
+// into, if not one of its own.
+func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made) (c created, into spec.PodID, err error) {
+	own := made.Container()
+	name := own.Name
+	if name == "" {
+		observed, err := e.Observe(ctx)
+		if err != nil && len(observed) == 0 {
+			return c, "", err
+		}
+		name = madeUpName(namesIn(observed))
+	}
+	made.SetName(name)
+	if own.ByHand.ID == "" {
+		own.ByHand.ID = spec.NewContainerID()
+	}
+	own.ByHand.CreateCommand = commandLine()
+	made.Pod.Owner = ownerByHand()
+	if made.Pod.ID == "" {
+		made.Pod.ID = spec.NewPodID()
+	}
+	nameHost(made.Pod, own.ByHand.ID)
+	c = created{made.Pod.ID, made.Pod.Key(), own.Name, own.ByHand.ID}
+	if made.Into == "" {
+		return c, "", nil
+	}
+	pod, err := e.FindPod(ctx, "", made.Into)
+	if err != nil {
+		return c, "", err
+	}
+	made.AddTo(&pod.Pod)
+	c.pod, c.key = pod.Pod.ID, pod.Pod.Key()
+	return c, pod.Pod.ID, nil
+}
+
+// nameHost gives a pod the hostname that podman would, where none is given: a
+// container that stands alone is called by its ID, unless it is called as the host.
+func nameHost(p *spec.Pod, alone spec.ContainerID) {
+	uts := p.Join.UTS
+	switch {
+	case p.Hostname != "" || uts.Host || uts.Container != nil || uts.Path != "":
+	case !p.Bare:
+		p.Hostname = p.Name
+	case !p.HostNet:
+		p.Hostname = alone.Short()
+	}
+}
+
+// namesIn says which names pods and containers have.
+func namesIn(observed []spec.PodStatus) func(string) bool {
+	return func(name string) bool {
+		return slices.ContainsFunc(observed, func(st spec.PodStatus) bool {
+			return st.Pod.Name == name || slices.ContainsFunc(st.Pod.All(), func(c spec.Container) bool { return st.Pod.ContainerName(c.Name) == name })
+		})
+	}
+}
+
+// unitVariable is how systemd units that run containers say which they are.
+const unitVariable = "PODMAN_SYSTEMD_UNIT"
+
+// ownerByHand is who owns what this command makes: the systemd unit it runs for,
+// or else a person.
+func ownerByHand() spec.Owner {
+	if unit := os.Getenv(unitVariable); unit != "" {
+		return spec.UnitOwner(unit)
+	}
+	return spec.OwnerRun
+}
+
+// commandLine is our command line as records keep it, without passwords.
+func commandLine() []string {
+	words := slices.Clone(os.Args)
+	for i, word := range words {
+		if name, _, ok := strings.Cut(word, "="); ok && name == "--creds" {
+			words[i] = "--creds=…"
+		}
+		if i > 0 && words[i-1] == "--creds" {
+			words[i] = "…"
+		}
+	}
+	return words
+}
+
+// writeIDFile writes an ID to a new file; nowhere if path is empty. drop removes
+// it again.
+func writeIDFile(path, id string) (drop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("the ID file %s exists: remove it, if nothing that it names is in use", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write the ID: %w", err)
+	}
+	drop = func() { _ = os.Remove(path) } // it says nothing any more
+	_, err = f.WriteString(id)
+	if err = errors.Join(err, f.Close()); err != nil {
+		drop()
+		return nil, fmt.Errorf("write the ID: %w", err)
+	}
+	return drop, nil
+}

@@ -1,0 +1,132 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"berth/engine"
+	"berth/engine/spec"
+	"berth/translate/option"
+)
+
+// mostOptionFile bounds a file that a flag names, in bytes: more is no list of
+// variables or labels.
+const mostOptionFile = 16 << 20
+
+// optionHost answers what the flags of create and run ask.
+type optionHost struct {
+	in   io.Reader
+	find func(name string) (spec.PodStatus, spec.ContainerStatus, error)
+}
+
+func (a *app) optionHost(ctx context.Context, e *engine.Engine) optionHost {
+	return optionHost{a.in, func(name string) (spec.PodStatus, spec.ContainerStatus, error) { return e.FindContainer(ctx, "", name) }}
+}
+
+// Abs makes a path absolute.
+func (optionHost) Abs(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path // the working folder is gone: whoever opens it says so
+	}
+	return abs
+}
+
+// ReadFile reads a file, or standard input.
+func (h optionHost) ReadFile(path string) ([]byte, error) {
+	in := h.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, mostOptionFile+1))
+	if err == nil && len(data) > mostOptionFile {
+		err = fmt.Errorf("it is larger than %d bytes", mostOptionFile)
+	}
+	return data, err
+}
+
+// Glob is the paths that match a pattern.
+func (optionHost) Glob(pattern string) ([]string, error) { return filepath.Glob(pattern) }
+
+// Environ is our environment.
+func (optionHost) Environ() []string { return os.Environ() }
+
+// User is who calls.
+func (optionHost) User() (uid, gid uint32) { return uint32(os.Getuid()), uint32(os.Getgid()) }
+
+// SubIDs reads /etc/subuid or /etc/subgid.
+func (optionHost) SubIDs(name string, group bool) ([]option.IDRange, error) {
+	path := "/etc/subuid"
+	if group {
+		path = "/etc/subgid"
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return subIDs(f, path, name)
+}
+
+// subIDs reads lines of name:first:count (subuid(5)).
+func subIDs(in io.Reader, path, name string) ([]option.IDRange, error) {
+	var ranges []option.IDRange
+	lines := bufio.NewScanner(in)
+	for n := 1; lines.Scan(); n++ {
+		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
+		if len(fields) != 3 || fields[0] != name {
+			continue
+		}
+		first, err1 := strconv.ParseUint(fields[1], 10, 32)
+		count, err2 := strconv.ParseUint(fields[2], 10, 32)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, fmt.Errorf("%s:%d: want name:first:count", path, n)
+		}
+		ranges = append(ranges, option.IDRange{First: uint32(first), Count: uint32(count)})
+	}
+	return ranges, lines.Err()
+}
+
+// Container finds a container as people name one.
+func (h optionHost) Container(name string) (spec.ContainerRef, error) {
+	p, c, err := h.find(name)
+	if err != nil {
+		return spec.ContainerRef{}, err
+	}
+	return spec.ContainerRef{Pod: p.Pod.ID, Name: c.Name}, nil
+}
+
+// VolumesOf is what a container has mounted of volumes.
+func (h optionHost) VolumesOf(name string) ([]spec.Mount, []spec.Volume, error) {
+	p, c, err := h.find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, ok := p.Pod.Container(c.Name)
+	if !ok {
+		return nil, nil, nil
+	}
+	var volumes []spec.Volume
+	for _, m := range made.Mounts {
+		if v, ok := p.Pod.Volume(m.Volume); ok {
+			volumes = append(volumes, *v)
+		}
+	}
+	return made.Mounts, volumes, nil
+}

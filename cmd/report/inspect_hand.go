@@ -1,0 +1,122 @@
+package report
+
+import (
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// byHand fills in what a container made on the command line has beyond others.
+func (r *ContainerInspect) byHand(p *spec.Pod, c *spec.Container) {
+	h := c.ByHand
+	r.PidFile, r.ConmonPidFile = h.PidFile, h.ConmonPidFile
+	if h.Rootfs != nil {
+		r.Rootfs = h.Rootfs.Path
+	}
+	for _, ref := range h.Requires {
+		r.Dependencies = append(r.Dependencies, ref.Name)
+	}
+	r.Config.byHand(h)
+	r.HostConfig.byHand(p, c)
+	for _, m := range r.Mounts {
+		if m.Type == "tmpfs" {
+			r.HostConfig.Tmpfs[m.Destination] = strings.Join(m.Options, ",")
+		}
+	}
+}
+
+func (r *Config) byHand(h *spec.ByHand) {
+	r.Labels, r.Annotations = h.Labels, h.Annotations
+	r.CreateCommand, r.Timezone, r.Umask = h.CreateCommand, h.Timezone, h.Umask
+	r.Timeout = int(h.Timeout / time.Second)
+	if h.StopTimeout != nil {
+		r.StopTimeout = int(*h.StopTimeout / time.Second)
+	}
+	r.SystemdMode = h.Systemd == spec.SystemdAlways
+	if r.SdNotifyMode = string(h.Notify); h.Notify == spec.NotifyConmon {
+		r.SdNotifyMode = "conmon"
+	}
+	for _, s := range h.Secrets {
+		r.Secrets = append(r.Secrets, SecretRef{s.Secret, s.UID, s.GID, s.Mode})
+	}
+}
+
+func (r *HostConfig) byHand(p *spec.Pod, c *spec.Container) {
+	h, t := c.ByHand, c.ByHand.Tuning
+	r.Annotations, r.AutoRemove, r.Init, r.PublishAllPorts = h.Annotations, h.Remove, h.Init, h.PublishAll
+	for _, d := range h.Devices {
+		r.Devices = append(r.Devices, Device{d.Host, d.Path, d.Permissions})
+	}
+	if h.Log != nil {
+		path := r.LogConfig.Path
+		r.LogConfig = logConfig(*h.Log)
+		r.LogConfig.Path = path
+	}
+	if t.MemorySwap != nil {
+		r.MemorySwap = *t.MemorySwap
+	}
+	if t.Swappiness != nil {
+		r.MemorySwappiness = *t.Swappiness
+	}
+	r.OomKillDisable, r.BlkioWeight, r.CpusetMems = t.OOMKillDisable, t.BlkioWeight, t.CPUSetMems
+	if t.Reservation > 0 {
+		r.MemoryReservation = t.Reservation
+	}
+	if t.CPUShares > 0 {
+		r.CpuShares = int64(t.CPUShares)
+	}
+	if t.CPUPeriod > 0 {
+		r.CpuPeriod = int64(t.CPUPeriod)
+	}
+	if t.CPUQuota != 0 {
+		r.CpuQuota = t.CPUQuota
+	}
+	if r.ShmSize = p.ShmSize; h.ShmSize != 0 {
+		r.ShmSize = h.ShmSize
+	}
+	place := p.Cgroup
+	if h.Cgroup != (spec.CgroupPlace{}) {
+		place = h.Cgroup
+	}
+	r.CgroupParent = place.Parent
+	if r.Cgroups = string(place.Mode); place.Mode == spec.CgroupsEnabled {
+		r.Cgroups = "default"
+	}
+	r.namespaces(p, h)
+}
+
+// namespaces says in which namespaces a container lives.
+func (r *HostConfig) namespaces(p *spec.Pod, h *spec.ByHand) {
+	own := func(mine, pods spec.Join, other string) string {
+		for _, j := range []spec.Join{mine, pods} {
+			switch {
+			case j.Container != nil:
+				return "container:" + j.Container.Name
+			case j.Path != "":
+				return "ns:" + j.Path
+			case j.Host:
+				return "host"
+			case j.Private:
+				return "private"
+			}
+		}
+		return other
+	}
+	in, join := h.Namespaces, p.Join
+	r.NetworkMode = own(in.Net, join.Net, r.NetworkMode)
+	r.CgroupMode = own(in.Cgroup, join.Cgroup, "private")
+	if !p.Bare {
+		r.IpcMode, r.PidMode, r.UTSMode = own(in.IPC, join.IPC, r.IpcMode), own(in.PID, join.PID, r.PidMode), own(in.UTS, join.UTS, r.UTSMode)
+	} else {
+		host := map[bool]string{true: "host", false: "private"}
+		ipc := "shareable"
+		if p.HostIPC {
+			ipc = "host"
+		}
+		r.IpcMode, r.PidMode, r.UTSMode = own(in.IPC, join.IPC, ipc), own(in.PID, join.PID, host[p.HostPID]), own(in.UTS, join.UTS, "private")
+	}
+	if p.Users != nil {
+		r.UsernsMode = own(spec.Join{}, p.Users.Join, "private")
+	}
+}

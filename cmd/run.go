@@ -1,0 +1,158 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"berth/engine"
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/reconciler"
+	"berth/translate/option"
+)
+
+func (a *app) run() *cobra.Command {
+	var f option.Run
+	cmd := &cobra.Command{
+		Use:   "run [flags] IMAGE [COMMAND [ARG...]]",
+		Short: "Make a container and run it",
+		Long: `Makes a container, starts it, and stays with it until it ends; then ends with its exit code: 126 if the command
+cannot be executed, 127 if it is not there, 125 if something else is wrong. With --detach it prints the container's
+ID and leaves it running.
+
+Flags stand before the image; what follows it is the container's command and its arguments. The flags are those of
+podman run. Without a terminal, signals are passed on to the container; the detach keys leave it running.
+
+A container that is to be started again is looked after by the supervisor in the background, with the delays of
+Kubernetes: at once, then 10 s, 20 s, up to 5 min. With always and unless-stopped it also starts at boot, if
+berth.service is enabled, unless a person stopped it.`,
+		Example: `  berth run --rm -it docker.io/library/busybox sh
+  berth run -d --name web -p 8080:80 --restart always docker.io/library/nginx
+  echo hello | berth run --rm -i busybox cat
+  berth run --rm -v data:/data --user 1000 localhost/app:1 /bin/app --once`,
+		Args:              minArgs(1, "an image"),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.runRun(cmd, &f, args) },
+		ValidArgsFunction: a.completeFirstImage,
+	}
+	registerCreate(cmd, f.Register)
+	return cmd
+}
+
+func (a *app) runRun(cmd *cobra.Command, f *option.Run, args []string) error {
+	if err := f.Check(args); err != nil {
+		return usageError(cmd, "%w", err)
+	}
+	ctx := cmd.Context()
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	made, err := f.Make(args, a.optionHost(ctx, e))
+	if err != nil {
+		return err
+	}
+	if made.RemoveImage && made.Attach.Detach {
+		return usageError(cmd, "--rmi is for containers that are waited for: drop --detach")
+	}
+	if made.Attach.Detach {
+		return commandFailure(a.runDetached(cmd, e, made))
+	}
+	return commandFailure(a.runAttached(cmd, e, made))
+}
+
+// runDetached starts a container and leaves it to the supervisor, or to the
+// systemd unit it is for.
+func (a *app) runDetached(cmd *cobra.Command, e *engine.Engine, made *option.Made) error {
+	ctx := cmd.Context()
+	c, err := a.makeContainer(ctx, e, made, reconciler.CreateOptions{})
+	if err != nil {
+		a.wake(ctx, e)
+		return err
+	}
+	_, byUnit := made.Pod.Owner.Unit()
+	a.afterwards(cmd, e, !byUnit)
+	if err := tellSystemd(ctx, e, c, made.Container()); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.out, c.id)
+	return nil
+}
+
+// runAttached starts a container and stays with it.
+func (a *app) runAttached(cmd *cobra.Command, e *engine.Engine, made *option.Made) error {
+	ctx := cmd.Context()
+	with, err := a.attachment(made.Container(), made.Attach)
+	if err != nil {
+		return err
+	}
+	session := newSession(e, with)
+	defer session.close()
+	c, err := a.makeContainer(ctx, e, made, reconciler.CreateOptions{
+		Connect: func(ctx context.Context, id spec.PodID, name string) error {
+			if name != made.Container().Name {
+				return nil
+			}
+			return a.connect(ctx, session, id, name)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := tellSystemd(ctx, e, c, made.Container()); err != nil {
+		return err
+	}
+	if _, byUnit := made.Pod.Owner.Unit(); !byUnit && looksAfter(made.Pod, made.Container()) {
+		a.handOver(cmd, e)
+	}
+	err = session.wait()
+	if errors.Is(err, oci.ErrDetached) {
+		a.handOver(cmd, e)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.runEnded(context.WithoutCancel(ctx), e, made, c, session)
+}
+
+// looksAfter reports whether a container that is waited for needs a supervisor
+// all the same.
+func looksAfter(p *spec.Pod, c *spec.Container) bool {
+	policy := c.RestartPolicy
+	if policy == "" {
+		policy = p.RestartPolicy
+	}
+	return policy != spec.RestartNever || c.ByHand.Health != nil && !c.ByHand.Health.Off
+}
+
+// runEnded does what is left to do of a container that has ended, and ends with
+// its exit code.
+func (a *app) runEnded(ctx context.Context, e *engine.Engine, made *option.Made, c created, session *session) error {
+	status, err := session.exit()
+	if err != nil && !errors.Is(err, spec.ErrNotFound) {
+		return err
+	}
+	err = a.applier(e).Settle(ctx, c.pod)
+	if made.RemoveImage {
+		_, gone := e.Images().Remove(ctx, status.ImageID, false)
+		if !errors.Is(gone, spec.ErrInUse) && !errors.Is(gone, spec.ErrImageMissing) {
+			err = errors.Join(err, gone)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return exit(status.ExitCode)
+}
+
+// commandFailure gives a command that cannot run its exit code.
+func commandFailure(err error) error {
+	var command *oci.CommandError
+	if errors.As(err, &command) {
+		return &exitError{command.Code, err}
+	}
+	return err
+}
