@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/tools/txtar"
 
 	"berth/cmd/generator"
 	"berth/quadlet"
+	"berth/translate/option"
 )
 
 // TestServicesCallCommandsThereAre holds that each argument list of a unit file
@@ -27,6 +29,78 @@ func TestServicesCallCommandsThereAre(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEachKeyOfAContainerMeansSomething has what run and pod create read taken
+// apart: each key alone, with the value of the cases.
+func TestEachKeyOfAContainerMeansSomething(t *testing.T) {
+	for _, c := range []struct{ archive, file, section, base string }{
+		{"container_keys", "all.container", "Container", "[Container]\nImage=localhost/app:1\n"},
+		{"kinds_keys", "all.pod", "Pod", "[Pod]\n"},
+	} {
+		for _, in := range unitFiles(t, "../quadlet/testdata/"+c.archive+".txtar") {
+			if in.Name != c.file {
+				continue
+			}
+			f, _ := quadlet.Parse(in.Name, in.Path, in.Data)
+			for _, l := range f.Section(c.section).Lines {
+				switch l.Key {
+				case "", "Image", "GlobalArgs", "ContainersConfModule", "ServiceName", "ReloadCmd":
+					continue
+				case "Group":
+					l.Raw += "User=bin\n"
+				case "IP", "IP6", "NetworkAlias":
+					l.Raw += "Network=mine\n"
+				case "LogOpt":
+					l.Raw += "LogDriver=journald\n"
+				case "HealthStartupInterval", "HealthStartupRetries", "HealthStartupSuccess", "HealthStartupTimeout":
+					l.Raw += "HealthStartupCmd=true\n"
+				}
+				checkKey(t, in.Name, c.base+l.Raw)
+			}
+		}
+	}
+}
+
+func checkKey(t *testing.T, file, text string) {
+	t.Helper()
+	r := quadlet.Convert([]quadlet.Input{{Name: file, Path: "/q/" + file, Data: []byte(text)}}, quadlet.Options{Program: "/berth", Host: generator.Host{}})[0]
+	if r.Unit == nil {
+		t.Errorf("%s: %v", text, r.Problems)
+		return
+	}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	var err error
+	var said []string
+	if r.Unit.Name.Kind == quadlet.Container {
+		var run option.Run
+		run.Register(flags)
+		said = resolved(r.Unit, r.Unit.Start[0])[1:]
+		if err = flags.Parse(said); err == nil {
+			err = run.Check(flags.Args())
+		}
+	} else {
+		var pod option.PodCreate
+		pod.Register(flags)
+		said = resolved(r.Unit, r.Unit.Pre[0])[2:]
+		if err = flags.Parse(said); err == nil {
+			err = pod.Check(flags.Args())
+		}
+	}
+	if err != nil {
+		t.Errorf("%s%q: %v", text, said, err)
+	}
+}
+
+// resolved is an argument list as systemd would call it.
+func resolved(u *quadlet.Unit, c quadlet.Command) []string {
+	s := quadlet.UnitSpecifiers(u.Service)
+	s['t'], s['h'] = "/run", "/root"
+	var args []string
+	for _, a := range quadlet.ExpandVariables(append([]string{"berth"}, c.Args...), func(string) string { return "/x" })[1:] {
+		args = append(args, s.Expand(a))
+	}
+	return args
 }
 
 func unitFiles(t *testing.T, archive string) []quadlet.Input {
