@@ -119,6 +119,8 @@ func TestHelp(t *testing.T) {
 		"pod ps --help":    "--ctr-names",
 		"":                 "Available Commands:",
 		"play kube --help": "berth play kube web.yaml",
+		"build --help":     "berth builds no images",
+		"artifact --help":  "berth keeps no OCI artifacts",
 	} {
 		r := run(t, t.TempDir(), "", strings.Fields(args)...)
 		if r.code != 0 || !strings.Contains(r.out, want) {
@@ -175,6 +177,10 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"pull --retry-delay soon x":                          "invalid duration",
 		"system prune --filter name=x":                       "filters are label, label!, until",
 		"container prune --filter x=y":                       "no filter",
+		"build -t x --squash .":                              "'podman build' or 'buildah build'",
+		"image build .":                                      "'podman build' or 'buildah build'",
+		"artifact pull --quiet quay.io/x":                    "use 'podman artifact pull' or oras",
+		"artifact frob":                                      "unrecognized command",
 		"network reload":                                     "needs the name or ID of a container",
 		"completion tcsh":                                    "there is no completion",
 		"--log-level loud ps":                                "--log-level",

@@ -17,8 +17,28 @@ import (
 // asUser says whether unit files are those of a user, not of the host.
 func asUser() bool { return os.Getuid() != 0 }
 
-// unitStore is where unit files are installed.
-func unitStore() unitdir.Store { return unitdir.NewStore(generator.Who(asUser())) }
+// unitStore is where unit files are installed: podman's folder, unless podman's
+// generator takes that.
+func unitStore() (unitdir.Store, error) {
+	stores := unitdir.Stores(generator.Who(asUser()))
+	if len(stores) == 0 {
+		return unitdir.Store{}, errors.New("there is no folder for unit files: set HOME or XDG_CONFIG_HOME")
+	}
+	if len(stores) > 1 && generator.Rival(asUser()) != "" {
+		return stores[1], nil
+	}
+	return stores[0], nil
+}
+
+// storeOf is the store a unit file was installed into.
+func storeOf(path string) (unitdir.Store, bool) {
+	for _, s := range unitdir.Stores(generator.Who(asUser())) {
+		if s.Has(path) {
+			return s, true
+		}
+	}
+	return unitdir.Store{}, false
+}
 
 func (a *app) quadletInstall() *cobra.Command {
 	var application string
@@ -27,7 +47,8 @@ func (a *app) quadletInstall() *cobra.Command {
 		Use:   "install [flags] PATH|URL [FILE...]",
 		Short: "Install unit files",
 		Long: `Copies unit files to where the generator finds them, and has systemd read them: /etc/containers/systemd, or
-~/.config/containers/systemd for a user. It prints where each file went.
+~/.config/containers/systemd for a user; where podman's generator is in place, /etc/berth/quadlet, or
+~/.config/berth/quadlet. It prints where each file went.
 
 Other files may come along, as an env file; they are removed with the first unit file. A folder is an application:
 its files stay together and are removed together. A .quadlets file holds several unit files, parted by lines of
@@ -83,12 +104,11 @@ func (a *app) installUnits(app string, files []unitdir.Item, replace bool) error
 	if len(inputs) == 0 {
 		return errors.New("there is no unit file among the files: their names end in .container, .pod, .kube, .network, .volume, .image, .build or .artifact")
 	}
-	store := unitStore()
-	if store.Dir == "" {
-		return errors.New("there is no folder for unit files: set HOME or XDG_CONFIG_HOME")
+	store, err := unitStore()
+	if err != nil {
+		return err
 	}
 	var paths []string
-	var err error
 	if app != "" {
 		paths, err = store.InstallApp(app, files, replace)
 	} else {
@@ -134,11 +154,13 @@ type installed struct {
 // installedUnits are all unit files with the states of their services.
 func installedUnits(ctx context.Context) ([]installed, error) {
 	units, results := readAll(asUser())
-	store := unitStore()
 	list := make([]installed, len(results))
 	var services []string
 	for i, r := range results {
-		list[i] = installed{Name: r.Name, UnitName: r.Service, Path: r.Path, App: store.App(r.Path), Status: "Not loaded"}
+		list[i] = installed{Name: r.Name, UnitName: r.Service, Path: r.Path, Status: "Not loaded"}
+		if store, ok := storeOf(r.Path); ok {
+			list[i].App = store.App(r.Path)
+		}
 		if n, ok := quadlet.ParseName(r.Name); ok && n.Kind == quadlet.Container {
 			list[i].Pod = podOf(units.Files[i])
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/internal/source"
-	"berth/manifests/unitdir"
 	"berth/quadlet"
 )
 
@@ -59,8 +58,10 @@ func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) 
 	if err != nil {
 		return err
 	}
-	store := unitStore()
-	mine := slices.DeleteFunc(all, func(u installed) bool { return !store.Has(u.Path) })
+	mine := slices.DeleteFunc(all, func(u installed) bool {
+		_, ok := storeOf(u.Path)
+		return !ok
+	})
 	removals, err := plannedRemovals(mine, args, f)
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) 
 	}
 	var errs []error
 	for _, r := range removals {
-		errs = append(errs, a.remove(ctx, conn, store, r, f.force))
+		errs = append(errs, a.remove(ctx, conn, r, f.force))
 	}
 	if f.reload && len(removals) > 0 {
 		errs = append(errs, reloadSystemd(ctx, asUser()))
@@ -132,7 +133,7 @@ func unitNames(units []installed) []string {
 }
 
 // remove takes one unit file or application away, and says what.
-func (a *app) remove(ctx context.Context, conn *dbus.Conn, store unitdir.Store, r removal, force bool) error {
+func (a *app) remove(ctx context.Context, conn *dbus.Conn, r removal, force bool) error {
 	for _, u := range r.units {
 		up, err := servicesUp(ctx, conn, u)
 		if err != nil {
@@ -147,6 +148,7 @@ func (a *app) remove(ctx context.Context, conn *dbus.Conn, store unitdir.Store, 
 			}
 		}
 	}
+	store, _ := storeOf(r.units[0].Path)
 	remove := func() error { return store.RemoveApp(r.app) }
 	if r.app == "" {
 		remove = func() error { return store.Remove(r.units[0].Name) }

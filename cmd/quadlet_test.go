@@ -124,9 +124,8 @@ func unitFiles(t *testing.T, archive string) []quadlet.Input {
 // generated, and fails when it is started.
 func gaps() map[string][]string {
 	return map[string][]string{
-		"run": nil, "pod create": nil, "build": nil, "artifact pull": nil,
-		"image pull": {"all-tags", "decryption-key", "retry", "retry-delay"},
-		"kube play":  {"service-container", "service-exit-code-propagation", "userns"},
+		"run": nil, "pod create": nil,
+		"kube play": {"service-container", "service-exit-code-propagation", "userns"},
 	}
 }
 
@@ -147,7 +146,6 @@ func checkCall(t *testing.T, unit string, args []string) {
 	for _, flag := range gaps()[strings.TrimPrefix(found.CommandPath(), "berth ")] {
 		if found.Flags().Lookup(flag) == nil {
 			found.Flags().String(flag, "", "")
-			found.Flags().Lookup(flag).NoOptDefVal = map[string]string{"all-tags": "true"}[flag]
 		}
 	}
 	if err := found.ParseFlags(rest); err != nil {

@@ -95,6 +95,11 @@ func (e *Engine) owned() (owned, error) {
 	own.torn = torn
 	for _, p := range pods {
 		own.pods[p.ID.UID()] = p
+		for _, v := range p.Volumes {
+			if v.Image != nil {
+				own.containers[imageVolumeID(p.ID, v.Name)] = p.Key()
+			}
+		}
 		containers, err := e.records.Containers(p.ID)
 		if err != nil {
 			return own, err

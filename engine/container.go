@@ -12,6 +12,8 @@ import (
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // StartContainer has a container running: it is created where it is missing,
@@ -132,41 +134,18 @@ func imageOf(c *spec.Container) string {
 
 // createContainer makes the OCI container on its layer: bundle, conmon, runtime.
 func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Container, record state.Container) error {
-	pod, sb := m.pod, m.sb
-	runtime, err := e.runtimeFor(sb)
+	runtime, err := e.runtimeFor(m.sb)
 	if err != nil {
 		return err
 	}
-	rootfs, err := e.images.MountRootfs(ctx, record.ID)
+	if record.Cgroup, err = e.place(runtime, m.pod, c); err != nil {
+		return err
+	}
+	target := e.target(runtime, m.pod.ID, record)
+	target.Locks = e.locks(m.pod.Key())
+	input, err := e.input(ctx, runtime, m, c, record, target)
 	if err != nil {
 		return err
-	}
-	config, err := e.images.Config(ctx, record.ImageID)
-	if err != nil {
-		return err
-	}
-	facts, err := e.facts(pod, sb, c)
-	if err != nil {
-		return err
-	}
-	mounts, shm, err := e.mounts(ctx, pod, sb, c, facts)
-	if err != nil {
-		return err
-	}
-	infra, err := e.infraProcess(ctx, runtime, m)
-	if err != nil {
-		return err
-	}
-	if record.Cgroup, err = e.place(runtime, pod, c); err != nil {
-		return err
-	}
-	target := e.target(runtime, pod.ID, record)
-	target.Locks = e.locks(pod.Key())
-	input := oci.Input{
-		Container: c, Pod: pod, Image: config.Config, Rootfs: rootfs, Mounts: mounts,
-		Namespaces: oci.ContainerNamespaces(pod, e.records.Netns(pod.ID), infra), ShmPath: shm,
-		VolumeDir:  e.imageVolumes(pod.ID, record.ID),
-		CgroupPath: target.CgroupPath, Place: target.Place, Facts: facts, Host: runtime.Host(),
 	}
 	notify, err := notifySocket(c, input.Namespaces)
 	if err != nil {
@@ -184,29 +163,81 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 	if err := oci.PrepareImageVolumes(input); err != nil {
 		return err
 	}
-	record.Command, record.StopSignal, record.Begun = shown(input), c.StopSignal, true
-	if record.StopSignal == "" {
-		record.StopSignal = config.Config.StopSignal
-	}
-	if err := e.records.SaveContainer(pod.ID, record); err != nil {
+	record.Command, record.StopSignal, record.Begun = shown(input), oci.HandStopSignal(input), true
+	if err := e.records.SaveContainer(m.pod.ID, record); err != nil {
 		return err
 	}
 	ports := m.ports
-	if ports == nil && sb.NoInfra {
-		if ports, _, err = network.BindPorts(sb.Ports); err != nil {
+	if ports == nil && m.sb.NoInfra {
+		if ports, _, err = network.BindPorts(m.sb.Ports); err != nil {
 			return err
 		}
 		defer closeAll(ports) // conmon keeps them
 	}
-	log := pod.LogOf(c.Name)
+	log := m.pod.LogOf(c.Name)
 	created, err := runtime.Create(ctx, oci.Create{
-		Container: target, Name: pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin, StdinOnce: c.ByHand != nil && !c.TTY, ExtraFiles: ports, NotifySocket: notify,
+		Container: target, Name: m.pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin, StdinOnce: c.ByHand != nil && !c.TTY,
+		ExtraFiles: ports, NotifySocket: notify,
 		Log: oci.Logging{Driver: log.Driver, Path: record.LogPath, MaxSize: e.conmonLimit(log), Tag: log.Tag},
 	})
 	if err != nil || c.ByHand == nil {
 		return err
 	}
 	return errors.Join(writePid(c.ByHand.PidFile, created.Pid), writePid(c.ByHand.ConmonPidFile, created.ConmonPid))
+}
+
+// input gathers, and makes, what a container's configuration is built of.
+func (e *Engine) input(ctx context.Context, runtime *oci.Runtime, m making, c *spec.Container, record state.Container, target oci.Container) (oci.Input, error) {
+	in := oci.Input{
+		Container: c, Pod: m.pod, VolumeDir: e.imageVolumes(m.pod.ID, record.ID),
+		CgroupPath: target.CgroupPath, Place: target.Place, Host: runtime.Host(),
+	}
+	var err error
+	if in.Rootfs, in.Image, err = e.root(ctx, m.pod, c, record); err != nil {
+		return in, err
+	}
+	if in.Facts, err = e.facts(m.pod, m.sb, c); err != nil {
+		return in, err
+	}
+	if c.ByHand != nil && (c.ByHand.Rootfs == nil || c.ByHand.Rootfs.Overlay) { // not in a person's own files
+		if err := oci.PrepareUsers(in); err != nil {
+			return in, err
+		}
+	}
+	if in.Mounts, in.ShmPath, err = e.mounts(ctx, m.sb, in); err != nil {
+		return in, err
+	}
+	secrets, variables, err := e.secretMounts(in)
+	if err != nil {
+		return in, err
+	}
+	in.Mounts, in.Secrets = append(in.Mounts, secrets...), variables
+	if in.InitPath, err = e.initPath(c); err != nil {
+		return in, err
+	}
+	infra, err := e.infraProcess(ctx, runtime, m)
+	if err != nil {
+		return in, err
+	}
+	in.Namespaces = oci.ContainerNamespaces(m.pod, e.records.Netns(m.pod.ID), infra)
+	return in, nil
+}
+
+// root mounts a container's root file system and says what its image says.
+func (e *Engine) root(ctx context.Context, pod *spec.Pod, c *spec.Container, record state.Container) (string, ociv1.ImageConfig, error) {
+	if c.ByHand != nil && c.ByHand.Rootfs != nil {
+		path, err := e.tree(pod, c)
+		return path, ociv1.ImageConfig{}, err
+	}
+	rootfs, err := e.images.MountRootfs(ctx, record.ID)
+	if err != nil {
+		return "", ociv1.ImageConfig{}, err
+	}
+	config, err := e.images.Config(ctx, record.ImageID)
+	if err != nil {
+		return "", ociv1.ImageConfig{}, err
+	}
+	return rootfs, config.Config, nil
 }
 
 // infraProcess waits for the process that holds the pod's namespaces; none where

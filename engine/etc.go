@@ -24,15 +24,22 @@ import (
 const mostServers = 3
 
 // etcFiles writes a pod's /etc/hosts, /etc/resolv.conf and /etc/hostname.
-func (e *Engine) etcFiles(pod *spec.Pod, sb state.Sandbox) ([]oci.Mount, error) {
-	content := map[string]func() ([]byte, error){
-		"resolv.conf": func() ([]byte, error) { return resolvConf(pod, sb.Servers) },
+func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
+	pod := in.Pod
+	content := map[string]func() ([]byte, error){}
+	if pod.DNS.Mode != spec.DNSImage {
+		content["resolv.conf"] = func() ([]byte, error) { return resolvConf(pod, sb.Servers) }
 	}
 	if !pod.NoHostname {
 		content["hostname"] = func() ([]byte, error) { return []byte(hostname(pod) + "\n"), nil }
 	}
 	if !pod.NoHosts {
-		content["hosts"] = func() ([]byte, error) { return hostsFile(pod, sb) }
+		content["hosts"] = func() ([]byte, error) {
+			if pod.Bare || pod.ByHand {
+				return handHosts(in, sb)
+			}
+			return hostsFile(pod, sb)
+		}
 	}
 	var mounts []oci.Mount
 	for _, name := range []string{"hosts", "resolv.conf", "hostname"} {
@@ -65,6 +72,11 @@ func (e *Engine) removeEtcFiles(id spec.PodID) error {
 }
 
 func hostname(pod *spec.Pod) string {
+	if pod.Bare && len(pod.Containers) == 1 {
+		if name := oci.Hostname(pod, &pod.Containers[0]); name != "" {
+			return name
+		}
+	}
 	if pod.Hostname != "" {
 		return pod.Hostname
 	}

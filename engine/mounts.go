@@ -13,37 +13,42 @@ import (
 )
 
 // mounts are a container's volumes and the files every container gets:
-// /etc/hosts, /etc/resolv.conf, /etc/hostname and the one for its last words; shm is the pod's /dev/shm.
-func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, facts spec.Facts) (mounts []oci.Mount, shm string, err error) {
+// /etc/hosts, /etc/resolv.conf, /etc/hostname and the one for its last words; shm
+// is the pod's /dev/shm. in knows the container, its root file system and facts.
+func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in oci.Input) (mounts []oci.Mount, shm string, err error) {
+	pod, c := in.Pod, in.Container
 	unlock := e.serial.lock(pod.ID) // containers of a pod share what is made here
 	defer unlock()
 
-	set := e.volumeSet(pod.ID)
-	for i, m := range c.Mounts {
+	for i := range c.Mounts {
+		m := &c.Mounts[i]
 		v, ok := pod.Volume(m.Volume)
 		if !ok {
 			return nil, "", fmt.Errorf("mount %s: volume %q: %w", m.Path, m.Volume, spec.ErrNotFound)
 		}
-		source, err := set.Prepare(ctx, v)
+		if v.Tmpfs != nil {
+			mounts = append(mounts, tmpfs(v.Tmpfs, m))
+			continue
+		}
+		source, err := e.source(ctx, in, v, i)
 		if err != nil {
 			return nil, "", err
 		}
-		if m.SubPath != "" {
-			if source, err = set.SubPath(source, facts.Fill(m.SubPath), c.Name, i); err != nil {
-				return nil, "", fmt.Errorf("mount %s: %w", m.Path, err)
-			}
+		mapped, err := idMapped(in, m)
+		if err != nil {
+			return nil, "", err
 		}
 		mounts = append(mounts, oci.Mount{
-			Source: source, Path: m.Path, Propagation: m.Propagation, Options: m.Options,
-			ReadOnly:  m.ReadOnly || (v.Named != nil && v.Named.ReadOnly) || v.Files != nil,
+			Source: source, Path: m.Path, Propagation: m.Propagation, Options: append(mapped, m.Options...),
+			ReadOnly:  m.ReadOnly || readOnly(v),
 			Recursive: m.RecursiveRO,
 		})
 	}
-	files, err := e.etcFiles(pod, sb)
+	own, err := e.ownMounts(sb, in)
 	if err != nil {
 		return nil, "", err
 	}
-	for _, f := range files { // a volume of the user's goes before
+	for _, f := range own { // a volume of the user's goes before
 		if !slices.ContainsFunc(mounts, func(m oci.Mount) bool { return filepath.Clean(m.Path) == f.Path }) {
 			mounts = append(mounts, f)
 		}
@@ -59,13 +64,28 @@ func (e *Engine) mounts(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c 
 	return mounts, shm, err
 }
 
+// readOnly reports whether nothing can be written to a volume however it is mounted.
+func readOnly(v *spec.Volume) bool {
+	return v.Named != nil && v.Named.ReadOnly || v.Files != nil || v.Image != nil && !v.Image.Writable
+}
+
+// ownMounts are the files in /etc that a container gets.
+func (e *Engine) ownMounts(sb state.Sandbox, in oci.Input) ([]oci.Mount, error) {
+	files, err := e.etcFiles(in, sb)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := timezone(in.Container)
+	return append(files, zone...), err
+}
+
 // shm is where the pod's /dev/shm lies on the host, "" if it is the host's own.
 func (e *Engine) shm(pod *spec.Pod) (string, error) {
 	if pod.HostIPC {
 		return "", nil
 	}
 	dir := e.shmPath(pod.ID)
-	return dir, oci.EnsureShm(dir)
+	return dir, oci.EnsureShm(dir, pod.ShmSize)
 }
 
 func (e *Engine) shmPath(id spec.PodID) string { return filepath.Join(e.records.PodRun(id), "shm") }

@@ -57,7 +57,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	if err := errors.Join(runtime.Ready(), checkLimits(runtime, pod)); err != nil {
 		return err
 	}
-	if pod, err = e.recordPod(pod); err != nil {
+	if pod, err = e.recordPod(ctx, pod); err != nil {
 		return err
 	}
 	sb, ok, err := e.records.ReadSandbox(pod.ID)
@@ -81,7 +81,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 }
 
 // recordPod records a pod, unless it is; then it is the recorded one.
-func (e *Engine) recordPod(pod *spec.Pod) (*spec.Pod, error) {
+func (e *Engine) recordPod(ctx context.Context, pod *spec.Pod) (*spec.Pod, error) {
 	recorded, err := e.records.ReadPod(pod.ID)
 	if err == nil {
 		return recorded.WithContents(pod), nil
@@ -90,6 +90,9 @@ func (e *Engine) recordPod(pod *spec.Pod) (*spec.Pod, error) {
 		return nil, err
 	}
 	if err := e.refuseSecond(pod); err != nil {
+		return nil, err
+	}
+	if pod, err = e.complete(ctx, pod); err != nil {
 		return nil, err
 	}
 	if err := e.records.CreatePod(pod); err != nil {
@@ -132,6 +135,9 @@ func checkLimits(runtime *oci.Runtime, pod *spec.Pod) error {
 	var errs []error
 	for _, c := range pod.All() {
 		if err := runtime.CheckLimits(c.Resources); err != nil {
+			errs = append(errs, fmt.Errorf("container %q: %w", c.Name, err))
+		}
+		if err := runtime.CheckTuning(&c); err != nil {
 			errs = append(errs, fmt.Errorf("container %q: %w", c.Name, err))
 		}
 	}

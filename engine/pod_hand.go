@@ -15,6 +15,7 @@ import (
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
+	"berth/internal/hostexec"
 )
 
 // RecordPod records a pod that is to be started later, and makes the layers of
@@ -24,7 +25,7 @@ func (e *Engine) RecordPod(ctx context.Context, pod *spec.Pod) error {
 	if err := errors.Join(e.locked(pod.Key()), checkByHand(pod)); err != nil {
 		return err
 	}
-	pod, err := e.recordPod(pod)
+	pod, err := e.recordPod(ctx, pod)
 	if err != nil {
 		return err
 	}
@@ -61,6 +62,9 @@ func (e *Engine) AddContainer(ctx context.Context, id spec.PodID, c spec.Contain
 		if _, there := pod.Volume(v.Name); !there {
 			pod.Volumes = append(pod.Volumes, v)
 		}
+	}
+	if err := e.completeContainer(ctx, &pod, &pod.Containers[len(pod.Containers)-1]); err != nil {
+		return fmt.Errorf("container %q: %w", c.Name, err)
 	}
 	run, err := e.runtime()
 	if err != nil {
@@ -124,13 +128,15 @@ func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container
 		return record, err
 	}
 	if err != nil {
-		img, err := e.images.Lookup(ctx, imageOf(c))
-		if err != nil {
-			return record, err
-		}
 		record = state.Container{
-			Name: c.Name, ID: c.ByHand.ID, Boot: e.records.Boot(), CreatedAt: time.Now(),
-			Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY,
+			Name: c.Name, ID: c.ByHand.ID, Boot: e.records.Boot(), CreatedAt: time.Now(), Image: c.Image, TTY: c.TTY,
+		}
+		if c.ByHand.Rootfs == nil {
+			img, err := e.images.Lookup(ctx, imageOf(c))
+			if err != nil {
+				return record, err
+			}
+			record.ImageID, record.ImageDigest = img.ID, img.Digest
 		}
 		if record.LogPath = pod.LogOf(c.Name).Path; record.LogPath == "" {
 			record.LogPath = e.records.Log(pod.ID, c.Name, 0)
@@ -138,6 +144,9 @@ func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container
 		if err := e.records.SaveContainer(pod.ID, record); err != nil {
 			return record, err
 		}
+	}
+	if c.ByHand.Rootfs != nil {
+		return record, nil
 	}
 	return record, e.images.CreateRootfs(ctx, record.ID, image.Rootfs{
 		Name: pod.ContainerName(c.Name), Image: record.ImageID, Volatile: c.ByHand.Remove,
@@ -209,4 +218,43 @@ func notifySocket(c *spec.Container, n oci.Namespaces) (string, error) {
 			spec.ErrConfig, socket)
 	}
 	return "", fmt.Errorf("%w: NOTIFY_SOCKET=%s: only a path or an abstract socket is known", spec.ErrConfig, socket)
+}
+
+// tree is a folder of the host that a container has for its root.
+func (e *Engine) tree(pod *spec.Pod, c *spec.Container) (string, error) {
+	root := c.ByHand.Rootfs
+	info, err := os.Stat(root.Path)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: root file system: %w", spec.ErrConfig, err)
+	case !info.IsDir() || filepath.Clean(root.Path) == "/":
+		return "", fmt.Errorf("%w: root file system %s: want a folder that is not the host's own root", spec.ErrConfig, root.Path)
+	case !root.Overlay:
+		return root.Path, nil
+	}
+	return e.volumeSet(pod.ID).Overlay(root.Path, &spec.Overlay{}, c.Name, rootIndex)
+}
+
+// rootIndex tells the layer above a root file system from those above volumes.
+const rootIndex = -1
+
+// initPath is the small init that runs in a container before its command; empty:
+// none.
+func (e *Engine) initPath(c *spec.Container) (string, error) {
+	if c.ByHand == nil || !c.ByHand.Init {
+		return "", nil
+	}
+	path := c.ByHand.InitPath
+	if path == "" {
+		found, err := hostexec.Find("catatonit", e.conf.Engine.HelperBinariesDir)
+		if err != nil {
+			return "", fmt.Errorf("%w: no program for --init: install catatonit, or name one with --init-path: %w", spec.ErrConfig, err)
+		}
+		path = found
+	}
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		return "", fmt.Errorf("%w: init %s is not a program", spec.ErrConfig, path)
+	}
+	return path, nil
 }

@@ -271,6 +271,7 @@ func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {
 	err = errors.Join(
 		e.networks.RemoveNamespace(e.records.Netns(pod.ID)),
 		e.volumeSet(pod.ID).Release(),
+		e.releaseImageVolumes(ctx, pod),
 		oci.RemoveShm(e.shmPath(pod.ID)),
 		e.removeEtcFiles(pod.ID),
 		runtime.RemovePodCgroup(ctx, pod.ID, sb.Cgroup))

@@ -88,7 +88,7 @@ func Run(o Options, version string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	path := Path(o.User)
-	if other := rival(o.User, generatorDirs()); o.Systemd && other != "" {
+	if other := Rival(o.User); o.Systemd && other != "" {
 		// Both would write services of the same names, and the last one would win.
 		path = slices.DeleteFunc(path, func(dir string) bool { return !unitdir.Own(dir) })
 		log.info(other + " is in place: podman's folders are left to it; a link to /dev/null of that name in /etc/systemd leaves them to berth")
@@ -155,7 +155,9 @@ func generatorDirs() []string {
 	return []string{"/run/systemd", "/etc/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd", "/lib/systemd"}
 }
 
-// rival is podman's generator, if systemd calls that, too.
+// Rival is podman's generator, if systemd calls that, too.
+func Rival(user bool) string { return rival(user, generatorDirs()) }
+
 func rival(user bool, dirs []string) string {
 	kind := "system"
 	if user {

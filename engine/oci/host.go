@@ -29,6 +29,11 @@ type Host struct {
 	// SeccompProfile is a profile that replaces the built-in default one, such
 	// as /usr/share/containers/seccomp.json; empty: the built-in.
 	SeccompProfile string
+	// Runtime is the path of the runtime: what it cannot do must be refused.
+	Runtime string
+	// SELinux says that it is on; AppArmor, where that is, which profiles are loaded.
+	SELinux  bool
+	AppArmor func(profile string) bool
 }
 
 // ReadHost observes this host.
@@ -57,6 +62,7 @@ func ReadHost() (Host, error) {
 	if err := unix.Sysinfo(&info); err != nil {
 		return Host{}, fmt.Errorf("read memory size: %w", err)
 	}
+	h.readAccessControl()
 	h.Memory = int64(info.Totalram) * int64(info.Unit)
 	h.Cgroups, err = readControllers()
 	return h, err

@@ -16,7 +16,7 @@ import (
 // declares, filled with what the image has there. It does nothing where
 // BuildSpec mounts none; it is done once, before the container is created.
 func PrepareImageVolumes(in Input) error {
-	if len(imageVolumes(in)) == 0 {
+	if in.Container.ByHand != nil || len(imageVolumes(in)) == 0 {
 		return nil
 	}
 	for _, p := range imageVolumePaths(in) {
@@ -30,6 +30,10 @@ func PrepareImageVolumes(in Input) error {
 	}
 	return nil
 }
+
+// CopyFromRoot copies what a root file system has in a folder of the container's to
+// one of the host, with owners and modes, that of the folder itself, too.
+func CopyFromRoot(rootfs, path, dir string) error { return copyFromRoot(rootfs, path, dir) }
 
 // copyFromRoot copies a folder of an untrusted root file system; one that it
 // lacks is empty. Devices, FIFOs and sockets are left out.

@@ -19,6 +19,10 @@ type Input struct {
 	// (/etc/hosts, /etc/resolv.conf, /etc/hostname).
 	Mounts     []Mount
 	Namespaces Namespaces
+	// NoShm leaves /dev/shm out, ShmSize is that of one of its own, in bytes; 0:
+	// the default, -1: no limit.
+	NoShm   bool
+	ShmSize int64
 	// ShmPath is the pod's /dev/shm on the host (EnsureShm); empty: one of the
 	// container's own, or the host's when the pod shares its IPC namespace.
 	ShmPath string
@@ -30,21 +34,30 @@ type Input struct {
 	// NotifyDir is the container's Container.NotifyDir where it is to tell
 	// systemd itself that it is ready, through conmon. NotifySocket is systemd's
 	// own socket where it can reach that.
-	NotifyDir    string
+	NotifyDir string
+	// InitPath is a small init on the host that runs before the container's command.
+	InitPath string
+	// Secrets are variables from stored secrets.
+	Secrets []spec.EnvVar
+	// ListenFDs are how many sockets the service manager passes in, and their names.
+	ListenFDs    int
+	ListenNames  string
 	NotifySocket string
 	Place        spec.CgroupPlace
 	Facts        spec.Facts
 	Host         Host
 }
 
-// Mount puts a file or folder of the host into a container.
+// Mount puts a file or folder of the host into a container, or a new file system
+// of a kind.
 type Mount struct {
+	Type        string // "tmpfs", "ramfs", "devpts"; empty: Source is mounted
 	Source      string
 	Path        string // absolute, in the container
 	ReadOnly    bool
 	Recursive   bool // read-only for what is mounted below, too
 	Propagation spec.Propagation
-	Options     []string // further bind options: "noexec", "nosuid", "nodev"; "z", "Z" and "U" are the business of whoever resolved the source
+	Options     []string // further bind options: "noexec", "nosuid", "nodev"; "z", "Z" and "U" are the business of whoever resolved the source. Of a Type: its own
 }
 
 // HostNamespace stands in Namespaces for the host's own.

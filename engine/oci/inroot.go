@@ -3,11 +3,14 @@ package oci
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"berth/engine/spec"
 )
 
 // errKind is a path at which another kind of file lies than is wanted.
@@ -42,6 +45,24 @@ func openInRoot(rootfs, path string, kind uint32) (*os.File, error) {
 		return nil, failed(err)
 	}
 	return os.NewFile(uintptr(fd), path), nil
+}
+
+// ReadInRoot reads a file of a root file system we do not trust, if it is no larger
+// than most bytes; one that is missing is empty.
+func ReadInRoot(rootfs, path string, most int64) ([]byte, error) {
+	f, err := openInRoot(rootfs, path, unix.S_IFREG)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("%w: the image's %s is larger than %d bytes", spec.ErrConfig, path, most)
+	}
+	return data, err
 }
 
 // mkdirInRoot makes a folder and its parents inside a root file system.

@@ -58,7 +58,7 @@ func TestRealPodSharesWhatItShould(t *testing.T) {
 				}
 			})
 			shm := filepath.Join(g.dir, "shm")
-			if err := EnsureShm(shm); err != nil {
+			if err := EnsureShm(shm, 0); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() {

@@ -121,7 +121,11 @@ func (r *Runtime) As(program, manager string) *Runtime {
 }
 
 // Host is what was observed of this host; the base of an Input.
-func (r *Runtime) Host() Host { return r.host }
+func (r *Runtime) Host() Host {
+	h := r.host
+	h.Runtime = r.runtime
+	return h
+}
 
 // CgroupManager is the one in use.
 func (r *Runtime) CgroupManager() string { return r.manager }

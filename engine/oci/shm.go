@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// shmSize is a pod's /dev/shm, in bytes, as everywhere.
-const shmSize = 64 << 20
-
 // EnsureShm mounts the /dev/shm that the containers of a pod share at path, and
-// makes the folder; mounted already is success.
-func EnsureShm(path string) error {
+// makes the folder; mounted already is success. The size is in bytes; 0: as
+// everywhere, -1: no limit.
+func EnsureShm(path string, size int64) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
@@ -22,7 +21,7 @@ func EnsureShm(path string) error {
 		return err
 	}
 	flags := uintptr(unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_NODEV)
-	if err := unix.Mount("shm", path, "tmpfs", flags, fmt.Sprintf("mode=1777,size=%d", shmSize)); err != nil {
+	if err := unix.Mount("shm", path, "tmpfs", flags, strings.Join(shmOptions(size), ",")); err != nil {
 		return fmt.Errorf("mount the pod's /dev/shm at %s: %w", path, err)
 	}
 	return nil

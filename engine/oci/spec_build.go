@@ -35,7 +35,7 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 		return nil, err
 	}
 	if in.Namespaces.UTS == "" {
-		s.Hostname = in.Pod.Hostname
+		s.Hostname = Hostname(in.Pod, c)
 	}
 	if s.Mounts, err = mounts(in); err != nil {
 		return nil, err
@@ -56,6 +56,9 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	} else if c.Security.ProcMount != procUnmasked {
 		s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = maskedPaths(), readonlyPaths()
 	}
+	if err := byHand(in, s); err != nil {
+		return nil, err
+	}
 	if s.Linux.Seccomp, err = seccompFilter(c.Security, in.Host, s); err != nil {
 		return nil, err
 	}
@@ -63,6 +66,18 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 }
 
 const procUnmasked = "Unmasked"
+
+// Hostname is the name of the host in a container, where that has a UTS namespace
+// of its own; empty: the host's.
+func Hostname(pod *spec.Pod, c *spec.Container) string {
+	switch hand := c.ByHand; {
+	case hand != nil && hand.Hostname != "":
+		return hand.Hostname
+	case pod.Hostname == "" && pod.Bare && hand != nil && !pod.HostNet:
+		return hand.ID.Short()
+	}
+	return pod.Hostname
+}
 
 // annotations let people and tools see whose a container is.
 func annotations(pod *spec.Pod, container string) map[string]string {

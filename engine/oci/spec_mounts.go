@@ -11,6 +11,7 @@ import (
 	"berth/engine/spec"
 	"berth/internal/source"
 
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -36,7 +37,7 @@ func mounts(in Input) ([]specs.Mount, error) {
 	}
 	sort.SliceStable(volumes, func(i, j int) bool { return depth(volumes[i]) < depth(volumes[j]) })
 
-	list := slices.DeleteFunc(defaultMounts(in), func(m specs.Mount) bool { return taken[m.Destination] })
+	list := slices.DeleteFunc(append(defaultMounts(in), handMounts(in)...), func(m specs.Mount) bool { return taken[m.Destination] })
 	return append(list, volumes...), nil
 }
 
@@ -51,13 +52,25 @@ func defaultMounts(in Input) []specs.Mount {
 		readonly = append(slices.Clone(kernel), "rw")
 	}
 	cgroup := append(slices.Clone(readonly), "relatime")
+	proc, dev := kernel, []string{"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}
+	if hand := in.Container.ByHand; hand != nil {
+		proc = append(slices.Clone(kernel), hand.ProcOptions...)
+		if runsSystemd(in) {
+			cgroup = append(slices.Clone(kernel), "rw", "relatime") // it manages its own part
+		}
+		if in.Container.Security.ReadOnlyRoot && hand.NoTmpfs {
+			dev = append(dev, "ro")
+		}
+	}
 	list := []specs.Mount{
-		{Destination: "/proc", Type: "proc", Source: "proc", Options: kernel},
-		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}},
+		{Destination: "/proc", Type: "proc", Source: "proc", Options: proc},
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: dev},
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: readonly},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: cgroup},
-		shmMount(in),
+	}
+	if !in.NoShm {
+		list = append(list, shmMount(in))
 	}
 	if in.Namespaces.IPC == HostNamespace {
 		return append(list, specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: append(slices.Clone(kernel), "rbind", "rprivate")})
@@ -71,10 +84,24 @@ func shmMount(in Input) specs.Mount {
 		source = "/dev/shm"
 	}
 	options := []string{"nosuid", "noexec", "nodev"}
+	if in.Container.ByHand != nil && in.Container.Security.ReadOnlyRoot && in.Container.ByHand.NoTmpfs {
+		options = append(options, "ro")
+	}
 	if source == "" {
-		return specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: append(options, "mode=1777", "size=65536k")}
+		return specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: append(options, shmOptions(in.ShmSize)...)}
 	}
 	return specs.Mount{Destination: "/dev/shm", Type: "bind", Source: source, Options: append(options, "rbind", "rprivate")}
+}
+
+// shmOptions are those of a /dev/shm of a size in bytes; 0 is the default, -1 none.
+func shmOptions(size int64) []string {
+	switch {
+	case size < 0:
+		return []string{"mode=1777"}
+	case size == 0:
+		return []string{"mode=1777", "size=65536k"}
+	}
+	return []string{"mode=1777", fmt.Sprintf("size=%d", size)}
 }
 
 func bindMount(m Mount) (specs.Mount, error) {
@@ -84,7 +111,13 @@ func bindMount(m Mount) (specs.Mount, error) {
 	if path.Clean(m.Path) == "/" {
 		return specs.Mount{}, fmt.Errorf("%w: nothing can be mounted over the container's root", spec.ErrConfig)
 	}
+	if m.Type != "" {
+		return kernelMount(m), nil
+	}
 	options := []string{"rbind"}
+	if slices.Contains(m.Options, "bind") {
+		options = nil
+	}
 	switch {
 	case m.ReadOnly && m.Recursive:
 		options = append(options, "ro", "rro")
@@ -111,11 +144,65 @@ func bindMount(m Mount) (specs.Mount, error) {
 	return specs.Mount{Destination: path.Clean(m.Path), Type: "bind", Source: m.Source, Options: slices.Compact(options)}, nil
 }
 
+// kernelMount makes a file system that holds nothing yet.
+func kernelMount(m Mount) specs.Mount {
+	options := slices.Clone(m.Options)
+	switch {
+	case m.ReadOnly:
+		options = append(options, "ro")
+	case m.Type != "devpts":
+		options = append(options, "rw")
+	}
+	if m.Propagation != "" {
+		options = append(options, string(m.Propagation))
+	} else {
+		options = append(options, "rprivate")
+	}
+	return specs.Mount{
+		Destination: path.Clean(m.Path), Type: m.Type, Source: m.Type,
+		Options: slices.DeleteFunc(options, func(o string) bool { return o == "notmpcopyup" }),
+	}
+}
+
+// handMounts are file systems in memory that a container made by hand has: where
+// a read-only one must still write, and where systemd expects them.
+func handMounts(in Input) []specs.Mount {
+	hand := in.Container.ByHand
+	if hand == nil {
+		return nil
+	}
+	var list []specs.Mount
+	add := func(options []string, paths ...string) {
+		for _, p := range paths {
+			if !slices.ContainsFunc(list, func(m specs.Mount) bool { return m.Destination == p }) {
+				list = append(list, specs.Mount{Destination: p, Type: "tmpfs", Source: "tmpfs", Options: options})
+			}
+		}
+	}
+	plain := []string{"rw", "rprivate", "nosuid", "nodev", "tmpcopyup"}
+	if in.Container.Security.ReadOnlyRoot && !hand.NoTmpfs {
+		add(plain, "/run", "/tmp", "/var/tmp")
+	}
+	if runsSystemd(in) {
+		options := slices.Clone(plain)
+		if hand.SystemdSize > 0 {
+			options = append(options, fmt.Sprintf("size=%d", hand.SystemdSize))
+		}
+		add(options, "/run", "/run/lock", "/tmp", "/var/log/journal")
+	}
+	if in.InitPath != "" {
+		list = append(list, specs.Mount{Destination: handInit, Type: "bind", Source: in.InitPath, Options: []string{"bind", "ro", "rprivate", "nosuid", "nodev"}})
+	}
+	sort.SliceStable(list, func(i, j int) bool { return depth(list[i]) < depth(list[j]) })
+	return list
+}
+
 // bindOptions are those a bind mount may carry (mount(8)).
 func bindOptions() []string {
 	return []string{
 		"bind", "rbind", "ro", "rw", "rro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "atime", "noatime", "diratime",
 		"nodiratime", "relatime", "norelatime", "strictatime", "nosymfollow", "private", "rprivate", "slave", "rslave", "shared", "rshared",
+		"unbindable", "runbindable",
 	}
 }
 
@@ -126,6 +213,9 @@ func ignoredMountOptions() []string { return []string{"z", "Z", "U", "copy", "no
 // a writable root file system they are simply folders of it, as new for each
 // container as a volume would be; only a read-only one needs them.
 func imageVolumes(in Input) []Mount {
+	if in.Container.ByHand != nil { // they are volumes by then, or wanted otherwise
+		return handImageVolumes(in)
+	}
 	if !in.Container.Security.ReadOnlyRoot || in.VolumeDir == "" {
 		return nil
 	}
@@ -135,6 +225,22 @@ func imageVolumes(in Input) []Mount {
 	}
 	return list
 }
+
+// handImageVolumes are tmpfs in the place of the image's volumes, where those are
+// wanted.
+func handImageVolumes(in Input) []Mount {
+	if in.Container.ByHand.ImageVolumes != spec.ImageVolumesTmpfs {
+		return nil
+	}
+	var list []Mount
+	for _, p := range imageVolumePaths(in) {
+		list = append(list, Mount{Type: "tmpfs", Path: p, Options: []string{"nosuid", "nodev", "noexec", "tmpcopyup"}})
+	}
+	return list
+}
+
+// ImageVolumePaths are the folders an image declares as volumes, sorted.
+func ImageVolumePaths(image ociv1.ImageConfig) []string { return imageVolumePaths(Input{Image: image}) }
 
 // imageVolumePaths are the image's volumes that nothing else is mounted on, sorted.
 func imageVolumePaths(in Input) []string {

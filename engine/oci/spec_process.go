@@ -39,6 +39,9 @@ func process(in Input, id identity) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.ByHand != nil && c.ByHand.Tuning.HostUlimits {
+		limits = nil // conmon and the runtime hand ours on
+	}
 	return &specs.Process{
 		Terminal:        c.TTY,
 		User:            id.user,
@@ -56,6 +59,9 @@ func process(in Input, id identity) (*specs.Process, error) {
 // entrypoint and drops the image's cmd; its args replace the cmd.
 func Command(c *spec.Container, image ociv1.ImageConfig, facts spec.Facts) []string {
 	command, args := c.Command, c.Args
+	if c.ByHand != nil && c.ByHand.NoEntrypoint && len(command) == 0 {
+		image.Entrypoint = nil
+	}
 	if len(command) == 0 {
 		command = image.Entrypoint
 		if len(args) == 0 {
@@ -79,14 +85,11 @@ func environment(in Input, home string) []string {
 		name, value, _ := strings.Cut(kv, "=")
 		e.set(name, value)
 	}
+	if in.Container.ByHand != nil {
+		return handEnvironment(in, e, home)
+	}
 	for _, v := range in.Container.Env {
 		e.set(v.Name, in.Facts.Fill(v.Value))
-	}
-	switch {
-	case in.NotifyDir != "":
-		e.set("NOTIFY_SOCKET", notifyFolder+"/notify.sock")
-	case in.NotifySocket != "":
-		e.set("NOTIFY_SOCKET", in.NotifySocket)
 	}
 	e.setDefault("PATH", defaultPath)
 	if in.Container.TTY {

@@ -40,7 +40,16 @@ func resources(c *spec.Container, allowUnenforced bool, host Host) (*specs.Linux
 		// All of a container dies together, as under the kubelet.
 		out.Unified = map[string]string{"memory.oom.group": "1"}
 	}
-	return out, nil
+	if c.ByHand == nil {
+		return out, nil
+	}
+	out.Unified = nil // podman's containers lose one process at a time
+	if !allowUnenforced {
+		if err := host.Cgroups.checkTuning(c); err != nil {
+			return nil, err
+		}
+	}
+	return out, tune(out, c, host)
 }
 
 func cpuResources(r spec.Resources, cgroups Controllers) *specs.LinuxCPU {

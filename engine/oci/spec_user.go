@@ -77,6 +77,12 @@ func lookupUser(u spec.User, imageUser string, rootfs string) (identity, error) 
 	return id, err
 }
 
+// UserOf is who a container runs as, by number: its user as its image has it.
+func UserOf(in Input) (uid, gid uint32, err error) {
+	id, err := lookupUser(in.Container.User, in.Image.User, in.Rootfs)
+	return id.user.UID, id.user.GID, err
+}
+
 // checkNonRootName refuses, as the kubelet does, to guess what a user's name stands for.
 func checkNonRootName(u spec.User, name string) error {
 	if !u.NonRoot || u.UID != nil {
@@ -113,6 +119,23 @@ func supplementary(primary uint32, ofImage []int, asked []int64) ([]uint32, erro
 	slices.Sort(groups)
 	groups = slices.Compact(groups)
 	return slices.DeleteFunc(groups, func(g uint32) bool { return g == primary }), nil
+}
+
+// groupsByName finds groups, by name or number, in the image's /etc/group.
+func groupsByName(names []string, rootfs string) ([]uint32, error) {
+	group, err := userTable(rootfs, "/etc/group")
+	if err != nil {
+		return nil, err
+	}
+	gids, err := user.GetAdditionalGroups(names, bytes.NewReader(group))
+	if err != nil {
+		return nil, fmt.Errorf("%w: groups %q cannot all be found in the image: %w", spec.ErrConfig, names, err)
+	}
+	list := make([]uint32, len(gids))
+	for i, g := range gids {
+		list[i] = uint32(g)
+	}
+	return list, nil
 }
 
 // userTable reads a table of the image; one that is missing is empty.

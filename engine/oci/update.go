@@ -29,7 +29,7 @@ func (r *Runtime) Update(ctx context.Context, c Container, to *spec.Container, a
 	if err != nil {
 		return err
 	}
-	if all.Memory != nil {
+	if all.Memory != nil && all.Memory.Limit != nil {
 		if used := r.memoryUsed(c); used > *all.Memory.Limit {
 			return fmt.Errorf("memory limit of %d bytes: the container uses %d: %w", *all.Memory.Limit, used, spec.ErrInUse)
 		}

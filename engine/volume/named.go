@@ -30,7 +30,8 @@ type Volume struct {
 	Labels     map[string]string `json:"Labels"`
 	Options    map[string]string `json:"Options"` // device, type, o, uid, gid; of the driver image: image
 	Scope      string            `json:"Scope"`
-	UID        int               `json:"UID,omitempty"` // of the data folder
+	Anonymous  bool              `json:"Anonymous,omitempty"` // nobody named it
+	UID        int               `json:"UID,omitempty"`       // of the data folder
 	GID        int               `json:"GID,omitempty"`
 	// StorageID is the root file system that holds the data of the driver image.
 	StorageID spec.ContainerID `json:"StorageID,omitempty"`
@@ -186,7 +187,7 @@ func (s *Store) Obtain(ctx context.Context, n *spec.NamedVolume) (v Volume, made
 	if !errors.Is(err, spec.ErrNotFound) {
 		return v, false, err
 	}
-	v, err = s.Create(ctx, Volume{Name: n.Volume, Labels: n.Labels, Options: n.Options})
+	v, err = s.Create(ctx, Volume{Name: n.Volume, Labels: n.Labels, Options: n.Options, Anonymous: n.Anonymous})
 	if errors.Is(err, spec.ErrExists) { // somebody else made it meanwhile
 		v, err = s.Inspect(ctx, n.Volume)
 		return v, false, err

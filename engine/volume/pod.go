@@ -67,7 +67,7 @@ func (s Set) empty(name string, v *spec.EmptyVolume) (string, error) {
 // errors, and what cannot be unmounted is not removed: it may be a person's data.
 func (s Set) Release() error {
 	var errs []error
-	for _, kind := range []string{"subpath", "empty", "files"} {
+	for _, kind := range []string{"subpath", "overlay", "empty", "files"} {
 		root := filepath.Join(s.Run, kind)
 		errs = append(errs, unmountBelow(root), tree.Remove(root))
 	}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strconv"
 
 	"berth/internal/atomicfile"
 )
@@ -24,6 +26,32 @@ func (s Set) EnsureSecrets(values map[string]string) error {
 		return fmt.Errorf("keep the secrets of the environment: %w", err)
 	}
 	return atomicfile.WriteVolatileJSON(filepath.Join(root, secretsFile), values, 0o600)
+}
+
+// handSecrets is the folder of files that SecretFile writes; no volume has its name.
+const handSecrets = "..secrets"
+
+// SecretFile writes a stored secret where a container is to find it, never on a
+// disk, and returns where.
+//
+// container and index tell the files of one pod apart.
+func (s Set) SecretFile(container string, index int, data []byte, uid, gid int, mode fs.FileMode) (string, error) {
+	root, err := s.filesRoot()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, handSecrets, container)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, strconv.Itoa(index))
+	if err := atomicfile.WriteVolatile(path, data, 0o600); err != nil {
+		return "", err
+	}
+	if err := os.Chown(path, uid, gid); err != nil {
+		return "", err
+	}
+	return path, os.Chmod(path, mode) // past the umask
 }
 
 // Secrets are the values that are kept.

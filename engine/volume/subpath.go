@@ -52,9 +52,21 @@ func (s Set) SubPath(volume, subPath, container string, index int) (string, erro
 	return target, nil
 }
 
-// ReleaseContainer unmounts the parts of volumes mounted for one container.
+// ReleaseContainer unmounts the parts of volumes, and the layers above them, that
+// were mounted for one container, and removes its secrets.
 func (s Set) ReleaseContainer(container string) error {
-	dir := filepath.Join(s.Run, "subpath", container)
+	for _, kind := range []string{"subpath", "overlay"} { // a part may be of a layer's
+		if err := unmountAll(filepath.Join(s.Run, kind, container)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		tree.Remove(filepath.Join(s.Disk, "overlay", container)),
+		tree.Remove(filepath.Join(s.Run, "files", handSecrets, container)))
+}
+
+// unmountAll unmounts what is mounted in a folder, and removes it.
+func unmountAll(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

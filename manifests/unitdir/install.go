@@ -20,20 +20,21 @@ import (
 // along are listed in ".NAME.asset" beside it, as podman does.
 type Store struct{ Dir string }
 
-// NewStore is the store of the host, or of a user.
-func NewStore(w Who) Store {
-	dirs := Path(w)
-	if w.Getenv("QUADLET_UNIT_DIRS") != "" && len(dirs) > 0 {
-		return Store{dirs[0]}
+// Stores are the folders one may install into: podman's, and berth's own.
+func Stores(w Who) []Store {
+	if w.Getenv("QUADLET_UNIT_DIRS") != "" {
+		for _, dir := range Path(w) {
+			return []Store{{dir}}
+		}
+		return nil
 	}
 	if !w.User {
-		return Store{"/etc/containers/systemd"}
+		return []Store{{"/etc/containers/systemd"}, {"/etc/berth/quadlet"}}
 	}
-	config := w.config()
-	if config == "" {
-		return Store{}
+	if config := w.config(); config != "" {
+		return []Store{{config + "/containers/systemd"}, {config + "/berth/quadlet"}}
 	}
-	return Store{config + "/containers/systemd"}
+	return nil
 }
 
 // Item is a file to install: a path below the application, or a name.

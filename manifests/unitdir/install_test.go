@@ -152,24 +152,29 @@ func TestWhatIsNotInstalled(t *testing.T) {
 	}
 }
 
-func TestStoreIsWhereTheGeneratorLooks(t *testing.T) {
+func TestStoresAreWhereTheGeneratorLooks(t *testing.T) {
 	env := map[string]string{}
 	who := Who{Home: "/home/u", Getenv: func(k string) string { return env[k] }}
 	for _, step := range []struct {
-		user  bool
-		key   string
-		value string
-		want  string
+		user             bool
+		key, value, want string
 	}{
-		{false, "", "", "/etc/containers/systemd"},
-		{true, "", "", "/home/u/.config/containers/systemd"},
-		{true, "XDG_RUNTIME_DIR", "/run/user/7", "/home/u/.config/containers/systemd"},
-		{true, "XDG_CONFIG_HOME", "/cfg", "/cfg/containers/systemd"},
+		{false, "", "", "/etc/containers/systemd /etc/berth/quadlet"},
+		{true, "", "", "/home/u/.config/containers/systemd /home/u/.config/berth/quadlet"},
+		{true, "XDG_RUNTIME_DIR", "/run/user/7", "/home/u/.config/containers/systemd /home/u/.config/berth/quadlet"},
+		{true, "XDG_CONFIG_HOME", "/cfg", "/cfg/containers/systemd /cfg/berth/quadlet"},
 		{false, "QUADLET_UNIT_DIRS", "/one:/two", "/one"},
 	} {
 		env[step.key] = step.value
 		who.User = step.user
-		if got := NewStore(who).Dir; got != step.want || !slices.Contains(Path(who), got) {
+		var got []string
+		for _, s := range Stores(who) {
+			got = append(got, s.Dir)
+			if !slices.Contains(Path(who), s.Dir) {
+				t.Errorf("with %s=%s: %s is not read", step.key, step.value, s.Dir)
+			}
+		}
+		if strings.Join(got, " ") != step.want {
 			t.Errorf("with %s=%s: %s, want %s", step.key, step.value, got, step.want)
 		}
 	}

@@ -23,7 +23,7 @@ type health struct {
 }
 
 func (h *health) register(f *pflag.FlagSet) {
-	f.StringVar(&h.cmd, "health-cmd", "", "ask the container how it does with this `command`: words for a shell, or [\"a\", \"list\"]; none: do not ask")
+	f.StringVar(&h.cmd, "health-cmd", "", "ask the container how it does with this `command`: words for a shell, [\"a\", \"list\"], or none")
 	f.StringVar(&h.interval, "health-interval", "30s", "`time` between two checks; disable: check only when asked to")
 	f.StringVar(&h.timeout, "health-timeout", "30s", "`time` a check may take")
 	f.IntVar(&h.retries, "health-retries", 3, "`number` of failures in a row that make the container unhealthy")

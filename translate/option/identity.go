@@ -18,7 +18,7 @@ type identity struct {
 
 func (i *identity) register(f *pflag.FlagSet) {
 	f.StringVar(&i.name, "name", "", "`name` of the container (default: one that is made up)")
-	f.BoolVar(&i.replace, "replace", false, "remove the container that has the name")
+	f.BoolVar(&i.replace, "replace", false, "remove the container that has the name first")
 	f.BoolVar(&i.remove, "rm", false, "remove the container, and its unnamed volumes, once it has ended")
 	f.StringArrayVarP(&i.labels, "label", "l", nil, "give the container a label (`key=value`)")
 	f.StringArrayVar(&i.labelFiles, "label-file", nil, "read labels from a `file`, one a line")
@@ -28,7 +28,7 @@ func (i *identity) register(f *pflag.FlagSet) {
 	f.StringVar(&i.conmonPidFile, "conmon-pidfile", "", "write the PID of the container's monitor to a `file`")
 	f.StringVar(&i.pod, "pod", "", "add the container to a `pod`; new:NAME makes one")
 	f.StringVar(&i.podIDFile, "pod-id-file", "", "add the container to the pod whose ID stands in a `file`")
-	f.StringVar(&i.initCtr, "init-ctr", "", "run before the pod's other containers: `when`, always (at each start of the pod) or once")
+	f.StringVar(&i.initCtr, "init-ctr", "", "run before the pod's other containers at this `time`: always (each start of the pod), once")
 	f.StringSliceVar(&i.requires, "requires", nil, "start these `containers` first")
 }
 

@@ -34,7 +34,7 @@ func (i *image) register(f *pflag.FlagSet) {
 	f.StringVar(&i.arch, "arch", "", "fetch the image for this `architecture`")
 	f.StringVar(&i.variant, "variant", "", "fetch the image for this `variant` of the architecture")
 	f.BoolVar(&i.rootfs, "rootfs", false, "the first argument is a folder, the container's root; with :O what is written there is thrown away")
-	f.StringVar(&i.imageVolume, "image-volume", "anonymous", "make the image's volumes be: `what`, anonymous (volumes without a name), tmpfs, ignore")
+	f.StringVar(&i.imageVolume, "image-volume", "anonymous", "`what` the volumes that the image declares become: anonymous (volumes without a name), tmpfs, ignore")
 	f.BoolVar(&i.removeImage, "rmi", false, "also remove the image once the container has ended, unless another one uses it")
 	f.BoolVar(&i.contentTrust, "disable-content-trust", false, "nothing: it is there for Docker's sake")
 	f.StringArrayVar(&i.decryptionKeys, "decryption-key", nil, "cannot be honoured")

@@ -2,8 +2,13 @@ package option
 
 import (
 	"errors"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
+
+	"berth/engine/spec"
 )
 
 // logging is where the container's output is kept.
@@ -19,18 +24,66 @@ func (l *logging) register(f *pflag.FlagSet) {
 
 func (l *logging) apply(m *maker) {
 	driver := l.driver
-	if driver == "passthrough-tty" {
+	switch driver {
+	case "passthrough-tty":
 		driver = "passthrough"
+	case "":
+		driver = l.usual(m)
 	}
 	log, err := ParseLog(driver, l.options)
 	m.note(err)
 	if l.driver == "passthrough" && m.c.TTY {
 		m.note(errors.New("--log-driver passthrough hands a terminal to the container, which could type into it: take passthrough-tty if that is meant"))
 	}
+	if log.Tag != "" {
+		m.noteFlag("log-opt", "tag="+log.Tag, l.fill(m, &log.Tag))
+	}
 	switch {
 	case m.pod.Bare:
 		m.pod.Log = log
-	case m.given("log-driver") || m.given("log-opt"):
+	case log != (spec.Log{}):
 		m.hand.Log = &log
 	}
 }
+
+// unitVariable says which systemd unit the caller runs for.
+const unitVariable = "PODMAN_SYSTEMD_UNIT"
+
+// usual is the driver where none is given: the journal's for what systemd runs,
+// and for a tag, unless an option is for files; else ours.
+func (l *logging) usual(m *maker) string {
+	has := func(key string) bool {
+		return slices.ContainsFunc(l.options, func(s string) bool { return strings.HasPrefix(s, key+"=") })
+	}
+	switch {
+	case has("path"), has("max-size"):
+		return ""
+	case has("tag"), m.environ()[unitVariable] != "":
+		return "journald"
+	}
+	return ""
+}
+
+// placeholder is a part of a tag that stands for something of the container.
+var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
+
+// tagName stands in a tag for the name, which is filled in when it is given.
+const tagName = "{{.Name}}"
+
+// fill replaces what is known now.
+func (l *logging) fill(m *maker, tag *string) error {
+	for _, p := range placeholder.FindAllString(*tag, -1) {
+		switch strings.ReplaceAll(p, " ", "") {
+		case "{{.ImageName}}":
+			*tag = strings.ReplaceAll(*tag, p, m.c.Image)
+		case tagName:
+			*tag = strings.ReplaceAll(*tag, p, tagName)
+		default:
+			return errors.New(p + " is not known when the container is made: only {{.Name}} and {{.ImageName}} are")
+		}
+	}
+	return nil
+}
+
+// nameTag fills the name into the tag of a log.
+func nameTag(l *spec.Log, name string) { l.Tag = strings.ReplaceAll(l.Tag, tagName, name) }

@@ -34,6 +34,10 @@ func (m *Made) Container() *spec.Container {
 func (m *Made) SetName(name string) {
 	c := m.Container()
 	c.Name = name
+	nameTag(&m.Pod.Log, name)
+	if c.ByHand.Log != nil {
+		nameTag(c.ByHand.Log, name)
+	}
 	if m.Pod.Bare {
 		m.Pod.Name = name
 		return

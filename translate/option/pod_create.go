@@ -90,12 +90,12 @@ type pod struct {
 
 func (p *pod) register(f *pflag.FlagSet) {
 	f.StringVarP(&p.flagName, "name", "n", "", "`name` of the pod (default: one that is made up)")
-	f.BoolVar(&p.replace, "replace", false, "remove the pod that has the name, and its containers")
+	f.BoolVar(&p.replace, "replace", false, "remove the pod that has the name, and its containers, first")
 	f.StringVar(&p.idFile, "pod-id-file", "", "write the pod's ID to a new `file`")
 	f.StringArrayVarP(&p.labels, "label", "l", nil, "give the pod a label (`key=value`)")
 	f.StringArrayVar(&p.labelFiles, "label-file", nil, "read labels from a `file`, one a line")
 	f.StringVar(&p.exitPolicy, "exit-policy", "continue", "`what` becomes of the pod when its last container has ended: continue, stop")
-	f.StringVar(&p.restart, "restart", "", "start containers again that say nothing of it themselves: `when`, no, on-failure[:times], always, unless-stopped")
+	f.StringVar(&p.restart, "restart", "", "start its containers again by this `policy`, unless they have one: no, on-failure[:times], always, unless-stopped (default \"no\")")
 	f.BoolVar(&p.infra, "infra", true, "hold the pod's namespaces and ports in a container of its own")
 	f.StringVar(&p.infraName, "infra-name", "", "`name` of that container")
 	f.StringVar(&p.infraImage, "infra-image", "", "`image` of that container (default: a small program of the host)")

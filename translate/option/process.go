@@ -36,22 +36,23 @@ func (p *process) register(f *pflag.FlagSet) {
 	f.BoolVarP(&p.tty, "tty", "t", false, "give the container a terminal")
 	f.StringVar(&p.umask, "umask", "0022", "umask of the container, `octal`")
 	f.StringVar(&p.tz, "tz", "", "`timezone` of the container, such as Europe/Berlin; local: the host's")
-	f.StringVar(&p.systemd, "systemd", "true", "make room for systemd as the first process: `when`, true (if it is the command), always, false")
+	f.StringVar(&p.systemd, "systemd", "true", "`whether` it is made ready for systemd as its first process: true (if that is the command), always, false")
 	f.BoolVar(&p.init, "init", false, "run a small init as the first process")
 	f.StringVar(&p.initPath, "init-path", "", "that init's `path` on the host")
 	f.StringVar(&p.personality, "personality", "", "execution `domain`: LINUX or LINUX32")
 	f.StringVar(&p.stopSignal, "stop-signal", "", "`signal` that stops the container (default: the image's, else TERM)")
 	f.UintVar(&p.stop, "stop-timeout", uint(stopTimeout/time.Second), "`seconds` the container has after it before it is killed")
 	f.UintVar(&p.timeout, "timeout", 0, "kill the container after so many `seconds` (0: never)")
-	f.StringVar(&p.restart, "restart", "", "start the container again: `when`, no, on-failure[:times], always, unless-stopped")
+	f.StringVar(&p.restart, "restart", "", "start it again by this `policy`: no, on-failure[:times], always, unless-stopped (default \"no\")")
 	f.StringVar(&p.notify, "sdnotify", "container", "`who` tells systemd that the container is ready: container, conmon, healthy, ignore")
 	f.BoolVar(&p.passwd, "passwd", true, "give the user an entry in the container's /etc/passwd and /etc/group")
 	f.StringVar(&p.passwdEntry, "passwd-entry", "", "that `entry` of /etc/passwd; $USERNAME, $UID, $GID, $NAME, $HOME are filled in")
 	f.StringVar(&p.groupEntry, "group-entry", "", "that `entry` of /etc/group; $GROUPNAME, $GID, $USERLIST are filled in")
 	f.StringSliceVar(&p.hostUsers, "hostuser", nil, "also give this `user` of the host an entry")
 	f.StringSliceVar(&p.chrootDirs, "chrootdirs", nil, "also put /etc/hosts, /etc/hostname and /etc/resolv.conf below this `folder` of the container")
-	f.UintVar(&p.preserveAll, "preserve-fds", 0, "pass so many descriptors, from 3 on, to the container (`number`)")
+	f.UintVar(&p.preserveAll, "preserve-fds", 0, "pass this `number` of descriptors, from 3 on, to the container")
 	f.UintSliceVar(&p.preserve, "preserve-fd", nil, "pass these `descriptors` to the container")
+	f.Lookup("preserve-fd").DefValue = "" // "[]" says nothing
 }
 
 func (p *process) apply(m *maker) {

@@ -28,27 +28,3 @@ func secretBad() bad {
 		"--secret a --secret b,target=a img": "a is at /run/secrets/a already",
 	}
 }
-
-func logGood() []good {
-	log := func(l spec.Log) edit {
-		return func(m *Made, _ *spec.Container, _ *spec.ByHand) { m.Pod.Log = l }
-	}
-	return []good{
-		{"--log-driver journald --log-opt tag=x img", log(spec.Log{Driver: "journald", Tag: "x"})},
-		{"--log-driver json-file --log-opt max-size=10mb --log-opt path=/l img", log(spec.Log{Driver: "k8s-file", MaxSize: 10_000_000, Path: "/l"})},
-		{"--log-driver none img", log(spec.Log{Driver: "none"})},
-		{"-t --log-driver passthrough-tty img", func(m *Made, c *spec.Container, _ *spec.ByHand) { m.Pod.Log.Driver, c.TTY = "passthrough", true }},
-		{"--pod web --log-driver none img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
-			added(m)
-			m.Into, h.Log = "web", &spec.Log{Driver: "none"}
-		}},
-	}
-}
-
-func logBad() bad {
-	return bad{
-		"--log-driver journal img":        `did you mean "journald"?`,
-		"--log-opt max-size=x img":        `"x" is not a size`,
-		"-t --log-driver passthrough img": "take passthrough-tty if that is meant",
-	}
-}

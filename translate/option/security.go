@@ -30,7 +30,7 @@ func (s *security) register(f *pflag.FlagSet) {
 	f.BoolVar(&s.privileged, "privileged", false, "let the container do what the host's root may")
 	f.StringSliceVar(&s.add, "cap-add", nil, "add a `capability`, such as NET_ADMIN; all for all")
 	f.StringSliceVar(&s.drop, "cap-drop", nil, "take a `capability` away; all for all")
-	f.StringVar(&s.policy, "seccomp-policy", "default", "`where` the seccomp profile comes from: default, image (its label io.containers.seccomp.profile)")
+	f.StringVar(&s.policy, "seccomp-policy", "default", "`whose` seccomp profile it has: default, image (by its label)")
 }
 
 func (s *security) apply(m *maker) {

@@ -20,7 +20,7 @@ type userns struct {
 }
 
 func (u *userns) register(f *pflag.FlagSet) {
-	f.StringVar(&u.mode, "userns", "", "`whose` users it has: host, auto[:size=…,uidmapping=…,gidmapping=…], container:NAME, ns:PATH, and for others than root keep-id[:uid=…,gid=…], nomap (default: $PODMAN_USERNS)")
+	f.StringVar(&u.mode, "userns", "", "`whose` users it has: host, auto[:size=…,uidmapping=…,gidmapping=…], container:NAME, ns:PATH; keep-id[:uid=…,gid=…] and nomap for others than root")
 	f.StringSliceVar(&u.uids, "uidmap", nil, "map users (`container:host:number`)")
 	f.StringSliceVar(&u.gids, "gidmap", nil, "map groups (`container:host:number`)")
 	f.StringVar(&u.subUID, "subuidname", "", "map users to those that /etc/subuid gives this `name`")

@@ -26,7 +26,7 @@ func (v *volumes) shared(f *pflag.FlagSet) {
 
 func (v *volumes) register(f *pflag.FlagSet) {
 	v.shared(f)
-	f.StringArrayVar(&v.mounts, "mount", nil, "mount what is `described`: type=bind|volume|tmpfs|ramfs|image|devpts|glob,source=…,destination=…")
+	f.StringArrayVar(&v.mounts, "mount", nil, "mount what a `list` says: type=bind|volume|tmpfs|ramfs|image|devpts|glob,source=…,destination=…")
 	f.StringArrayVar(&v.tmpfs, "tmpfs", nil, "mount a tmpfs at a `path[:options]`")
 	f.BoolVar(&v.readOnly, "read-only", false, "make the container's root file system read-only")
 	f.BoolVar(&v.readTmpfs, "read-only-tmpfs", true, "with --read-only: leave /dev/shm, /tmp, /run and /var/tmp writable")

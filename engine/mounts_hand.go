@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/opencontainers/selinux/go-selinux"
+	"github.com/opencontainers/selinux/go-selinux/label"
+
+	"berth/engine/image"
+	"berth/engine/oci"
+	"berth/engine/spec"
+	"berth/engine/volume"
+)
+
+// source makes a volume real for the mount of that index of a container, and
+// returns what is to be mounted.
+func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index int) (string, error) {
+	m, set := &in.Container.Mounts[index], e.volumeSet(in.Pod.ID)
+	var source string
+	var err error
+	if v.Image != nil {
+		source, err = e.imageVolume(ctx, in.Pod, v)
+	} else {
+		source, err = set.Prepare(ctx, v)
+	}
+	if err != nil {
+		return "", err
+	}
+	if fillable(in.Container, v) {
+		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return oci.CopyFromRoot(in.Rootfs, m.Path, dir) })
+		if err != nil {
+			return "", err
+		}
+	}
+	sub := m.SubPath
+	if v.Image != nil && sub == "" {
+		sub = v.Image.SubPath
+	}
+	if sub != "" {
+		if source, err = set.SubPath(source, in.Facts.Fill(sub), in.Container.Name, index); err != nil {
+			return "", fmt.Errorf("mount %s: %w", m.Path, err)
+		}
+	}
+	if v.Overlay != nil {
+		if source, err = set.Overlay(source, v.Overlay, in.Container.Name, index); err != nil {
+			return "", fmt.Errorf("mount %s: %w", m.Path, err)
+		}
+	}
+	return source, e.prepareSource(in, source, m.Options)
+}
+
+// fillable reports whether a new volume gets what the image has where it is
+// mounted, as podman does it. A volume with a device has what is on that.
+func fillable(c *spec.Container, v *spec.Volume) bool {
+	return c.ByHand != nil && v.Named != nil && !v.Named.NoCopy && v.Overlay == nil && v.Named.Options["device"] == "" && v.Named.Options["type"] == ""
+}
+
+// prepareSource does to a file or folder what options ask for that the runtime
+// does not do: U gives it to the container's user, z and Z label it for SELinux.
+func (e *Engine) prepareSource(in oci.Input, source string, options []string) error {
+	if in.Container.ByHand == nil {
+		return nil
+	}
+	if slices.Contains(options, "U") {
+		uid, gid, err := oci.UserOf(in)
+		if err != nil {
+			return err
+		}
+		if err := volume.Own(source, int(uid), int(gid)); err != nil {
+			return fmt.Errorf("give %s to user %d: %w", source, uid, err)
+		}
+	}
+	shared, private := slices.Contains(options, "z"), slices.Contains(options, "Z")
+	if !shared && !private || !selinux.GetEnabled() {
+		return nil
+	}
+	_, mount, err := label.InitLabels(in.Container.ByHand.Label)
+	if err != nil {
+		return fmt.Errorf("%w: SELinux label: %w", spec.ErrConfig, err)
+	}
+	if err := label.Relabel(source, mount, shared); err != nil {
+		return fmt.Errorf("label %s for SELinux: %w", source, err)
+	}
+	return nil
+}
+
+// imageVolume mounts the file system of an image, on a layer that goes with the
+// pod's sandbox.
+func (e *Engine) imageVolume(ctx context.Context, pod *spec.Pod, v *spec.Volume) (string, error) {
+	img, err := e.images.Lookup(ctx, v.Image.Image)
+	if err != nil {
+		return "", fmt.Errorf("volume %q: %w", v.Name, err)
+	}
+	id := imageVolumeID(pod.ID, v.Name)
+	if err := e.images.CreateRootfs(ctx, id, image.Rootfs{Image: img.ID, Volatile: true}); err != nil {
+		return "", err
+	}
+	return e.images.MountRootfs(ctx, id)
+}
+
+// releaseImageVolumes removes what imageVolume made.
+func (e *Engine) releaseImageVolumes(ctx context.Context, pod *spec.Pod) error {
+	for _, v := range pod.Volumes {
+		if v.Image == nil {
+			continue
+		}
+		if err := e.images.RemoveRootfs(ctx, imageVolumeID(pod.ID, v.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// imageVolumeID names the layer of a pod's image volume among containers.
+func imageVolumeID(id spec.PodID, volume string) spec.ContainerID {
+	sum := sha256.Sum256([]byte(string(id) + "\x00image\x00" + volume))
+	return spec.ContainerID(hex.EncodeToString(sum[:]))
+}
+
+// tmpfs is the mount of a file system that the runtime makes.
+func tmpfs(v *spec.TmpfsVolume, m *spec.Mount) oci.Mount {
+	kind := v.Kind
+	if kind == "" {
+		kind = "tmpfs"
+	}
+	return oci.Mount{Type: kind, Path: m.Path, ReadOnly: m.ReadOnly, Propagation: m.Propagation, Options: append(slices.Clone(v.Options), m.Options...)}
+}
+
+// idMapped says to the runtime how a mount maps users.
+func idMapped(in oci.Input, m *spec.Mount) ([]string, error) {
+	if m.IDMap == nil {
+		return nil, nil
+	}
+	if filepath.Base(in.Host.Runtime) != "crun" {
+		return nil, fmt.Errorf("%w: mount %s: only crun maps the users of mounts: choose it with --runtime", spec.ErrConfig, m.Path)
+	}
+	var parts []string
+	for _, list := range []struct {
+		name string
+		maps []spec.IDMap
+	}{{"uids", m.IDMap.UIDs}, {"gids", m.IDMap.GIDs}} {
+		var ranges []string
+		for _, r := range list.maps { // crun(1): uids=0-1-10#10-11-10
+			mark := ""
+			if r.Relative {
+				mark = "@"
+			}
+			ranges = append(ranges, fmt.Sprintf("%s%d-%d-%d", mark, r.Container, r.Host, r.Size))
+		}
+		if len(ranges) > 0 {
+			parts = append(parts, list.name+"="+strings.Join(ranges, "#"))
+		}
+	}
+	if len(parts) == 0 {
+		return []string{"idmap"}, nil
+	}
+	return []string{"idmap=" + strings.Join(parts, ";")}, nil
+}
+
+// secretMounts writes the stored secrets that a container wants as files, and
+// says where it finds them; the others are variables.
+func (e *Engine) secretMounts(in oci.Input) (mounts []oci.Mount, variables []spec.EnvVar, err error) {
+	if in.Container.ByHand == nil {
+		return nil, nil, nil
+	}
+	for i, use := range in.Container.ByHand.Secrets {
+		_, data, err := e.secrets.Read(use.Secret)
+		if err != nil {
+			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
+		}
+		if use.Env != "" {
+			variables = append(variables, spec.EnvVar{Name: use.Env, Value: string(data)})
+			continue
+		}
+		at, mode := use.Path, fs.FileMode(use.Mode)
+		if at == "" {
+			at = filepath.Join("/run/secrets", use.Secret)
+		}
+		if use.Mode == 0 {
+			mode = 0o444
+		}
+		file, err := e.volumeSet(in.Pod.ID).SecretFile(in.Container.Name, i, data, int(use.UID), int(use.GID), mode)
+		if err != nil {
+			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
+		}
+		mounts = append(mounts, oci.Mount{Source: file, Path: at, ReadOnly: true, Options: []string{"nosuid", "nodev", "noexec"}})
+	}
+	return mounts, variables, nil
+}
+
+// zoneinfo is where the time zones of this host lie (tzset(3)).
+const zoneinfo = "/usr/share/zoneinfo"
+
+// timezone is the mount that gives a container its time zone.
+func timezone(c *spec.Container) ([]oci.Mount, error) {
+	if c.ByHand == nil || c.ByHand.Timezone == "" {
+		return nil, nil
+	}
+	zone := c.ByHand.Timezone
+	path := filepath.Join(zoneinfo, zone)
+	if zone == "local" {
+		path = "/etc/localtime"
+	} else if !filepath.IsLocal(zone) {
+		return nil, fmt.Errorf("%w: time zone %q is not a name such as Europe/Berlin", spec.ErrConfig, zone)
+	}
+	resolved, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: time zone %q is not known on this host: %w", spec.ErrConfig, zone, err)
+	}
+	if info, err := os.Stat(resolved); err != nil || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: time zone %q is not known on this host: %s is no file", spec.ErrConfig, zone, path)
+	}
+	return []oci.Mount{{Source: resolved, Path: "/etc/localtime", ReadOnly: true}}, nil
+}
