@@ -25,8 +25,11 @@ it is.
 What was set holds over restarts of the container, the supervisor and the host: until CPU or memory of the
 container change in its YAML, or its pod is made anew. "kube generate" and "get -o yaml" show it.
 
-As in Kubernetes, what is limited is requested, unless less is: a request that is as high as the limit goes along
-with it. A memory limit below what the container uses is refused.`,
+As in Kubernetes, what is limited of a pod's container is requested, unless less is: a request that is as high as
+the limit goes along with it. A memory limit below what the container uses is refused.
+
+Of a container made by "berth run" or "berth create" all that the flags say can be set: its health check at once,
+its environment and its ulimits from the next start on.`,
 		Example: `  berth update --cpus 0.5 --memory 256m web-nginx
   berth update --pids-limit 100 --restart on-failure web-nginx
   berth update --cpus 0 --latest`,
@@ -58,7 +61,7 @@ with it. A memory limit below what the container uses is refused.`,
 	}
 	f := cmd.Flags()
 	u.Register(f)
-	mustComplete(cmd, "restart", cobra.FixedCompletions([]cobra.Completion{"no", "on-failure", "always"}, cobra.ShellCompDirectiveNoFileComp))
+	mustComplete(cmd, "restart", cobra.FixedCompletions([]cobra.Completion{"no", "on-failure", "always", "unless-stopped"}, cobra.ShellCompDirectiveNoFileComp))
 	f.BoolVarP(&t.latest, "latest", "l", false, "update the newest container")
 	a.namespaceFlag(cmd, &t.namespace)
 	return cmd
@@ -73,7 +76,9 @@ func (a *app) updateContainer(ctx context.Context, cmd *cobra.Command, e *engine
 		if err := u.Apply(p, set); err != nil {
 			return fmt.Errorf("container %q: %w", c.raw, err)
 		}
-		translate.OOMScores(p, hostFacts().Memory)
+		if set.ByHand == nil {
+			translate.OOMScores(p, hostFacts().Memory)
+		}
 		return nil
 	})
 	a.afterwards(cmd, e, made || u.Restarts())

@@ -50,6 +50,10 @@ func (a *actor) updateByHand(ctx context.Context, id spec.PodID, name string, ch
 		return false, err
 	}
 	to := was.Override(set.Resources, set.RestartPolicy)
+	if was.ByHand != nil { // no object says anything else
+		to = *was
+		to.Update(set)
+	}
 	if same(*was, to) {
 		return false, nil
 	}

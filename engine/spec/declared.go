@@ -43,7 +43,14 @@ func (c Container) remember(d Declared) Container {
 	return c
 }
 
-// Update takes over what can be set of a container while it runs.
+// Update takes over what can be set of a container while it runs; of one that was
+// made by hand also what holds from its next start on.
 func (c *Container) Update(from *Container) {
 	c.Resources, c.RestartPolicy, c.Declared = from.Resources, from.RestartPolicy, from.Declared
+	if c.ByHand == nil || from.ByHand == nil {
+		return
+	}
+	h, by := *c.ByHand, from.ByHand
+	h.Tuning, h.Health, h.MostRestarts, h.UnlessStopped = by.Tuning, by.Health, by.MostRestarts, by.UnlessStopped
+	c.Env, h.UnsetEnv, c.ByHand = from.Env, by.UnsetEnv, &h
 }

@@ -57,9 +57,18 @@ func (h *health) apply(m *maker) {
 	case !asked:
 		return
 	}
-	out := &spec.Health{Test: test, MostLog: orNone(h.logCount), MaxLog: orNone(h.logSize)}
-	// What the image says of its check stays but for what is given.
+	out := &spec.Health{MostLog: orNone(h.logCount), MaxLog: orNone(h.logSize)}
+	if m.hand.Health != nil && !m.hand.Health.Off {
+		*out = *m.hand.Health
+	}
+	set(m, "health-max-log-count", &out.MostLog, orNone(h.logCount))
+	set(m, "health-max-log-size", &out.MaxLog, orNone(h.logSize))
+	// What the image, or who made the container, says of its check stays but for
+	// what is given.
 	own := len(test) > 0
+	if own {
+		out.Test = test
+	}
 	if own || m.given("health-interval") {
 		out.Interval = h.pause(m, "health-interval", h.interval)
 	}
@@ -75,9 +84,9 @@ func (h *health) apply(m *maker) {
 			m.failf("health-retries", strconv.Itoa(h.retries), "the least is 1")
 		}
 	}
-	out.OnFailure = h.action(m)
-	out.LogDir = h.log(m)
-	out.Startup = h.startup(m)
+	set(m, "health-on-failure", &out.OnFailure, h.action(m))
+	set(m, "health-log-destination", &out.LogDir, h.log(m))
+	out.Startup = h.startup(m, out.Startup)
 	m.hand.Health = out
 }
 
@@ -130,11 +139,24 @@ func (h *health) log(m *maker) string {
 	return h.logTo
 }
 
-func (h *health) startup(m *maker) *spec.StartupHealth {
+// startup is the check at the start; was is the one there is, or nil.
+func (h *health) startup(m *maker, was *spec.StartupHealth) *spec.StartupHealth {
 	test, off, err := parseHealthCommand(h.startCmd)
 	m.noteFlag("health-startup-cmd", h.startCmd, err)
 	if off {
 		m.failf("health-startup-cmd", h.startCmd, "leave it out instead")
+	}
+	if len(test) == 0 && was != nil {
+		out := *was
+		if m.given("health-startup-interval") {
+			out.Interval = h.pause(m, "health-startup-interval", h.startInterval)
+		}
+		if m.given("health-startup-timeout") {
+			out.Timeout = least(m, "health-startup-timeout", h.startTimeout, time.Second)
+		}
+		set(m, "health-startup-retries", &out.Retries, int(min(h.startRetries, 1<<30)))
+		set(m, "health-startup-success", &out.Successes, int(min(h.startSuccesses, 1<<30)))
+		return &out
 	}
 	if len(test) == 0 {
 		for _, flag := range []string{"interval", "timeout", "retries", "success"} {

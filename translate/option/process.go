@@ -52,7 +52,7 @@ func (p *process) register(f *pflag.FlagSet) {
 	f.StringSliceVar(&p.chrootDirs, "chrootdirs", nil, "also put /etc/hosts, /etc/hostname and /etc/resolv.conf below this `folder` of the container")
 	f.UintVar(&p.preserveAll, "preserve-fds", 0, "pass this `number` of descriptors, from 3 on, to the container")
 	f.UintSliceVar(&p.preserve, "preserve-fd", nil, "pass these `descriptors` to the container")
-	f.Lookup("preserve-fd").DefValue = "" // "[]" says nothing
+	noDefault(f.Lookup("preserve-fd"))
 }
 
 func (p *process) apply(m *maker) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,11 +28,11 @@ type resource struct {
 
 // shared adds what containers and pods have in common.
 func (r *resource) shared(f *pflag.FlagSet) {
-	f.StringVar(&r.cpus, "cpus", "", "limit to this `number` of cores, such as 0.5")
+	f.StringVar(&r.cpus, "cpus", "", "limit to this `number` of cores, such as 0.5 (0: no limit)")
 	f.Uint64VarP(&r.shares, "cpu-shares", "c", 0, "`weight` of CPU where it is short, 1024 for a usual one")
 	f.StringVar(&r.cpusetCPUs, "cpuset-cpus", "", "run on these `cores` only, such as 0-2,4")
 	f.StringVar(&r.cpusetMems, "cpuset-mems", "", "take memory of these `nodes` only, such as 0-1")
-	f.StringVarP(&r.memory, "memory", "m", "", "limit of memory in `bytes`, or as 64m, 1g")
+	f.StringVarP(&r.memory, "memory", "m", "", "limit of memory in `bytes`, or as 64m, 1g (0: no limit)")
 	f.StringVar(&r.swap, "memory-swap", "", "limit of memory and swap together in `bytes`, or as 64m, 1g; -1: no limit (default: twice --memory)")
 	f.StringVar(&r.blkioWeight, "blkio-weight", "", "`weight` of block devices where they are short, 10 to 1000")
 	f.StringArrayVar(&r.blkioDevices, "blkio-weight-device", nil, "weight for one device (`path:weight`)")
@@ -39,22 +40,27 @@ func (r *resource) shared(f *pflag.FlagSet) {
 	f.StringArrayVar(&r.writeBps, "device-write-bps", nil, "limit what is written to a device a second (`path:bytes`, or as 1mb)")
 }
 
-// register adds what only containers have, too.
-func (r *resource) register(f *pflag.FlagSet) {
+// changeable adds what only containers have, too, and can be given anew.
+func (r *resource) changeable(f *pflag.FlagSet) {
 	r.shared(f)
-	f.Uint64Var(&r.period, "cpu-period", 0, "period of --cpu-quota in `microseconds` (default 100000)")
-	f.Int64Var(&r.quota, "cpu-quota", 0, "limit to so many `microseconds` of CPU in each period")
+	f.Uint64Var(&r.period, "cpu-period", 0, "period of --cpu-quota in `microseconds`, usually 100000")
+	f.Int64Var(&r.quota, "cpu-quota", 0, "limit to so many `microseconds` of CPU in each period (-1: no limit)")
 	f.Uint64Var(&r.rtPeriod, "cpu-rt-period", 0, "period of real-time scheduling in `microseconds`; cgroup v1 only")
 	f.Int64Var(&r.rtRuntime, "cpu-rt-runtime", 0, "`microseconds` of real-time scheduling in each period; cgroup v1 only")
 	f.StringVar(&r.reservation, "memory-reservation", "", "memory in `bytes`, or as 64m, 1g, that is left where it is short")
 	f.Int64Var(&r.swappiness, "memory-swappiness", -1, "how readily memory is swapped out, a `number` from 0 to 100; cgroup v1 only")
-	f.Lookup("memory-swappiness").DefValue = ""
+	noDefault(f.Lookup("memory-swappiness"))
 	f.StringArrayVar(&r.readIOps, "device-read-iops", nil, "limit how often a device is read a second (`path:number`)")
 	f.StringArrayVar(&r.writeIOps, "device-write-iops", nil, "limit how often a device is written to a second (`path:number`)")
 	f.Int64Var(&r.pids, "pids-limit", 2048, "limit of the `number` of processes (-1: no limit)")
+	f.StringSliceVar(&r.ulimits, "ulimit", nil, "limit of its processes (`name=soft[:hard]`, such as nofile=1024:2048); host: those of the caller")
+}
+
+// register adds all that containers have.
+func (r *resource) register(f *pflag.FlagSet) {
+	r.changeable(f)
 	f.IntVar(&r.oomScore, "oom-score-adj", 0, "`number` from -1000 to 1000: the higher, the sooner it is killed where memory is short")
 	f.BoolVar(&r.oomKillDisable, "oom-kill-disable", false, "never kill it where memory is short; cgroup v1 only")
-	f.StringSliceVar(&r.ulimits, "ulimit", nil, "limit of its processes (`name=soft[:hard]`, such as nofile=1024:2048); host: those of the caller")
 	f.StringSliceVar(&r.unified, "cgroup-conf", nil, "write a file of its cgroup (`file=value`, such as memory.high=1073741824)")
 	f.StringVar(&r.rdt, "rdt-class", "", "class of Intel's resource director (`name`)")
 	f.String("kernel-memory", "", "cannot be honoured")
@@ -64,6 +70,7 @@ func (r *resource) register(f *pflag.FlagSet) {
 // apply reads the flags into the limits of a container.
 func (r *resource) apply(m *maker) { r.limits(m, &m.c.Resources, &m.hand.Tuning) }
 
+// limits sets what is given of limits, and leaves the others as they are.
 func (r *resource) limits(m *maker, res *spec.Resources, t *spec.Tuning) {
 	r.cpu(m, res, t)
 	r.mem(m, res, t)
@@ -84,18 +91,7 @@ func (r *resource) limits(m *maker, res *spec.Resources, t *spec.Tuning) {
 		}
 		res.OOMScoreAdj = &r.oomScore
 	}
-	for _, s := range r.ulimits {
-		if s == "host" {
-			t.HostUlimits = true
-			if len(r.ulimits) > 1 {
-				m.note(errors.New("--ulimit host takes the caller's limits and no others: drop the others"))
-			}
-			continue
-		}
-		u, err := translate.ParseUlimit(s)
-		m.noteFlag("ulimit", s, err)
-		res.Ulimits = append(res.Ulimits, u)
-	}
+	r.processes(m, res, t)
 	for _, s := range r.unified {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok || name == "" || strings.ContainsAny(name, "/\n\x00") || !strings.Contains(name, ".") || strings.HasPrefix(name, ".") {
@@ -107,14 +103,33 @@ func (r *resource) limits(m *maker, res *spec.Resources, t *spec.Tuning) {
 		}
 		t.Unified[name] = value
 	}
-	t.RDT = r.rdt
+	if r.rdt != "" {
+		t.RDT = r.rdt
+	}
+}
+
+// processes sets the ulimits. One that is given anew replaces the former.
+func (r *resource) processes(m *maker, res *spec.Resources, t *spec.Tuning) {
+	for _, s := range r.ulimits {
+		if s == "host" {
+			t.HostUlimits = true
+			if len(r.ulimits) > 1 {
+				m.note(errors.New("--ulimit host takes the caller's limits and no others: drop the others"))
+			}
+			continue
+		}
+		u, err := translate.ParseUlimit(s)
+		m.noteFlag("ulimit", s, err)
+		others := slices.DeleteFunc(slices.Clone(res.Ulimits), func(o spec.Ulimit) bool { return o.Name == u.Name })
+		res.Ulimits = append(others, u)
+	}
 }
 
 func (r *resource) cpu(m *maker, res *spec.Resources, t *spec.Tuning) {
 	if m.given("cpus") {
 		limit, err := parseCores(r.cpus)
 		m.noteFlag("cpus", r.cpus, err)
-		res.CPULimit = limit
+		res.CPULimit, t.CPUPeriod, t.CPUQuota = limit, 0, 0
 		if m.given("cpu-quota") || m.given("cpu-period") {
 			m.note(errors.New("--cpus says what --cpu-quota and --cpu-period say: give one of them"))
 		}
@@ -130,18 +145,32 @@ func (r *resource) cpu(m *maker, res *spec.Resources, t *spec.Tuning) {
 	if r.rtRuntime < 0 {
 		m.failf("cpu-rt-runtime", strconv.FormatInt(r.rtRuntime, 10), "not a time in microseconds")
 	}
-	t.CPUPeriod, t.CPUQuota = r.period, max(0, r.quota)
-	t.RealtimePeriod, t.RealtimeRuntime = r.rtPeriod, r.rtRuntime
+	if m.given("cpu-period") {
+		t.CPUPeriod, res.CPULimit = r.period, 0
+	}
+	if m.given("cpu-quota") {
+		t.CPUQuota, res.CPULimit = max(0, r.quota), 0
+	}
+	set(m, "cpu-rt-period", &t.RealtimePeriod, r.rtPeriod)
+	set(m, "cpu-rt-runtime", &t.RealtimeRuntime, r.rtRuntime)
 	if m.given("cpu-shares") && (r.shares == 1 || r.shares > mostShares) {
 		m.failf("cpu-shares", strconv.FormatUint(r.shares, 10), "not between 2 and %d", mostShares)
 	}
-	t.CPUShares = r.shares
+	set(m, "cpu-shares", &t.CPUShares, r.shares)
 	for flag, s := range map[string]string{"cpuset-cpus": r.cpusetCPUs, "cpuset-mems": r.cpusetMems} {
 		if s != "" && !translate.IsCPUSet(s) {
 			m.failf(flag, s, "not a list such as 0-2,4")
 		}
 	}
-	res.CPUSet, t.CPUSetMems = r.cpusetCPUs, r.cpusetMems
+	set(m, "cpuset-cpus", &res.CPUSet, r.cpusetCPUs)
+	set(m, "cpuset-mems", &t.CPUSetMems, r.cpusetMems)
+}
+
+// set sets a value that is given.
+func set[T any](m *maker, flag string, to *T, value T) {
+	if m.given(flag) {
+		*to = value
+	}
 }
 
 // parseCores reads a number of cores as thousandths of one; 0 is no limit.
@@ -167,10 +196,10 @@ func (r *resource) mem(m *maker, res *spec.Resources, t *spec.Tuning) {
 		m.noteFlag(flag, s, err)
 		return n
 	}
-	res.MemoryLimit = size("memory", r.memory)
-	t.Reservation = size("memory-reservation", r.reservation)
+	set(m, "memory", &res.MemoryLimit, size("memory", r.memory))
+	set(m, "memory-reservation", &t.Reservation, size("memory-reservation", r.reservation))
 	if res.MemoryLimit > 0 && t.Reservation > res.MemoryLimit {
-		m.note(fmt.Errorf("--memory-reservation %q: more than --memory %s", r.reservation, r.memory))
+		m.note(fmt.Errorf("--memory-reservation: %d bytes are more than the %d of --memory", t.Reservation, res.MemoryLimit))
 	}
 	if r.swap != "" {
 		n := int64(-1)
@@ -181,10 +210,13 @@ func (r *resource) mem(m *maker, res *spec.Resources, t *spec.Tuning) {
 		case res.MemoryLimit == 0 && n > 0:
 			m.note(errors.New("--memory-swap says nothing without --memory: it is a limit of both together"))
 		case n > 0 && n < res.MemoryLimit:
-			m.failf("memory-swap", r.swap, "less than --memory %s: it is a limit of both together", r.memory)
+			m.failf("memory-swap", r.swap, "less than the %d bytes of --memory: it is a limit of both together", res.MemoryLimit)
 		case n != 0:
 			t.MemorySwap = &n
 		}
+	}
+	if t.MemorySwap != nil && *t.MemorySwap > 0 && *t.MemorySwap < res.MemoryLimit && !m.given("memory-swap") {
+		m.note(fmt.Errorf("--memory: %d bytes are more than the %d of --memory-swap: give that, too", res.MemoryLimit, *t.MemorySwap))
 	}
 	if m.given("memory-swappiness") && r.swappiness != -1 {
 		if r.swappiness < 0 || r.swappiness > 100 {
@@ -192,7 +224,7 @@ func (r *resource) mem(m *maker, res *spec.Resources, t *spec.Tuning) {
 		}
 		t.Swappiness = &r.swappiness
 	}
-	t.OOMKillDisable = r.oomKillDisable
+	set(m, "oom-kill-disable", &t.OOMKillDisable, r.oomKillDisable)
 }
 
 func (r *resource) blkio(m *maker, t *spec.Tuning) {
@@ -200,6 +232,9 @@ func (r *resource) blkio(m *maker, t *spec.Tuning) {
 		n, err := parseWeight(r.blkioWeight)
 		m.noteFlag("blkio-weight", r.blkioWeight, err)
 		t.BlkioWeight = n
+	}
+	if len(r.blkioDevices) > 0 {
+		t.BlkioDevices = nil
 	}
 	for _, s := range r.blkioDevices {
 		device, word, err := cutDevice(s, "weight")
@@ -219,6 +254,9 @@ func (r *resource) blkio(m *maker, t *spec.Tuning) {
 		{"device-read-bps", r.readBps, &t.ReadBps, true}, {"device-write-bps", r.writeBps, &t.WriteBps, true},
 		{"device-read-iops", r.readIOps, &t.ReadIOps, false}, {"device-write-iops", r.writeIOps, &t.WriteIOps, false},
 	} {
+		if len(x.list) > 0 {
+			*x.to = nil
+		}
 		for _, s := range x.list {
 			device, word, err := cutDevice(s, "rate")
 			var n uint64

@@ -1,9 +1,10 @@
 package option
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"berth/engine/spec"
-	"berth/translate"
 )
 
 // The kernel's numbers: https://docs.kernel.org/scheduler/sched-bwc.html
@@ -27,49 +27,58 @@ const (
 type Update struct {
 	flags *pflag.FlagSet // these alone
 
-	cpus, memory, reservation, cpuset, restart string
-	shares, period                             uint64
-	quota, pids                                int64
+	resource   resource
+	health     health
+	restart    string
+	env, unset []string
 }
 
-// Register adds the flags to a set, those that cannot be honoured hidden.
+// Register adds the flags to a set.
 func (u *Update) Register(flags *pflag.FlagSet) {
 	f := pflag.NewFlagSet("", pflag.ContinueOnError)
-	f.StringVar(&u.cpus, "cpus", "", "limit to this `number` of cores, such as 0.5 (0: no limit)")
-	f.Int64Var(&u.quota, "cpu-quota", 0, "limit to so many `microseconds` of CPU in each period (-1: no limit)")
-	f.Uint64Var(&u.period, "cpu-period", cpuPeriod, "period of --cpu-quota in `microseconds`")
-	f.Uint64VarP(&u.shares, "cpu-shares", "c", 0, "request this `weight` of CPU, 1024 for a core (0: none)")
-	f.StringVar(&u.cpuset, "cpuset-cpus", "", "run on these `cores` only, such as 0-2,4 (empty: on any)")
-	f.StringVarP(&u.memory, "memory", "m", "", "limit of memory in `bytes`, or as 64m, 1g (0: no limit)")
-	f.StringVar(&u.reservation, "memory-reservation", "", "memory requested, in `bytes`, or as 64m, 1g (0: none)")
-	f.Int64Var(&u.pids, "pids-limit", 0, "limit of the `number` of processes (-1: no limit)")
-	f.StringVar(&u.restart, "restart", "", "restart `policy`: no, on-failure, always")
-	for name := range refusedUpdates() {
-		short := map[string]string{"env": "e"}[name]
-		f.StringArrayP(name, short, nil, "cannot be honoured")
-		_ = f.MarkHidden(name)
-	}
-	f.Lookup("no-healthcheck").NoOptDefVal = "true"
+	u.resource.changeable(f)
+	u.health.register(f)
+	f.StringVar(&u.restart, "restart", "", "start it again by this `policy`: no, on-failure[:times], always, unless-stopped")
+	f.StringArrayVarP(&u.env, "env", "e", nil, "set a variable (`NAME=value`) from the next start on")
+	f.StringArrayVar(&u.unset, "unsetenv", nil, "leave out a `variable` from the next start on")
+	f.VisitAll(noDefault) // what is not given stays as it is
 	u.flags = f
-	flags.AddFlagSet(f)
+	addAll(flags, f)
 }
 
-// refusedUpdates are podman's flags that cannot be honoured, with the reason.
-func refusedUpdates() map[string]string {
+// noDefault makes a flag's help leave out what it is where it is not given.
+func noDefault(f *pflag.Flag) {
+	switch f.Value.Type() {
+	case "string":
+		f.DefValue = ""
+	case "bool":
+		f.DefValue = "false"
+	case "stringArray", "stringSlice":
+		f.DefValue = "[]"
+	case "uintSlice":
+		f.DefValue = ""
+	default:
+		f.DefValue = "0"
+	}
+}
+
+// onlyByHand are the flags for containers that were made by hand, with the
+// reason why those of Kubernetes' pods cannot have them.
+func onlyByHand() map[string]string {
 	const (
 		device = "Kubernetes has no limits of block devices"
 		health = "a pod's health is asked for by its probes: change them in its YAML"
-		env    = "the environment of what runs cannot change: change it in the pod's YAML"
+		env    = "the environment of a pod is said by its YAML: change it there"
 	)
 	out := map[string]string{
-		"cpu-rt-period":     "cgroup v2 has no share of real-time scheduling",
-		"cpu-rt-runtime":    "cgroup v2 has no share of real-time scheduling",
+		"cpu-rt-period":     "Kubernetes has no share of real-time scheduling",
+		"cpu-rt-runtime":    "Kubernetes has no share of real-time scheduling",
 		"cpuset-mems":       "Kubernetes has no memory nodes: --cpuset-cpus sets the cores",
 		"memory-swap":       "containers of pods get no swap: --memory is the limit of both",
 		"memory-swappiness": "containers of pods get no swap",
 		"ulimit":            "a process has the ulimits it was started with: change the annotation io.podman.annotations.ulimit in the pod's YAML",
+		"no-healthcheck":    health,
 		"env":               env, "unsetenv": env,
-		"no-healthcheck": health,
 	}
 	for _, name := range []string{"blkio-weight", "blkio-weight-device", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops"} {
 		out[name] = device
@@ -86,25 +95,20 @@ func refusedUpdates() map[string]string {
 // Check is everything that is wrong with the flags, whatever container they are
 // for.
 func (u *Update) Check() error {
-	var errs []error
 	given := false
-	u.flags.VisitAll(func(f *pflag.Flag) {
-		given = given || f.Changed
-		if why, refused := refusedUpdates()[f.Name]; refused && f.Changed {
-			errs = append(errs, fmt.Errorf("--%s cannot be honoured: %s", f.Name, why))
-		}
-	})
+	u.flags.VisitAll(func(f *pflag.Flag) { given = given || f.Changed })
 	if !given {
 		return errors.New("nothing to set is given, such as --cpus or --memory")
 	}
-	if u.given("cpus") && (u.given("cpu-quota") || u.given("cpu-period")) {
-		errs = append(errs, errors.New("--cpus says what --cpu-quota and --cpu-period say: give one of them"))
-	}
 	if u.given("cpu-period") && !u.given("cpu-quota") {
-		errs = append(errs, errors.New("--cpu-period says nothing without --cpu-quota"))
+		return errors.New("--cpu-period says nothing without --cpu-quota")
 	}
-	try := spec.Container{}
-	return errors.Join(append(errs, u.set(&spec.Pod{}, &try))...)
+	// With these limits no number is too large or too small for another.
+	try := spec.Container{Name: "c", ByHand: &spec.ByHand{Health: &spec.Health{Startup: &spec.StartupHealth{}}}}
+	if u.given("memory-swap") && !u.given("memory") {
+		try.Resources.MemoryLimit = 1
+	}
+	return u.setByHand(&spec.Pod{}, &try)
 }
 
 func (u *Update) given(name string) bool { return u.flags.Changed(name) }
@@ -112,14 +116,26 @@ func (u *Update) given(name string) bool { return u.flags.Changed(name) }
 // Restarts reports whether the restart policy is set.
 func (u *Update) Restarts() bool { return u.given("restart") }
 
-// Apply sets what the flags say on a container of a pod. As in Kubernetes, what
-// is limited is requested, unless less is; so a request that is as high as the
-// limit goes along with that.
+// Apply sets what the flags say on a container of a pod.
 func (u *Update) Apply(p *spec.Pod, c *spec.Container) error {
-	if err := u.set(p, c); err != nil {
+	if c.ByHand != nil {
+		return u.setByHand(p, c)
+	}
+	var errs []error
+	u.flags.VisitAll(func(f *pflag.Flag) {
+		if why, refused := onlyByHand()[f.Name]; refused && f.Changed {
+			errs = append(errs, fmt.Errorf("--%s cannot be honoured: %s", f.Name, why))
+		}
+	})
+	if err := errors.Join(append(errs, u.setDeclared(p, c))...); err != nil {
 		return err
 	}
-	r := &c.Resources
+	return requested(&c.Resources)
+}
+
+// requested refuses limits below what is requested: as in Kubernetes, what is
+// limited is requested, unless less is.
+func requested(r *spec.Resources) error {
 	var errs []error
 	if r.CPULimit > 0 && r.CPURequest > r.CPULimit {
 		errs = append(errs, fmt.Errorf("it requests %s cores, more than its limit of %s: give --cpu-shares, too",
@@ -134,55 +150,85 @@ func (u *Update) Apply(p *spec.Pod, c *spec.Container) error {
 
 func cores(n int64) string { return strconv.FormatFloat(float64(n)/milli, 'f', -1, 64) }
 
-func (u *Update) set(p *spec.Pod, c *spec.Container) error {
-	r := &c.Resources
-	var errs []error
-	note := func(flag string, given any, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("--%s %q: %w", flag, fmt.Sprint(given), err))
+// setByHand sets on a container that was made by hand what its flags could have
+// said when it was made.
+func (u *Update) setByHand(p *spec.Pod, c *spec.Container) error {
+	hand := *c.ByHand
+	c.ByHand = &hand // it is shared with whoever gave the container
+	m := newMaker(nowhere{}, u.flags)
+	m.pod, m.c, m.hand = p, c, &hand
+	u.resource.limits(m, &c.Resources, &hand.Tuning)
+	u.health.apply(m)
+	if u.given("restart") {
+		policy, times, unless, err := parseRestart(u.restart)
+		m.noteFlag("restart", u.restart, err)
+		switch {
+		case err != nil:
+		case p.IsInit(c.Name):
+			m.note(errors.New("--restart is not for init containers: they run once at each start of the pod"))
+		case hand.Remove && policy != spec.RestartNever:
+			m.note(errors.New("--restart cannot be honoured: the container is removed when it ends, as --rm said"))
+		}
+		c.RestartPolicy, hand.MostRestarts, hand.UnlessStopped = policy, times, unless
+		if policy == p.RestartPolicy {
+			c.RestartPolicy = "" // the pod's
 		}
 	}
-	if limit, ok, err := u.cpuLimit(); ok {
-		note("cpus", u.cpus, err)
-		limited(&r.CPULimit, &r.CPURequest, limit)
+	list := vars(slices.Clone(c.Env))
+	for _, s := range u.env {
+		if !strings.Contains(s, "=") {
+			m.failf("env", s, "write NAME=value")
+			continue
+		}
+		m.noteFlag("env", s, list.add(s, nil))
 	}
-	if u.given("cpu-quota") && !u.given("cpus") {
+	for _, name := range u.unset {
+		if name == "" || strings.ContainsRune(name, '=') {
+			m.failf("unsetenv", name, "give the name of a variable")
+		}
+		list = slices.DeleteFunc(list, func(v spec.EnvVar) bool { return v.Name == name })
+	}
+	if u.given("env") || u.given("unsetenv") {
+		c.Env, hand.UnsetEnv = list, append(slices.Clone(hand.UnsetEnv), u.unset...)
+	}
+	return errors.Join(m.errs...)
+}
+
+// setDeclared sets on a container of a Kubernetes pod what its YAML could say. A
+// request that is as high as the limit goes along with that.
+func (u *Update) setDeclared(p *spec.Pod, c *spec.Container) error {
+	var tuning spec.Tuning
+	set := spec.Resources{}
+	m := newMaker(nowhere{}, u.flags)
+	u.resource.limits(m, &set, &tuning)
+	r := &c.Resources
+	if u.given("cpus") {
+		limited(&r.CPULimit, &r.CPURequest, set.CPULimit)
+	}
+	if u.given("cpu-quota") {
 		limit, err := u.quotaLimit()
-		note("cpu-quota", u.quota, err)
+		m.noteFlag("cpu-quota", strconv.FormatInt(u.resource.quota, 10), err)
 		limited(&r.CPULimit, &r.CPURequest, limit)
 	}
 	if u.given("cpu-shares") {
-		if u.shares > mostShares {
-			note("cpu-shares", u.shares, fmt.Errorf("at most %d", mostShares))
-		}
-		r.CPURequest = int64((u.shares*milli + shareOfCore - 1) / shareOfCore)
+		r.CPURequest = int64((tuning.CPUShares*milli + shareOfCore - 1) / shareOfCore)
 	}
 	if u.given("cpuset-cpus") {
-		if u.cpuset != "" && !translate.IsCPUSet(u.cpuset) {
-			note("cpuset-cpus", u.cpuset, errors.New("not a list of cores such as 0-2,4"))
-		}
-		r.CPUSet = u.cpuset
+		r.CPUSet = set.CPUSet
 	}
 	if u.given("memory") {
-		n, err := parseMemory(u.memory)
-		note("memory", u.memory, err)
-		limited(&r.MemoryLimit, &r.MemoryRequest, n)
+		limited(&r.MemoryLimit, &r.MemoryRequest, set.MemoryLimit)
 	}
 	if u.given("memory-reservation") {
-		n, err := parseMemory(u.reservation)
-		note("memory-reservation", u.reservation, err)
-		r.MemoryRequest = n
+		r.MemoryRequest = tuning.Reservation
 	}
 	if u.given("pids-limit") {
-		if u.pids < -1 {
-			note("pids-limit", u.pids, errors.New("not a number of processes (-1: no limit)"))
-		}
-		r.PidsLimit = max(0, u.pids)
+		r.PidsLimit = set.PidsLimit
 	}
 	if u.given("restart") {
-		note("restart", u.restart, u.setRestart(p, c))
+		m.noteFlag("restart", u.restart, u.setRestart(p, c))
 	}
-	return errors.Join(errs...)
+	return errors.Join(m.errs...)
 }
 
 // limited sets a limit. A request as high as the old one goes along.
@@ -193,36 +239,17 @@ func limited(limit, request *int64, to int64) {
 	*limit = to
 }
 
-func (u *Update) cpuLimit() (limit int64, given bool, err error) {
-	if !u.given("cpus") {
-		return 0, false, nil
-	}
-	n, err := strconv.ParseFloat(u.cpus, 64)
-	switch {
-	case err != nil || math.IsNaN(n) || n < 0:
-		return 0, true, errors.New("not a number of cores such as 0.5")
-	case n > mostCores:
-		return 0, true, errors.New("so many there are not")
-	case n > 0 && n < 1.0/milli:
-		return 0, true, errors.New("the least is 0.001")
-	}
-	return int64(math.Round(n * milli)), true, nil
-}
-
 // quotaLimit is the share that quota and period come to: the period of every
 // container is the same.
 func (u *Update) quotaLimit() (int64, error) {
+	quota, period := u.resource.quota, int64(cmp.Or(u.resource.period, cpuPeriod))
 	switch {
-	case u.quota <= 0: // podman's ways to say none
+	case quota <= 0: // podman's ways to say none
 		return 0, nil
-	case u.quota < 1000:
-		return 0, errors.New("the least is 1000")
-	case u.period < 1000 || u.period > 1000000:
-		return 0, fmt.Errorf("--cpu-period %d is not between 1000 and 1000000", u.period)
-	case u.quota/int64(u.period) > mostCores:
+	case quota/period > mostCores:
 		return 0, errors.New("so many cores there are not")
 	}
-	return max(1, u.quota*milli/int64(u.period)), nil
+	return max(1, quota*milli/period), nil
 }
 
 // parseMemory reads a size as podman's --memory: k, m and g are powers of 1024.

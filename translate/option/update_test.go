@@ -1,8 +1,10 @@
 package option
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -73,31 +75,29 @@ func TestUpdateFlags(t *testing.T) {
 
 func TestUpdateRefuses(t *testing.T) {
 	for args, want := range map[string]string{
-		"":                                    "nothing to set is given",
-		"--cpus x":                            `--cpus "x": not a number of cores`,
-		"--cpus=-1":                           `--cpus "-1": not a number of cores`,
-		"--cpus NaN":                          "not a number of cores",
-		"--cpus inf":                          "so many there are not",
-		"--cpus 0.0001":                       "the least is 0.001",
-		"--cpus 1 --cpu-quota 100000":         "give one of them",
-		"--cpu-period 1000":                   "says nothing without --cpu-quota",
-		"--cpu-quota 5":                       "the least is 1000",
-		"--cpu-quota 5000 --cpu-period 5":     "--cpu-period 5 is not between",
-		"--cpu-quota 9223372036854775807":     "so many cores there are not",
-		"--cpu-shares 262145":                 "at most 262144",
-		"--cpuset-cpus 3-1":                   `--cpuset-cpus "3-1": not a list of cores`,
-		"-m lots":                             `--memory "lots": not a size`,
-		"-m=-2":                               "not a size",
-		"--memory-reservation x":              `--memory-reservation "x": not a size`,
-		"--pids-limit=-2":                     "not a number of processes",
-		"--restart sometimes":                 "unknown policy: use one of no, on-failure, always",
-		"--restart on-failure:3":              "restarts are not counted",
-		"--memory-swap 1g":                    "--memory-swap cannot be honoured: containers of pods get no swap",
-		"--ulimit nofile=1":                   "io.podman.annotations.ulimit",
-		"-e A=b":                              "--env cannot be honoured: the environment of what runs cannot change",
-		"--no-healthcheck":                    "--no-healthcheck cannot be honoured: a pod's health",
-		"--health-cmd true --blkio-weight 10": "--blkio-weight cannot be honoured: Kubernetes has no limits of block devices\n--health-cmd cannot",
-		"-m x --cpus y":                       "--memory",
+		"":                                "nothing to set is given",
+		"--cpus x":                        `--cpus "x": not a number of cores`,
+		"--cpus=-1":                       `--cpus "-1": not a number of cores`,
+		"--cpus NaN":                      "not a number of cores",
+		"--cpus inf":                      "so many there are not",
+		"--cpus 0.0001":                   "the least is 0.001",
+		"--cpus 1 --cpu-quota 100000":     "give one of them",
+		"--cpu-period 1000":               "says nothing without --cpu-quota",
+		"--cpu-quota 5":                   "the least is 1000",
+		"--cpu-quota 5000 --cpu-period 5": `--cpu-period "5": not between 1000`,
+		"--cpu-shares 262145":             `--cpu-shares "262145": not between 2 and 262144`,
+		"--cpuset-cpus 3-1":               `--cpuset-cpus "3-1": not a list`,
+		"-m lots":                         `--memory "lots": not a size`,
+		"-m=-2":                           "not a size",
+		"--memory-reservation x":          `--memory-reservation "x": not a size`,
+		"--pids-limit=-2":                 "not a number of processes",
+		"--restart sometimes":             "unknown policy: use one of no, on-failure, always",
+		"-m x --cpus y":                   "--memory",
+		"-m 2g --memory-swap 1g":          "less than the 2147483648 bytes",
+		"-e A":                            `--env "A": write NAME=value`,
+		"--unsetenv A=b":                  "give the name of a variable",
+		"--health-retries 0":              "the least is 1",
+		"--ulimit nofle=1":                `did you mean "nofile"?`,
 	} {
 		if err := parseUpdate(t, args).Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", args, err, want)
@@ -115,10 +115,84 @@ func TestUpdateRefusesWhatDoesNotFitTheContainer(t *testing.T) {
 		"--restart no":               "says whether it is a sidecar",
 		"--memory-reservation 65m":   "it requests 68157440 bytes",
 		"--cpus 0.25 --pids-limit 1": "it requests",
+
+		"--cpu-quota 9223372036854775807":     "so many cores there are not",
+		"--restart on-failure:3":              "restarts are not counted",
+		"--memory-swap 1g":                    "--memory-swap cannot be honoured: containers of pods get no swap",
+		"--ulimit nofile=1":                   "io.podman.annotations.ulimit",
+		"-e A=b":                              "--env cannot be honoured: the environment of a pod is said by its YAML",
+		"--no-healthcheck":                    "--no-healthcheck cannot be honoured: a pod's health",
+		"--health-cmd true --blkio-weight 10": "--blkio-weight cannot be honoured: Kubernetes has no limits of block devices\n--health-cmd cannot",
 	} {
 		got := c
 		if err := parseUpdate(t, args).Apply(pod, &got); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", args, err, want)
 		}
+	}
+}
+
+func TestUpdateOfContainersMadeByHand(t *testing.T) {
+	swap, any := int64(4<<30), int64(-1)
+	was := spec.Container{
+		Name: "c", Env: []spec.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}},
+		Resources: spec.Resources{CPULimit: 1000, MemoryLimit: 1 << 30, Ulimits: []spec.Ulimit{{Name: "core"}, {Name: "nofile", Soft: 1, Hard: 1}}},
+		ByHand: &spec.ByHand{
+			Tuning: spec.Tuning{CPUShares: 5, BlkioDevices: []spec.Weight{{Device: "/dev/a", Weight: 10}}},
+			Health: &spec.Health{Test: []string{"x"}, Retries: 9, Startup: &spec.StartupHealth{Test: []string{"y"}, Retries: 8}},
+		},
+	}
+	for args, change := range map[string]func(c *spec.Container, h *spec.ByHand, x *spec.Health){
+		"--cpus 2": func(c *spec.Container, _ *spec.ByHand, _ *spec.Health) { c.Resources.CPULimit = 2000 },
+		"--cpu-quota 2000 --cpu-period 1000": func(c *spec.Container, h *spec.ByHand, _ *spec.Health) {
+			c.Resources.CPULimit, h.Tuning.CPUQuota, h.Tuning.CPUPeriod = 0, 2000, 1000
+		},
+		"--cpu-shares 7 --cpuset-mems 0": func(_ *spec.Container, h *spec.ByHand, _ *spec.Health) {
+			h.Tuning.CPUShares, h.Tuning.CPUSetMems = 7, "0"
+		},
+		"-m 2g --memory-swap 4g": func(c *spec.Container, h *spec.ByHand, _ *spec.Health) {
+			c.Resources.MemoryLimit, h.Tuning.MemorySwap = 2<<30, &swap
+		},
+		"--memory-swap=-1": func(_ *spec.Container, h *spec.ByHand, _ *spec.Health) { h.Tuning.MemorySwap = &any },
+		"--blkio-weight-device /dev/b:20": func(_ *spec.Container, h *spec.ByHand, _ *spec.Health) {
+			h.Tuning.BlkioDevices = []spec.Weight{{Device: "/dev/b", Weight: 20}}
+		},
+		"--pids-limit 5":  func(c *spec.Container, _ *spec.ByHand, _ *spec.Health) { c.Resources.PidsLimit = 5 },
+		"--pids-limit=-1": func(_ *spec.Container, h *spec.ByHand, _ *spec.Health) { h.Tuning.AnyPids = true },
+		"--ulimit nofile=3": func(c *spec.Container, _ *spec.ByHand, _ *spec.Health) {
+			c.Resources.Ulimits = []spec.Ulimit{{Name: "core"}, {Name: "nofile", Soft: 3, Hard: 3}}
+		},
+		"--restart on-failure:3": func(c *spec.Container, h *spec.ByHand, _ *spec.Health) {
+			c.RestartPolicy, h.MostRestarts = spec.RestartOnFailure, 3
+		},
+		"--restart no": func(*spec.Container, *spec.ByHand, *spec.Health) {},
+		"-e A=3 --unsetenv B": func(c *spec.Container, h *spec.ByHand, _ *spec.Health) {
+			c.Env, h.UnsetEnv = []spec.EnvVar{{Name: "A", Value: "3"}}, []string{"B"}
+		},
+		"--health-retries 4":         func(_ *spec.Container, _ *spec.ByHand, x *spec.Health) { x.Retries = 4 },
+		"--health-startup-retries 4": func(_ *spec.Container, _ *spec.ByHand, x *spec.Health) { x.Startup.Retries = 4 },
+		"--health-on-failure kill":   func(_ *spec.Container, _ *spec.ByHand, x *spec.Health) { x.OnFailure = spec.HealthKill },
+		"--no-healthcheck":           func(_ *spec.Container, _ *spec.ByHand, x *spec.Health) { *x = spec.Health{Off: true} },
+		"--health-cmd z --health-timeout 5s": func(_ *spec.Container, _ *spec.ByHand, x *spec.Health) {
+			x.Test, x.Interval, x.Timeout, x.Retries = []string{"/bin/sh", "-c", "z"}, 30*time.Second, 5*time.Second, 3
+		},
+	} {
+		u := parseUpdate(t, args)
+		got, want := was, was
+		pod := &spec.Pod{RestartPolicy: spec.RestartNever, Bare: true, Containers: []spec.Container{was}}
+		if err := errors.Join(u.Check(), u.Apply(pod, &got)); err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		hand, health, startup := *was.ByHand, *was.ByHand.Health, *was.ByHand.Health.Startup
+		want.ByHand, hand.Health, health.Startup = &hand, &health, &startup
+		change(&want, &hand, &health)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", args, diff)
+		}
+	}
+	removed := was
+	removed.ByHand = &spec.ByHand{Remove: true}
+	if err := parseUpdate(t, "--restart always").Apply(&spec.Pod{}, &removed); err == nil || !strings.Contains(err.Error(), "as --rm said") {
+		t.Errorf("--restart of what is removed: %v", err)
 	}
 }
