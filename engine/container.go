@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -156,6 +157,12 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 	} else if notify != "" {
 		input.NotifyDir = target.NotifyDir()
 	}
+	passed, sockets, err := descriptors(c)
+	if err != nil {
+		return err
+	}
+	defer closeAll(passed)
+	input.ListenFDs, input.ListenNames = sockets, os.Getenv("LISTEN_FDNAMES")
 	built, err := oci.BuildSpec(input)
 	if err != nil {
 		return err
@@ -167,19 +174,30 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 	if err := e.records.SaveContainer(m.pod.ID, record); err != nil {
 		return err
 	}
-	ports := m.ports
-	if ports == nil && m.sb.NoInfra {
-		if ports, _, err = network.BindPorts(m.sb.Ports); err != nil {
+	return e.launch(ctx, runtime, m, c, oci.Create{
+		Container: target, Spec: built, NotifySocket: notify, Pass: passed, Log: oci.Logging{Path: record.LogPath},
+	})
+}
+
+// launch has conmon create the container that is prepared.
+func (e *Engine) launch(ctx context.Context, runtime *oci.Runtime, m making, c *spec.Container, create oci.Create) error {
+	create.ExtraFiles = m.ports
+	if create.ExtraFiles == nil && m.sb.NoInfra {
+		ports, _, err := network.BindPorts(m.sb.Ports)
+		if err != nil {
 			return err
 		}
 		defer closeAll(ports) // conmon keeps them
+		create.ExtraFiles = ports
 	}
 	log := m.pod.LogOf(c.Name)
-	created, err := runtime.Create(ctx, oci.Create{
-		Container: target, Name: m.pod.ContainerName(c.Name), Spec: built, Stdin: c.Stdin, StdinOnce: c.ByHand != nil && !c.TTY,
-		ExtraFiles: ports, NotifySocket: notify,
-		Log: oci.Logging{Driver: log.Driver, Path: record.LogPath, MaxSize: e.conmonLimit(log), Tag: log.Tag},
-	})
+	streams, err := passthrough(log)
+	if err != nil {
+		return err
+	}
+	create.Name, create.Stdin, create.StdinOnce = m.pod.ContainerName(c.Name), c.Stdin, c.ByHand != nil && !c.TTY
+	create.Log.Driver, create.Log.MaxSize, create.Log.Tag, create.Log.Passthrough = log.Driver, e.conmonLimit(log), log.Tag, streams
+	created, err := runtime.Create(ctx, create)
 	if err != nil || c.ByHand == nil {
 		return err
 	}

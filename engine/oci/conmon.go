@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,11 +18,9 @@ import (
 	"berth/internal/hostexec"
 )
 
-// Descriptors conmon is given before those of the caller.
-const (
-	syncPipeFD  = 3
-	startPipeFD = 4
-)
+// firstFD is the first descriptor after the standard streams. Those for the
+// container come first, then conmon's sync and start pipes.
+const firstFD = 3
 
 // conmonCall is a conmon that creates a container.
 type conmonCall struct {
@@ -74,8 +73,8 @@ func (r *Runtime) startConmon(ctx context.Context, c Create) (_ *conmonCall, err
 
 	cmd := hostexec.Cmd{
 		Path: r.conmon, Args: args, Dir: c.Bundle, Session: true,
-		Env:        helperEnv("_OCI_SYNCPIPE="+strconv.Itoa(syncPipeFD), "_OCI_STARTPIPE="+strconv.Itoa(startPipeFD)),
-		ExtraFiles: append([]*os.File{syncWrite, startRead, lock}, c.ExtraFiles...),
+		Env:        helperEnv("_OCI_SYNCPIPE="+strconv.Itoa(firstFD+len(c.Pass)), "_OCI_STARTPIPE="+strconv.Itoa(firstFD+len(c.Pass)+1)),
+		ExtraFiles: slices.Concat(c.Pass, []*os.File{syncWrite, startRead, lock}, c.ExtraFiles),
 	}
 	stderr, err := os.OpenFile(call.stderr, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -137,6 +136,9 @@ func (r *Runtime) conmonArgs(c Create) ([]string, error) {
 	if r.managerOf(c.Place) == ManagerSystemd {
 		args = append(args, "-s")
 	}
+	if n := len(c.Pass); n > 0 {
+		args = append(args, "--runtime-opt", "--preserve-fds", "--runtime-opt", strconv.Itoa(n))
+	}
 	if c.NotifySocket != "" {
 		args = append(args, "--sdnotify-socket", c.NotifySocket)
 	}
@@ -180,7 +182,7 @@ func appendLogging(args []string, l Logging) ([]string, error) {
 func isFileLog(driver string) bool {
 	return driver == "" || driver == "k8s-file" || driver == "json-file" // podman takes one for the other
 }
-func isPassthrough(driver string) bool { return driver == "passthrough" }
+func isPassthrough(driver string) bool { return driver == "passthrough" || driver == "passthrough-tty" }
 
 // syncMessage is what conmon writes to its sync pipe: the PID of the
 // container's process, or -1 and what the runtime said.

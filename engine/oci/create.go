@@ -32,6 +32,8 @@ type Create struct {
 	// NotifySocket is where conmon hands on what the container tells systemd
 	// through the socket in Input.NotifyDir.
 	NotifySocket string
+	// Pass are the container's descriptors from 3 on.
+	Pass []*os.File
 	// ExtraFiles are held by conmon as long as the container lives: the pod's
 	// published ports. Never a lock: use Container.Locks.
 	ExtraFiles []*os.File
