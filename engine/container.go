@@ -222,7 +222,8 @@ func (e *Engine) input(ctx context.Context, runtime *oci.Runtime, m making, c *s
 			return in, err
 		}
 	}
-	if in.Mounts, in.ShmPath, err = e.mounts(ctx, m.sb, in); err != nil {
+	in.NoShm = c.ByHand != nil && c.ByHand.NoShm
+	if err := e.mounts(ctx, m.sb, &in); err != nil {
 		return in, err
 	}
 	secrets, variables, err := e.secretMounts(in)
@@ -237,8 +238,8 @@ func (e *Engine) input(ctx context.Context, runtime *oci.Runtime, m making, c *s
 	if err != nil {
 		return in, err
 	}
-	in.Namespaces = oci.ContainerNamespaces(m.pod, e.records.Netns(m.pod.ID), infra)
-	return in, nil
+	in.Namespaces, err = e.namespaces(m.pod, c, infra)
+	return in, err
 }
 
 // root mounts a container's root file system and says what its image says.

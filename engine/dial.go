@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"berth/engine/network"
+	"berth/engine/oci"
 	"berth/engine/spec"
 )
 
@@ -23,9 +24,21 @@ func (e *Engine) DialPod(ctx context.Context, id spec.PodID, transport, address 
 		}
 		return nil, err
 	}
+	netns := e.records.Netns(id)
 	if len(sb.Lease) == 0 {
+		pod, err := e.records.ReadPod(id)
+		if err != nil {
+			return nil, err
+		}
+		n, err := e.infraNamespaces(&pod)
+		if err != nil {
+			return nil, err
+		}
+		netns = n.Net
+	}
+	if netns == oci.HostNamespace {
 		var d net.Dialer
 		return d.DialContext(ctx, transport, address)
 	}
-	return network.Dial(ctx, e.records.Netns(id), transport, address)
+	return network.Dial(ctx, netns, transport, address)
 }

@@ -47,9 +47,10 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		if !wanted {
 			continue
 		}
-		path := filepath.Join(e.records.PodRun(pod.ID), name)
+		dir, ours := e.etcFolder(pod, in.Container, name)
+		path := filepath.Join(dir, name)
 		mounts = append(mounts, oci.Mount{Source: path, Path: "/etc/" + name})
-		if _, err := os.Stat(path); err == nil {
+		if _, err := os.Stat(path); err == nil || !ours {
 			continue // the sandbox has it; a rewrite would not reach mounts of the old file
 		}
 		data, err := make()

@@ -13,10 +13,11 @@ import (
 )
 
 // mounts are a container's volumes and the files every container gets:
-// /etc/hosts, /etc/resolv.conf, /etc/hostname and the one for its last words; shm
-// is the pod's /dev/shm. in knows the container, its root file system and facts.
-func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in oci.Input) (mounts []oci.Mount, shm string, err error) {
+// /etc/hosts, /etc/resolv.conf, /etc/hostname, the one for its last words and
+// /dev/shm. in knows the container, its root file system and facts.
+func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in *oci.Input) error {
 	pod, c := in.Pod, in.Container
+	var mounts []oci.Mount
 	unlock := e.serial.lock(pod.ID) // containers of a pod share what is made here
 	defer unlock()
 
@@ -24,19 +25,19 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in oci.Input) (mo
 		m := &c.Mounts[i]
 		v, ok := pod.Volume(m.Volume)
 		if !ok {
-			return nil, "", fmt.Errorf("mount %s: volume %q: %w", m.Path, m.Volume, spec.ErrNotFound)
+			return fmt.Errorf("mount %s: volume %q: %w", m.Path, m.Volume, spec.ErrNotFound)
 		}
 		if v.Tmpfs != nil {
 			mounts = append(mounts, tmpfs(v.Tmpfs, m))
 			continue
 		}
-		source, err := e.source(ctx, in, v, i)
+		source, err := e.source(ctx, *in, v, i)
 		if err != nil {
-			return nil, "", err
+			return err
 		}
-		mapped, err := idMapped(in, m)
+		mapped, err := idMapped(*in, m)
 		if err != nil {
-			return nil, "", err
+			return err
 		}
 		mounts = append(mounts, oci.Mount{
 			Source: source, Path: m.Path, Propagation: m.Propagation, Options: append(mapped, m.Options...),
@@ -44,9 +45,9 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in oci.Input) (mo
 			Recursive: m.RecursiveRO,
 		})
 	}
-	own, err := e.ownMounts(sb, in)
+	own, err := e.ownMounts(sb, *in)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	for _, f := range own { // a volume of the user's goes before
 		if !slices.ContainsFunc(mounts, func(m oci.Mount) bool { return filepath.Clean(m.Path) == f.Path }) {
@@ -55,13 +56,14 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in oci.Input) (mo
 	}
 	message, ok, err := e.messageMount(pod, c)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	if ok {
 		mounts = append(mounts, message)
 	}
-	shm, err = e.shm(pod)
-	return mounts, shm, err
+	in.Mounts = mounts
+	in.ShmPath, in.ShmSize, err = e.shm(pod, c)
+	return err
 }
 
 // readOnly reports whether nothing can be written to a volume however it is mounted.
@@ -77,15 +79,6 @@ func (e *Engine) ownMounts(sb state.Sandbox, in oci.Input) ([]oci.Mount, error) 
 	}
 	zone, err := timezone(in.Container)
 	return append(files, zone...), err
-}
-
-// shm is where the pod's /dev/shm lies on the host, "" if it is the host's own.
-func (e *Engine) shm(pod *spec.Pod) (string, error) {
-	if pod.HostIPC {
-		return "", nil
-	}
-	dir := e.shmPath(pod.ID)
-	return dir, oci.EnsureShm(dir, pod.ShmSize)
 }
 
 func (e *Engine) shmPath(id spec.PodID) string { return filepath.Join(e.records.PodRun(id), "shm") }

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"berth/engine/network"
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
@@ -144,7 +143,7 @@ func (e *Engine) judgeSandbox(id spec.PodID, sb state.Sandbox, infra oci.State) 
 	switch {
 	case !sb.Ready || !sb.NoInfra && (!infra.Running() || infra.ConmonLost):
 		return spec.SandboxLost
-	case len(sb.Lease) > 0 && !network.NamespaceAlive(e.records.Netns(id)):
+	case !e.alive(id, sb):
 		return spec.SandboxLost
 	}
 	return spec.SandboxReady

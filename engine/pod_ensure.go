@@ -122,7 +122,7 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	for i := range pod.Volumes {
 		errs = append(errs, volume.Check(&pod.Volumes[i]))
 	}
-	if !pod.HostNet {
+	if pod.OwnNetwork() {
 		errs = append(errs, e.networks.CheckPod(ctx, e.networkPod(pod, pod.Ports)))
 	}
 	return errors.Join(errs...)
@@ -165,7 +165,7 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	}
 	netPod := e.networkPod(pod, ports)
 	var lease network.Lease
-	if !pod.HostNet {
+	if pod.OwnNetwork() {
 		if lease, err = e.networks.Reserve(ctx, netPod); err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	if err := e.records.SaveSandbox(pod.ID, sb); err != nil { // then nobody would know of the addresses
 		return errors.Join(err, e.networks.Release(context.WithoutCancel(ctx), lease))
 	}
-	if !pod.HostNet {
+	if pod.OwnNetwork() {
 		if err := e.networks.EnsureNamespace(netPod.Namespace); err != nil {
 			return err
 		}
@@ -278,8 +278,12 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	}
 	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
+	namespaces, err := e.infraNamespaces(pod)
+	if err != nil {
+		return err
+	}
 	built, err := oci.BuildInfra(oci.InfraInput{
-		Pod: pod, Rootfs: rootfs, Namespaces: oci.InfraNamespaces(pod, e.records.Netns(pod.ID)),
+		Pod: pod, Rootfs: rootfs, Namespaces: namespaces,
 		CgroupPath: target.CgroupPath, Place: target.Place, Host: runtime.Host(),
 	})
 	if err != nil {

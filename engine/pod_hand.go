@@ -112,6 +112,12 @@ func checkByHand(pod *spec.Pod) error {
 	if !pod.HasInfra() && !pod.Bare && len(pod.Ports) > 0 {
 		refuse("a pod without an infra container cannot publish ports: nobody would hold them")
 	}
+	if !pod.OwnNetwork() && len(pod.Networks) > 0 {
+		refuse("the network is the host's, or another container's: networks cannot be joined as well")
+	}
+	if pod.Own.Net && len(pod.Networks) > 0 && len(pod.Containers)+len(pod.InitContainers) > 0 {
+		refuse("containers of a pod that does not share its network would have none: let it share net, or give it --network none")
+	}
 	for _, c := range pod.All() {
 		if c.ByHand != nil && c.ByHand.ID == "" {
 			refuse("container %q, made by hand, has no ID", c.Name)

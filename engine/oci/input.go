@@ -67,6 +67,8 @@ const HostNamespace = "host"
 // one, HostNamespace the host's, else the path of one to join.
 type Namespaces struct {
 	Net, IPC, UTS, PID string
+	// Cgroup: empty is a new one with cgroup v2, and the host's with v1.
+	Cgroup string
 }
 
 // InfraNamespaces are those a pod's infra container makes or joins, or in a pod
@@ -105,6 +107,9 @@ func ContainerNamespaces(pod *spec.Pod, netns string, infra Process) Namespaces 
 	}
 	if n.PID == "" && pod.SharePID {
 		n.PID = of("pid")
+	}
+	if pod.ShareCgroup {
+		n.Cgroup = of("cgroup")
 	}
 	return n
 }

@@ -91,8 +91,8 @@ func annotations(pod *spec.Pod, container string) map[string]string {
 
 func namespaces(n Namespaces, cgroup bool) []specs.LinuxNamespace {
 	list := []specs.LinuxNamespace{{Type: specs.MountNamespace}}
-	if cgroup {
-		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	if n.Cgroup != HostNamespace && (cgroup || n.Cgroup != "") {
+		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace, Path: n.Cgroup})
 	}
 	for _, ns := range []struct {
 		kind specs.LinuxNamespaceType

@@ -133,6 +133,9 @@ func (p *Pod) InfraName() string {
 // HasInfra reports whether the pod's sandbox has an infra container.
 func (p *Pod) HasInfra() bool { return !p.Bare && (p.Infra == nil || !p.Infra.None) }
 
+// OwnNetwork reports whether the pod has a network namespace of its own.
+func (p *Pod) OwnNetwork() bool { return !p.HostNet && p.Join.Net == (Join{}) }
+
 // LogOf says how the output of the container of that name is kept.
 func (p *Pod) LogOf(name string) Log {
 	if c, ok := p.Container(name); ok && c.ByHand != nil && c.ByHand.Log != nil {
