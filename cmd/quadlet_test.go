@@ -152,3 +152,51 @@ func checkCall(t *testing.T, unit string, args []string) {
 		t.Errorf("%s: %s: %v\n%q", unit, found.CommandPath(), err, args)
 	}
 }
+
+func TestPlannedRemovals(t *testing.T) {
+	mine := []installed{{Name: "a.container"}, {Name: "b.volume"}, {Name: "web.pod", App: "shop"}, {Name: "db.container", App: "shop"}}
+	for _, c := range []struct {
+		args  string
+		flags quadletRmFlags
+		want  string // an application's units are joined by +
+		wrong string
+	}{
+		{"a.container b.volume", quadletRmFlags{}, "a.container b.volume", ""},
+		{"shop", quadletRmFlags{recursive: true}, "web.pod+db.container", ""},
+		{"web.pod db.container", quadletRmFlags{recursive: true}, "web.pod+db.container", ""},
+		{"web.pod", quadletRmFlags{}, "", "web.pod is of the application shop, which is removed as a whole (web.pod, db.container): --recursive does so"},
+		{"shop", quadletRmFlags{}, "", "shop is of the application shop"},
+		{"a.contaner", quadletRmFlags{}, "", `there is no installed unit file or application a.contaner, did you mean "a.container"?`},
+		{"gone.pod a.container", quadletRmFlags{ignore: true}, "a.container", ""},
+		{"", quadletRmFlags{all: true}, "a.container b.volume web.pod+db.container", ""},
+	} {
+		removals, err := plannedRemovals(mine, strings.Fields(c.args), c.flags)
+		var got []string
+		for _, r := range removals {
+			got = append(got, strings.Join(unitNames(r.units), "+"))
+		}
+		said := ""
+		if err != nil {
+			said = err.Error()
+		}
+		if strings.Join(got, " ") != c.want || !strings.Contains(said, c.wrong) || (c.wrong == "") != (said == "") {
+			t.Errorf("%s %+v: %v, %s", c.args, c.flags, got, said)
+		}
+	}
+}
+
+func TestUnitsAreFoundByPattern(t *testing.T) {
+	for _, c := range []struct {
+		name, pattern string
+		want          bool
+	}{
+		{"web.container", "web.container", true}, {"web.container", "web", true}, {"web.container", "w*", true}, {"web.container", "*.pod", false}, {"", "*", false},
+	} {
+		if got, err := named(c.name, c.pattern); err != nil || got != c.want {
+			t.Errorf("%s matches %s: %v, %v", c.name, c.pattern, got, err)
+		}
+	}
+	if _, err := named("a", "["); err == nil {
+		t.Error("a broken pattern is none")
+	}
+}

@@ -2,9 +2,10 @@
 // what each of them stands for: the argument lists berth is called with, and
 // the systemd service that calls it.
 //
-//	files ─▶ Parse ──▶ Merge drop-ins ─▶ Set ───────────▶ Convert ─▶ Unit
-//	         file.go   merge.go          names,            keys.go    arguments, service,
-//	         quote.go  name.go           references        kind_*.go  links, dependencies
+//	files ─▶ Parse ─▶ Merge drop-ins ─▶ names, references ─▶ Convert ──────▶ Unit
+//	         file.go  file.go           name.go              container.go    arguments, service,
+//	         quote.go                   set.go, depend.go    resource.go     links, dependencies
+//	                                                         keys.go
 //
 // A file is kept byte for byte: sections that are systemd's are passed on as
 // they stand, with their comments. keys.go is the one table of the keys: what
@@ -19,7 +20,7 @@
 //   - A problem names file, line and key. One bad unit never keeps another from
 //     being converted.
 //   - Parse never panics, and a file is bounded by MaxSize.
-//   - What Quote writes, Split reads back.
+//   - What Quote writes, SplitArgs reads back.
 //
 // Not here: where files come from (manifests/unitdir), writing what was made
 // (cmd/generator), what the options mean (translate/option).
