@@ -20,7 +20,7 @@ func (a *app) network() *cobra.Command {
 		`Lists, makes, changes and removes networks. Pods that name none join the network berth, which is made when it is
 first needed.`,
 		a.networkLs(), a.networkCreate(), a.networkInspect(), a.networkRm(), a.networkExists(),
-		a.networkPrune(), a.networkUpdate(), a.networkReload())
+		a.networkPrune(), a.networkUpdate(), a.networkReload(), a.networkConnect(), a.networkDisconnect())
 }
 
 func (a *app) networkInspect() *cobra.Command {
@@ -84,8 +84,8 @@ func (a *app) filteredNetworks(ctx context.Context, e *engine.Engine, filters []
 	}
 	used := map[string]bool{}
 	for _, p := range pods {
-		for _, n := range p.Pod.Networks {
-			used[n.Network] = true
+		for _, name := range p.Networks() {
+			used[name] = true
 		}
 	}
 	m := filter.Networks(a.now(), used)

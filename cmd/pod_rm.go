@@ -75,9 +75,7 @@ func (a *app) warnOfReturn(p *spec.Pod) {
 
 // removePodsOn removes the pods that have joined a network.
 func (a *app) removePodsOn(ctx context.Context, e *engine.Engine, network string) error {
-	others, err := a.forgetUsers(ctx, e, ownGrace, func(p *spec.Pod) bool {
-		return slices.ContainsFunc(p.Networks, func(n spec.NetworkAttachment) bool { return n.Network == network })
-	})
+	others, err := a.forgetUsers(ctx, e, ownGrace, func(p *spec.PodStatus) bool { return slices.Contains(p.Networks(), network) })
 	errs := []error{err}
 	for _, p := range others {
 		errs = append(errs, a.removePod(ctx, e, p, true, ownGrace))
@@ -87,8 +85,8 @@ func (a *app) removePodsOn(ctx context.Context, e *engine.Engine, network string
 
 // removeVolume removes a volume and the pods that use it.
 func (a *app) removeVolume(ctx context.Context, e *engine.Engine, volume string, grace time.Duration) error {
-	others, err := a.forgetUsers(ctx, e, grace, func(p *spec.Pod) bool {
-		return slices.ContainsFunc(p.Volumes, func(v spec.Volume) bool { return v.Named != nil && v.Named.Volume == volume })
+	others, err := a.forgetUsers(ctx, e, grace, func(p *spec.PodStatus) bool {
+		return slices.ContainsFunc(p.Pod.Volumes, func(v spec.Volume) bool { return v.Named != nil && v.Named.Volume == volume })
 	})
 	if err != nil {
 		return err
@@ -108,7 +106,7 @@ func (a *app) removeVolume(ctx context.Context, e *engine.Engine, volume string,
 // play, and returns the other users. Of what kube play was given it forgets all
 // these pods were made from, a Deployment too: a supervisor would make them
 // again, and with them what they use.
-func (a *app) forgetUsers(ctx context.Context, e *engine.Engine, grace time.Duration, use func(*spec.Pod) bool) (others []spec.PodStatus, err error) {
+func (a *app) forgetUsers(ctx context.Context, e *engine.Engine, grace time.Duration, use func(*spec.PodStatus) bool) (others []spec.PodStatus, err error) {
 	pods, err := e.Observe(ctx)
 	if err != nil {
 		return nil, err
@@ -116,7 +114,7 @@ func (a *app) forgetUsers(ctx context.Context, e *engine.Engine, grace time.Dura
 	var played kube.Set
 	for _, p := range pods {
 		switch origin := p.Pod.Origin; {
-		case !use(&p.Pod):
+		case !use(&p):
 		case p.Pod.Owner == spec.OwnerPlay && origin.Kind != "":
 			played.Objects = append(played.Objects, &kube.Object{Kind: origin.Kind, Namespace: origin.Namespace, Name: origin.Name})
 		default:

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -64,6 +65,76 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 	return mounts, nil
 }
 
+// mostEtc is how much of a file that containers may write to is read.
+const mostEtc = 1 << 20
+
+// rewriteEtc changes a file that is mounted into the pod's containers: in its
+// place, since a new one would not be seen there.
+func (e *Engine) rewriteEtc(id spec.PodID, name string, change func([]byte) []byte) error {
+	f, err := os.OpenFile(filepath.Join(e.records.PodRun(id), name), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it brought its own, or wants none
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	old, err := io.ReadAll(io.LimitReader(f, mostEtc))
+	if err != nil {
+		return err
+	}
+	data := change(old)
+	if len(old) == mostEtc || bytes.Equal(data, old) {
+		return nil
+	}
+	_, err = f.WriteAt(data, 0)
+	return errors.Join(err, f.Truncate(int64(len(data))))
+}
+
+// updateHosts has /etc/hosts follow a change of the pod's addresses. What
+// containers wrote there stays.
+func (e *Engine) updateHosts(pod *spec.Pod, before, now state.Sandbox) error {
+	return e.rewriteEtc(pod.ID, "hosts", func(old []byte) []byte {
+		var b bytes.Buffer
+		for line := range bytes.Lines(old) {
+			ip, _, _ := strings.Cut(string(line), "\t")
+			if slices.Contains(before.IPs, ip) && !slices.Contains(now.IPs, ip) {
+				continue
+			}
+			b.Write(line)
+		}
+		for _, ip := range now.IPs {
+			if !slices.Contains(before.IPs, ip) {
+				b.WriteString(hostsLine(pod, ip))
+			}
+		}
+		return b.Bytes()
+	})
+}
+
+// updateResolver has /etc/resolv.conf follow a change of the pod's name servers,
+// unless a container wrote one of its own.
+func (e *Engine) updateResolver(pod *spec.Pod, before, now state.Sandbox) error {
+	was, err := resolvConf(pod, before.Servers)
+	if err != nil {
+		return err
+	}
+	is, err := resolvConf(pod, now.Servers)
+	if err != nil {
+		return err
+	}
+	return e.rewriteEtc(pod.ID, "resolv.conf", func(old []byte) []byte {
+		if !bytes.Equal(old, was) {
+			return old
+		}
+		return is
+	})
+}
+
+func hostsLine(pod *spec.Pod, ip string) string {
+	return fmt.Sprintf("%s\t%s\n", ip, strings.Join(slices.Compact([]string{pod.Hostname, pod.Name}), " "))
+}
+
 func (e *Engine) removeEtcFiles(id spec.PodID) error {
 	var errs []error
 	for _, name := range []string{"hosts", "resolv.conf", "hostname"} {
@@ -101,7 +172,7 @@ func hostsFile(pod *spec.Pod, sb state.Sandbox) ([]byte, error) {
 	} else {
 		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
 		for _, ip := range sb.IPs {
-			fmt.Fprintf(&b, "%s\t%s\n", ip, strings.Join(slices.Compact([]string{pod.Hostname, pod.Name}), " "))
+			b.WriteString(hostsLine(pod, ip))
 		}
 		if len(sb.IPs) == 0 {
 			fmt.Fprintf(&b, "127.0.0.1\t%s\n", pod.Hostname)

@@ -83,7 +83,7 @@ func (e *Engine) observe(pod spec.Pod) (spec.PodStatus, error) {
 			return fail(err)
 		}
 		st.Sandbox = e.judgeSandbox(pod.ID, sb, infra)
-		st.IPs, st.Ports, st.StartedAt = sb.IPs, sb.Ports, sb.StartedAt
+		st.IPs, st.Joined, st.Ports, st.StartedAt = sb.IPs, sb.Joined, sb.Ports, sb.StartedAt
 		if !sb.NoInfra {
 			st.Infra = describe(infra)
 			st.Infra.CgroupPath = target.CgroupFolder()

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -169,10 +168,9 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 		if lease, err = e.networks.Reserve(ctx, netPod); err != nil {
 			return err
 		}
-		if sb.Lease, err = json.Marshal(lease); err != nil {
+		if err := setLease(&sb, lease); err != nil {
 			return err
 		}
-		sb.IPs, sb.Servers, sb.Gateways = lease.IPs(), lease.NameServers(), lease.Gateways()
 	}
 	if err := e.records.SaveSandbox(pod.ID, sb); err != nil { // then nobody would know of the addresses
 		return errors.Join(err, e.networks.Release(context.WithoutCancel(ctx), lease))

@@ -113,6 +113,12 @@ func networkSettings(p *spec.PodStatus) NetworkSettings {
 		}
 	}
 	n.IPAddress, n.GlobalIPv6Address = nth(v4, 0), nth(v6, 0)
+	if p.Joined != nil {
+		for _, j := range p.Joined {
+			n.Networks[j.Network] = joined(j)
+		}
+		return n
+	}
 	for i, a := range p.Pod.Networks {
 		address := NetworkAddress{NetworkID: a.Network, MacAddress: a.MAC, Aliases: orEmpty(a.Aliases)}
 		// Addresses come in the order of the networks; where a network has
@@ -126,6 +132,18 @@ func networkSettings(p *spec.PodStatus) NetworkSettings {
 		n.Networks[a.Network] = address
 	}
 	return n
+}
+
+func joined(j spec.JoinedNetwork) NetworkAddress {
+	address := NetworkAddress{NetworkID: j.Network, MacAddress: j.MAC, Aliases: orEmpty(j.Aliases)}
+	for _, ip := range j.IPs {
+		if strings.Contains(ip, ":") {
+			address.GlobalIPv6Address = ip
+		} else {
+			address.IPAddress = ip
+		}
+	}
+	return address
 }
 
 func nth(list []string, i int) string {

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"berth/engine/network"
 	"berth/engine/spec"
 )
@@ -12,14 +14,14 @@ type Network struct{ network.Network }
 // NetworkInspect is a network as `network inspect` prints it.
 type NetworkInspect struct {
 	Network
-	Containers map[string]NetworkContainer `json:"containers"` // by ID of the infra container
+	Containers map[string]NetworkContainer `json:"containers"` // by ID of the infra container, or of one that stands alone
 }
 
 // NetworkContainer is who has joined a network.
 type NetworkContainer struct {
-	Name string   `json:"name"` // of the infra container
+	Name string   `json:"name"` // of that container
 	Pod  string   `json:"pod"`  // namespace/name; podman has none
-	IPs  []string `json:"ips"`  // of the pod
+	IPs  []string `json:"ips"`  // of the pod there
 }
 
 // InspectNetwork is everything known of a network.
@@ -27,16 +29,28 @@ func InspectNetwork(n network.Network, pods []spec.PodStatus) NetworkInspect {
 	r := NetworkInspect{Network: Network{n}, Containers: map[string]NetworkContainer{}}
 	for i := range pods {
 		p := &pods[i]
-		if p.Infra.ID == "" {
+		id, name := p.Infra.ID, p.Pod.InfraName()
+		if p.Pod.Bare && len(p.Containers) > 0 {
+			id, name = p.Containers[0].ID, p.Pod.ContainerName(p.Containers[0].Name)
+		}
+		if id == "" {
 			continue
 		}
-		for _, a := range p.Pod.Networks {
-			if a.Network == n.Name {
-				r.Containers[string(p.Infra.ID)] = NetworkContainer{p.Pod.InfraName(), p.Pod.Key().String(), orEmpty(p.IPs)}
-			}
+		if slices.Contains(p.Networks(), n.Name) {
+			r.Containers[string(id)] = NetworkContainer{name, p.Pod.Key().String(), orEmpty(ipsOn(p, n.Name))}
 		}
 	}
 	return r
+}
+
+// ipsOn are a pod's addresses on a network; where that is not known, all.
+func ipsOn(p *spec.PodStatus, network string) []string {
+	for _, j := range p.Joined {
+		if j.Network == network {
+			return j.IPs
+		}
+	}
+	return p.IPs
 }
 
 // NetworkInterface is the name of the bridge or parent.

@@ -60,12 +60,8 @@ func ports(p *spec.PodStatus) []Port {
 }
 
 func networks(p *spec.PodStatus) []string {
-	names := []string{}
 	if p.Pod.HostNet {
-		return append(names, "host")
+		return []string{"host"}
 	}
-	for _, n := range p.Pod.Networks {
-		names = append(names, n.Network)
-	}
-	return names
+	return p.Networks()
 }

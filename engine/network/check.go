@@ -122,7 +122,7 @@ func (c *checker) attachments() error {
 				if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("forget an attachment: %w", err)
 				}
-				return c.m.removeNotes(pod)
+				return c.m.removeNotes(Lease{Pod: pod})
 			})
 		}
 	}

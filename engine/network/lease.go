@@ -21,6 +21,9 @@ type Lease struct {
 	// to use: after an upgrade the old rules must go by the old driver.
 	Netavark string `json:"netavark,omitempty"`
 	Firewall string `json:"firewall,omitempty"`
+
+	// Part: of a pod that has joined other networks, too. It is never kept.
+	Part bool `json:"-"`
 }
 
 const leaseVersion = 1

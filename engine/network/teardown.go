@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"berth/engine/spec"
 )
 
 // Teardown detaches a pod from its networks: interfaces, rules, DNS names. What
@@ -55,7 +53,7 @@ func (m *Manager) detach(ctx context.Context, t *turn, pod Pod, lease Lease) err
 		m.log.Debug("netavark could not tear down, its leavings are removed", "pod", lease.Key.String(), "error", said)
 	}
 	lost := namespace != pod.Namespace
-	err = errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.removeNotes(lease.Pod), m.closeNetworks(ctx, t, lease, lost))
+	err = errors.Join(removeInterfaces(namespace, lease), m.removePodRules(ctx, lease), m.removeNotes(lease), m.closeNetworks(ctx, t, lease, lost))
 	if err != nil {
 		return errors.Join(said, err)
 	}
@@ -64,8 +62,11 @@ func (m *Manager) detach(ctx context.Context, t *turn, pod Pod, lease Lease) err
 
 // removeNotes removes what newer versions of netavark note down of a pod's
 // ports, to publish them again when the host's firewall is reloaded.
-func (m *Manager) removeNotes(pod spec.PodID) error {
-	notes, err := filepath.Glob(filepath.Join(m.netavarkDir(), "config", "firewall", "ports", "*_"+string(pod)))
+func (m *Manager) removeNotes(lease Lease) error {
+	if lease.Part {
+		return nil // they go with the rest
+	}
+	notes, err := filepath.Glob(filepath.Join(m.netavarkDir(), "config", "firewall", "ports", "*_"+string(lease.Pod)))
 	for _, path := range notes {
 		if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)

@@ -6,8 +6,11 @@ import "time"
 type PodStatus struct {
 	Pod Pod `json:"pod"` // as recorded; FilesVolume.Files are empty
 
-	Sandbox   SandboxState    `json:"sandbox"`
-	IPs       []string        `json:"ips,omitempty"`
+	Sandbox SandboxState `json:"sandbox"`
+	IPs     []string     `json:"ips,omitempty"`
+	// Joined are the networks a pod that is up has joined: those of its spec, and
+	// what it was connected to since. nil: not known, or it is down.
+	Joined    []JoinedNetwork `json:"joined,omitempty"`
 	Ports     []PortMapping   `json:"ports,omitempty"` // as published, with the chosen host ports
 	StartedAt time.Time       `json:"startedAt"`
 	Infra     ContainerStatus `json:"infra"`
@@ -23,6 +26,31 @@ type PodStatus struct {
 	// Removal, while the pod is on its way out, says so.
 	Removal *Removal `json:"removal,omitempty"`
 	History History  `json:"history"`
+}
+
+// JoinedNetwork is a pod's place on one network.
+type JoinedNetwork struct {
+	Network   string   `json:"network"`
+	Interface string   `json:"interface"`
+	IPs       []string `json:"ips,omitempty"`
+	MAC       string   `json:"mac,omitempty"`
+	Aliases   []string `json:"aliases,omitempty"`
+}
+
+// Networks are the names of the networks the pod has joined, or, while it is down,
+// will join.
+func (s *PodStatus) Networks() []string {
+	names := []string{}
+	if s.Joined == nil {
+		for _, n := range s.Pod.Networks {
+			names = append(names, n.Network)
+		}
+		return names
+	}
+	for _, n := range s.Joined {
+		names = append(names, n.Network)
+	}
+	return names
 }
 
 // Container returns the status of the container of that name.

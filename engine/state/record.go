@@ -73,12 +73,14 @@ type Sandbox struct {
 	// Cgroup is where those of infra container and pod lie.
 	Cgroup spec.CgroupPlace `json:"cgroup,omitzero"`
 
-	Lease     json.RawMessage    `json:"lease,omitempty"`
-	IPs       []string           `json:"ips,omitempty"`
-	Servers   []string           `json:"nameServers,omitempty"`
-	Gateways  []string           `json:"gateways,omitempty"`
-	Ports     []spec.PortMapping `json:"ports,omitempty"`
-	StartedAt time.Time          `json:"startedAt,omitzero"`
+	Lease json.RawMessage `json:"lease,omitempty"`
+	IPs   []string        `json:"ips,omitempty"`
+	// Joined is what the lease says of networks, for those who only look.
+	Joined    []spec.JoinedNetwork `json:"joined"`
+	Servers   []string             `json:"nameServers,omitempty"`
+	Gateways  []string             `json:"gateways,omitempty"`
+	Ports     []spec.PortMapping   `json:"ports,omitempty"`
+	StartedAt time.Time            `json:"startedAt,omitzero"`
 }
 
 // Store reads and writes the records.
