@@ -50,7 +50,7 @@ func (a *app) runDescribe(ctx context.Context, c *choosing, args []string) error
 		if err != nil {
 			return err
 		}
-		events, _ := reconciler.NewClient(e.Paths().Run).Events(ctx) // none without a supervisor
+		events := reconciler.KnownEvents(ctx, e.Paths().Run)
 		list, err := c.find(ctx, o, requests[0])
 		errs := []error{err}
 		for i, object := range list {

@@ -31,7 +31,7 @@ func (a *app) events() *cobra.Command {
 		Use:   "events [flags]",
 		Short: "List what happened to pods lately",
 		Long: `Lists what happened to pods as kubectl events does: what was started, what failed, and why. It is the supervisor
-that remembers, in memory: without one there is nothing to list.`,
+that remembers; what the last one knew is listed until the next takes it over. A reboot forgets all.`,
 		Example: `  berth events
   berth events --for pod/web --types Warning
   berth events -A -w`,
@@ -74,11 +74,10 @@ func (a *app) runEvents(ctx context.Context, f *eventFlags) (err error) {
 		f.pod = requests[0].names[0]
 	}
 	return a.withEngine(ctx, func(ctx context.Context, e *engine.Engine) error {
-		client := reconciler.NewClient(e.Paths().Run)
 		if f.watch {
-			return a.watchEvents(ctx, client, f)
+			return a.watchEvents(ctx, reconciler.NewClient(e.Paths().Run), f)
 		}
-		events, _ := client.Events(ctx) // none without a supervisor
+		events := reconciler.KnownEvents(ctx, e.Paths().Run)
 		events = slices.DeleteFunc(events, func(e reconciler.Event) bool { return !f.wants(&e) })
 		if len(events) == 0 && f.format.Table() {
 			if f.all {

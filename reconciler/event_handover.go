@@ -10,8 +10,8 @@ import (
 	"berth/internal/atomicfile"
 )
 
-// leftName is the file in the run folder in which a command leaves what it saw
-// to the supervisor it starts.
+// leftName is the file in the run folder in which is left to the supervisor that
+// starts next what a command saw, and what a supervisor that ended knew.
 const leftName = "events.json"
 
 // leftEvents is that file.
@@ -22,34 +22,54 @@ type leftEvents struct {
 
 const leftVersion = 1
 
-// LeaveEvents leaves events to the supervisor that starts next.
+// LeaveEvents leaves events to the supervisor that starts next, with those that
+// were left before.
 func LeaveEvents(runDir string, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	err := atomicfile.WriteVolatileJSON(filepath.Join(runDir, leftName), leftEvents{leftVersion, events}, 0o600)
+	var all Events
+	before, _ := readLeft(runDir) // what cannot be read is replaced
+	for _, e := range append(before, events...) {
+		all.merge(e)
+	}
+	err := atomicfile.WriteVolatileJSON(filepath.Join(runDir, leftName), leftEvents{leftVersion, all.list()}, 0o600)
 	if err != nil {
 		return fmt.Errorf("leave events to the supervisor: %w", err)
 	}
 	return nil
 }
 
-// takeLeft takes what a command left. That it cannot be read is told and no
-// reason not to supervise.
-func (s *Supervisor) takeLeft(ctx context.Context) {
-	path := filepath.Join(s.RunDir, leftName)
+// KnownEvents are the events that the supervisor knows, or where there is none
+// those that were left to the next; the oldest first.
+func KnownEvents(ctx context.Context, runDir string) []Event {
+	events, err := NewClient(runDir).Events(ctx)
+	if err != nil {
+		events, _ = readLeft(runDir) // it may be there, or not
+	}
+	return events
+}
+
+func readLeft(runDir string) ([]Event, error) {
 	var left leftEvents
-	err := atomicfile.ReadJSON(path, &left)
+	err := atomicfile.ReadJSON(filepath.Join(runDir, leftName), &left)
+	if err != nil || left.Version != leftVersion {
+		return nil, err
+	}
+	return left.Events, nil
+}
+
+// takeLeft takes what was left. That it cannot be read is told and no reason not
+// to supervise.
+func (s *Supervisor) takeLeft(ctx context.Context) {
+	events, err := readLeft(s.RunDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	if err := errors.Join(err, atomicfile.Remove(path)); err != nil {
-		s.Log.WarnContext(ctx, "events that a command left", "error", err)
+	if err := errors.Join(err, atomicfile.Remove(filepath.Join(s.RunDir, leftName))); err != nil {
+		s.Log.WarnContext(ctx, "events that were left", "error", err)
 	}
-	if left.Version != leftVersion {
-		return
-	}
-	for _, e := range left.Events {
+	for _, e := range events {
 		s.Loop.events.merge(e)
 	}
 }

@@ -247,6 +247,24 @@ func TestPhase(t *testing.T) {
 	}
 }
 
+func TestAPodThatHasEndedForGoodIsAsItShouldBe(t *testing.T) {
+	const never = spec.RestartNever
+	for name, test := range map[string]struct {
+		st   *spec.PodStatus
+		want string
+	}{
+		"all have ended":                {podOf(never, "a:exited=0", "b:exited=1"), ""},
+		"an init container ended it":    {podOf(never, "init:exited=1", "a:none"), ""},
+		"one was never started":         {podOf(never, "a:running", "b:created"), "container b has not started yet"},
+		"an init container is at work":  {podOf(never, "init:running", "a:none"), "container a has not started yet"},
+		"one that comes back has ended": {podOf(spec.RestartAlways, "a:exited=1"), "container a has ended with exit code 1"},
+	} {
+		if got := needsStart(test.st, Scope{Start: true}); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 func TestWillRun(t *testing.T) {
 	for name, test := range map[string]struct {
 		st   *spec.PodStatus

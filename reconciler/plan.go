@@ -278,7 +278,7 @@ func needsStart(have *spec.PodStatus, scope Scope) string {
 			return fmt.Sprintf("container %s was stopped", c.Name)
 		case c.Finished() && restarts(have, c.Name, c.ExitCode):
 			return fmt.Sprintf("container %s has ended with exit code %d", c.Name, c.ExitCode)
-		case c.State == spec.StateNone || c.State == spec.StateCreated:
+		case (c.State == spec.StateNone || c.State == spec.StateCreated) && !complete(have):
 			return fmt.Sprintf("container %s has not started yet", c.Name)
 		}
 	}

@@ -104,7 +104,7 @@ func (s *starter) step(ctx context.Context, st *spec.PodStatus, next Next) (more
 	case len(next.Hook) > 0:
 		return true, s.hook(ctx, st, next.Hook[0])
 	case next.Await != "":
-		return true, s.await(ctx, next.Await)
+		return true, s.await(ctx, st, next.Await)
 	case waits:
 		if err := s.tooOften(ctx, waiting); err != nil {
 			return false, err
@@ -159,7 +159,7 @@ func (s *starter) hook(ctx context.Context, st *spec.PodStatus, name string) err
 }
 
 // await waits for the end of an init container.
-func (s *starter) await(ctx context.Context, name string) error {
+func (s *starter) await(ctx context.Context, st *spec.PodStatus, name string) error {
 	c, err := s.engine.WaitContainer(ctx, s.id, name)
 	switch {
 	case err != nil:
@@ -167,6 +167,8 @@ func (s *starter) await(ctx context.Context, name string) error {
 	case c.ExitCode == 0:
 		s.failures[name] = 0
 		return nil
+	case !restarts(st, name, c.ExitCode):
+		return nil // that ends the pod, as the next look says
 	}
 	s.failures[name]++
 	if n := s.failures[name]; n >= s.tries {

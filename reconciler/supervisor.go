@@ -88,6 +88,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		s.Loop.whenIdle = func() { s.retire(ctx, desk, cancel) }
 	}
 	err = s.Loop.Run(ctx)
+	if err := LeaveEvents(s.RunDir, s.Loop.events.list()); err != nil {
+		s.Log.WarnContext(ctx, "events are forgotten", "error", err)
+	}
 	switch cause := context.Cause(ctx); {
 	case err == nil && errors.Is(cause, ErrSteppedDown):
 		err = ErrSteppedDown
