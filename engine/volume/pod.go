@@ -131,7 +131,10 @@ func Check(v *spec.Volume) error {
 	if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(v.Host.Type, "OrCreate") {
 		err = nil
 	}
-	if err != nil {
+	switch {
+	case err != nil && v.Host.Type == spec.HostExists: // a person gave the path, and knows no name of the volume
+		return err
+	case err != nil:
 		return fmt.Errorf("volume %q: %w", v.Name, err)
 	}
 	return nil
@@ -140,6 +143,9 @@ func Check(v *spec.Volume) error {
 // checkHost sees whether a hostPath is of its type.
 func checkHost(v *spec.HostVolume) error {
 	info, err := os.Stat(v.Path)
+	if v.Type == spec.HostExists && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is no %s to be mounted: make it first", spec.ErrConfig, v.Path)
+	}
 	if err != nil {
 		return fmt.Errorf("hostPath type %s: %w: %w", v.Type, spec.ErrConfig, err)
 	}
