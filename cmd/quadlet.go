@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,8 +63,9 @@ func (a *app) quadletCheck() *cobra.Command {
 		Use:   "check [flags] [DIR...]",
 		Short: "Find everything that is wrong with unit files",
 		Long: `Reads the unit files below the folders, or, without one, those the generator reads, and reports every problem with
-file and line. Where systemd-analyze is installed, it looks at the services they stand for, too. Nothing is
-written or started. The exit code is 1 if a unit could not be used, 0 otherwise.`,
+file and line. Where systemd-analyze is installed, it looks at the services they stand for, too, and finds keys of
+[Unit] and [Service] that systemd would leave out. Nothing is written or started. The exit code is 1 if anything but
+a warning was found.`,
 		Example: `  berth quadlet check
   berth quadlet check ./units
   berth quadlet check --user`,
@@ -153,14 +156,49 @@ func verifyServices(ctx context.Context, results []quadlet.Result, user bool) ([
 	if len(args) == n {
 		return nil, nil
 	}
-	_, err = hostexec.Run(ctx, hostexec.Cmd{Path: analyze, Args: args, Env: append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":", "SYSTEMD_LOG_LEVEL=warning")})
+	var said bytes.Buffer // also what it only warns of: systemd would leave it out
+	_, err = hostexec.Run(ctx, hostexec.Cmd{Path: analyze, Args: args, Env: analyzeEnv(dir), Stderr: &said})
 	var failed *hostexec.ExitError
-	if !errors.As(err, &failed) {
+	if err != nil && !errors.As(err, &failed) {
 		return nil, err
 	}
-	var lines []string
-	for line := range strings.SplitSeq(failed.Stderr, "\n") {
-		lines = append(lines, "systemd-analyze: "+strings.ReplaceAll(line, dir+"/", ""))
+	return inUnitFiles(said.String(), dir, results), nil
+}
+
+// analyzeEnv has systemd-analyze find the services in a folder, and the rest
+// where it always is. Its user mode starts only where there is a runtime folder.
+func analyzeEnv(dir string) []string {
+	env := append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir+":", "SYSTEMD_LOG_LEVEL=warning")
+	if os.Getenv("XDG_RUNTIME_DIR") == "" {
+		env = append(env, "XDG_RUNTIME_DIR="+dir)
 	}
-	return lines, nil
+	return env
+}
+
+// inUnitFiles are the lines systemd-analyze wrote of our services, with their
+// places in unit files.
+func inUnitFiles(said, dir string, results []quadlet.Result) []string {
+	units := map[string]*quadlet.Unit{}
+	for _, r := range results {
+		if r.Unit != nil {
+			units[r.Unit.Service] = r.Unit
+		}
+	}
+	var lines []string
+	for line := range strings.SplitSeq(strings.TrimSpace(said), "\n") {
+		line = strings.ReplaceAll(line, dir+"/", "")
+		service, rest, _ := strings.Cut(line, ":")
+		number, message, placed := strings.Cut(rest, ":")
+		n, err := strconv.Atoi(number)
+		u := units[service]
+		if u == nil {
+			continue // of the host's other units, or a summary
+		}
+		if placed && err == nil {
+			lines = append(lines, u.Origin(n).String()+":"+message+" (systemd-analyze)")
+		} else {
+			lines = append(lines, u.Path+":"+rest+" (systemd-analyze)")
+		}
+	}
+	return lines
 }

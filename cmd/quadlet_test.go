@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -198,5 +199,21 @@ func TestUnitsAreFoundByPattern(t *testing.T) {
 	}
 	if _, err := named("a", "["); err == nil {
 		t.Error("a broken pattern is none")
+	}
+}
+
+func TestPlacesOfSystemdAreThoseOfUnitFiles(t *testing.T) {
+	results := quadlet.Convert([]quadlet.Input{{Name: "a.volume", Path: "/q/a.volume", Data: []byte("[Volume]\n[Service]\nRestrt=no\n")}},
+		quadlet.Options{Program: "/berth", Host: generator.Host{}})
+	number := 0
+	for i, line := range strings.Split(string(results[0].Unit.Text()), "\n") {
+		if line == "Restrt=no" {
+			number = i + 1
+		}
+	}
+	said := fmt.Sprintf("/tmp/x/a-volume.service:%d: Unknown key 'Restrt'\na-volume.service: Command x is missing\n/usr/lib/systemd/system/b.service:3: odd\n", number)
+	want := []string{"/q/a.volume:3: Unknown key 'Restrt' (systemd-analyze)", "/q/a.volume: Command x is missing (systemd-analyze)"}
+	if got := inUnitFiles(said, "/tmp/x", results); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

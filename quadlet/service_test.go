@@ -1,0 +1,24 @@
+package quadlet
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOriginOfLines(t *testing.T) {
+	r := Convert([]Input{{Name: "a.container", Path: "/q/a.container", Data: []byte("# first\n[Container]\nImage=a\n[Service]\nRestart=no\nEnvironment=A=1 \\\n  B=2\n"),
+		DropIns: []DropIn{{Name: "x.conf", Path: "/q/x.conf", Data: []byte("\n[Service]\nNice=5\n")}}}}, Options{Program: "/berth", Host: testHost{}})[0]
+	want := map[string]string{"# first": "/q/a.container:1", "Image=a": "/q/a.container:3", "Restart=no": "/q/a.container:5", "  B=2": "/q/a.container:7",
+		"Nice=5": "/q/x.conf:3", "Type=notify": "/q/a.container", "[Service]": "/q/a.container"}
+	for i, line := range strings.Split(string(r.Unit.Text()), "\n") {
+		if at, ok := want[line]; ok {
+			if got := r.Unit.Origin(i + 1).String(); got != at {
+				t.Errorf("%s stands at %s, want %s", line, got, at)
+			}
+			delete(want, line)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not in the service: %v", want)
+	}
+}
