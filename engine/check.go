@@ -250,7 +250,13 @@ func (e *Engine) checkMounts(_ context.Context, own owned) ([]Leak, error) {
 	if err != nil {
 		return nil, err
 	}
-	var leaks []Leak
+	leaks, err := e.unowned("mount", e.records.Roots(), func(name string) bool {
+		_, known := own.containers[spec.ContainerID(name)]
+		return known
+	}, func(_ context.Context, name string) error { return e.closeRoot(spec.ContainerID(name)) })
+	if err != nil {
+		return nil, err
+	}
 	var last string
 	slices.SortFunc(mounts, func(a, b *mountinfo.Info) int { return strings.Compare(a.Mountpoint+"/", b.Mountpoint+"/") })
 	for _, m := range mounts {

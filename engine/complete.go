@@ -21,10 +21,13 @@ import (
 // hand: names for volumes that have none, those that their images declare, and
 // the ports that these expose, where all are to be published.
 func (e *Engine) complete(ctx context.Context, pod *spec.Pod) (*spec.Pod, error) {
-	if !slices.ContainsFunc(pod.All(), func(c spec.Container) bool { return c.ByHand != nil }) {
+	if pod.Users == nil && !slices.ContainsFunc(pod.All(), func(c spec.Container) bool { return c.ByHand != nil }) {
 		return pod, nil
 	}
 	out := *pod
+	if err := e.mapUsers(&out); err != nil {
+		return nil, err
+	}
 	out.Volumes, out.Ports = slices.Clone(pod.Volumes), slices.Clone(pod.Ports)
 	out.InitContainers, out.Containers = slices.Clone(pod.InitContainers), slices.Clone(pod.Containers)
 	for _, list := range [][]spec.Container{out.InitContainers, out.Containers} {

@@ -117,7 +117,11 @@ func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandb
 			return record, err
 		}
 	}
-	return record, e.images.CreateRootfs(ctx, record.ID, image.Rootfs{Name: pod.ContainerName(c.Name), Image: img.ID, Volatile: true})
+	rootfs := image.Rootfs{Name: pod.ContainerName(c.Name), Image: img.ID, Volatile: true}
+	if pod.Users != nil {
+		rootfs.UIDs, rootfs.GIDs = pod.Users.UIDs, pod.Users.GIDs
+	}
+	return record, e.images.CreateRootfs(ctx, record.ID, rootfs)
 }
 
 // conmonLimit is the size at which conmon itself, knowing no rotation, throws a
@@ -175,7 +179,7 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 		return err
 	}
 	return e.launch(ctx, runtime, m, c, oci.Create{
-		Container: target, Spec: built, NotifySocket: notify, Pass: passed, Log: oci.Logging{Path: record.LogPath},
+		Container: target, Spec: built, NotifySocket: notify, Pass: passed, Users: m.pod.Users, Log: oci.Logging{Path: record.LogPath},
 	})
 }
 
@@ -246,11 +250,19 @@ func (e *Engine) input(ctx context.Context, runtime *oci.Runtime, m making, c *s
 func (e *Engine) root(ctx context.Context, pod *spec.Pod, c *spec.Container, record state.Container) (string, ociv1.ImageConfig, error) {
 	if c.ByHand != nil && c.ByHand.Rootfs != nil {
 		path, err := e.tree(pod, c)
+		if err == nil && pod.Users != nil {
+			path, err = e.openRoot(pod, record.ID, path)
+		}
 		return path, ociv1.ImageConfig{}, err
 	}
 	rootfs, err := e.images.MountRootfs(ctx, record.ID)
 	if err != nil {
 		return "", ociv1.ImageConfig{}, err
+	}
+	if pod.Users != nil {
+		if rootfs, err = e.openRoot(pod, record.ID, rootfs); err != nil {
+			return "", ociv1.ImageConfig{}, err
+		}
 	}
 	config, err := e.images.Config(ctx, record.ImageID)
 	if err != nil {

@@ -31,6 +31,13 @@ func (e *Engine) namespaces(pod *spec.Pod, c *spec.Container, infra oci.Process)
 	} else if pod.Own.Net && !pod.HostNet {
 		n.Net = ""
 	}
+	if infra.Pid == 0 && pod.Users != nil && pod.Users.Join.Container != nil {
+		path, err := e.namespaceOf(*pod.Users.Join.Container, "user")
+		if err != nil {
+			return n, fmt.Errorf("share the users of container %q: %w", pod.Users.Join.Container.Name, err)
+		}
+		n.User = path
+	}
 	if c.ByHand == nil {
 		return n, nil
 	}

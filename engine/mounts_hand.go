@@ -70,11 +70,15 @@ func (e *Engine) prepareSource(in oci.Input, source string, options []string) er
 		return nil
 	}
 	if slices.Contains(options, "U") {
-		uid, gid, err := oci.UserOf(in)
+		user, group, err := oci.UserOf(in)
 		if err != nil {
 			return err
 		}
-		if err := volume.Own(source, int(uid), int(gid)); err != nil {
+		uid, gid, err := hostIDs(in.Pod, user, group)
+		if err != nil {
+			return err
+		}
+		if err := volume.Own(source, uid, gid); err != nil {
 			return fmt.Errorf("give %s to user %d: %w", source, uid, err)
 		}
 	}
@@ -187,7 +191,11 @@ func (e *Engine) secretMounts(in oci.Input) (mounts []oci.Mount, variables []spe
 		if use.Mode == 0 {
 			mode = 0o444
 		}
-		file, err := e.volumeSet(in.Pod.ID).SecretFile(in.Container.Name, i, data, int(use.UID), int(use.GID), mode)
+		uid, gid, err := hostIDs(in.Pod, uint32(use.UID), uint32(use.GID))
+		if err != nil {
+			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
+		}
+		file, err := e.volumeSet(in.Pod.ID).SecretFile(in.Container.Name, i, data, uid, gid, mode)
 		if err != nil {
 			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
 		}

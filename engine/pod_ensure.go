@@ -91,6 +91,13 @@ func (e *Engine) recordPod(ctx context.Context, pod *spec.Pod) (*spec.Pod, error
 	if err := e.refuseSecond(pod); err != nil {
 		return nil, err
 	}
+	if pod.Users != nil { // nobody else chooses users until these are recorded
+		unlock, err := e.lockUsers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
 	if pod, err = e.complete(ctx, pod); err != nil {
 		return nil, err
 	}
@@ -276,6 +283,11 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	}
 	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
+	if pod.Users != nil {
+		if err := e.letThrough(); err != nil {
+			return err
+		}
+	}
 	namespaces, err := e.infraNamespaces(pod)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -112,6 +113,12 @@ func checkByHand(pod *spec.Pod) error {
 	if !pod.HasInfra() && !pod.Bare && len(pod.Ports) > 0 {
 		refuse("a pod without an infra container cannot publish ports: nobody would hold them")
 	}
+	if infra := pod.Infra; infra != nil && (infra.Image != "" || len(infra.Command) > 0) {
+		refuse("an infra container of another image, or command: ours does all it is for; drop --infra-image and --infra-command")
+	}
+	if !reflect.ValueOf(pod.Limits).IsZero() || !reflect.ValueOf(pod.Tuning).IsZero() {
+		refuse("limits of a whole pod: limit its containers")
+	}
 	if !pod.OwnNetwork() && len(pod.Networks) > 0 {
 		refuse("the network is the host's, or another container's: networks cannot be joined as well")
 	}
@@ -119,8 +126,17 @@ func checkByHand(pod *spec.Pod) error {
 		refuse("containers of a pod that does not share its network would have none: let it share net, or give it --network none")
 	}
 	for _, c := range pod.All() {
-		if c.ByHand != nil && c.ByHand.ID == "" {
+		if c.ByHand == nil {
+			continue
+		}
+		if c.ByHand.ID == "" {
 			refuse("container %q, made by hand, has no ID", c.Name)
+		}
+		if len(c.ByHand.CDI) > 0 {
+			refuse("container %q: devices by the names CDI gives them are not known here: use --device with their paths", c.Name)
+		}
+		if len(c.ByHand.ChrootDirs) > 0 {
+			refuse("container %q: files such as /etc/hosts are made for its own root alone: drop --chrootdirs", c.Name)
 		}
 	}
 	return errors.Join(errs...)
@@ -154,9 +170,11 @@ func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container
 	if c.ByHand.Rootfs != nil {
 		return record, nil
 	}
-	return record, e.images.CreateRootfs(ctx, record.ID, image.Rootfs{
-		Name: pod.ContainerName(c.Name), Image: record.ImageID, Volatile: c.ByHand.Remove,
-	})
+	rootfs := image.Rootfs{Name: pod.ContainerName(c.Name), Image: record.ImageID, Volatile: c.ByHand.Remove}
+	if pod.Users != nil {
+		rootfs.UIDs, rootfs.GIDs = pod.Users.UIDs, pod.Users.GIDs
+	}
+	return record, e.images.CreateRootfs(ctx, record.ID, rootfs)
 }
 
 // makeByHand creates the OCI container of one made by hand, on the layer it

@@ -149,6 +149,7 @@ func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	}
 	return errors.Join(
 		runtime.Delete(ctx, target, true),
+		e.closeRoot(c.ID),
 		e.volumeSet(pod.ID).ReleaseContainer(c.Name))
 }
 

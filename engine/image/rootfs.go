@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"go.podman.io/storage"
+	"go.podman.io/storage/pkg/idtools"
 
 	"berth/engine/spec"
 )
@@ -27,6 +28,8 @@ type mark struct {
 type Rootfs struct {
 	Name  string // for people
 	Image string // its ID
+	// UIDs and GIDs map its owners to those of the host; none: they are the host's.
+	UIDs, GIDs []spec.IDMap
 	// Volatile: what is written survives a crash of ours, not one of the host.
 	Volatile bool
 }
@@ -53,7 +56,7 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, r Rootfs)
 	create := func(names ...string) error {
 		return untilSettled(store, func() error {
 			_, err := store.CreateContainer(string(id), names, imageID, string(id), string(metadata), &storage.ContainerOptions{
-				IDMappingOptions: storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true},
+				IDMappingOptions: mapping(r),
 				LabelOpts:        []string{"disable"}, // processes are not labelled either
 				Volatile:         r.Volatile,
 			})
@@ -88,6 +91,20 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, r Rootfs)
 		return fmt.Errorf("create root file system %s: %w", id.Short(), err)
 	}
 	return nil
+}
+
+func mapping(r Rootfs) storage.IDMappingOptions {
+	if len(r.UIDs) == 0 {
+		return storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true}
+	}
+	maps := func(list []spec.IDMap) []idtools.IDMap {
+		out := make([]idtools.IDMap, len(list))
+		for i, m := range list {
+			out[i] = idtools.IDMap{ContainerID: int(m.Container), HostID: int(m.Host), Size: int(m.Size)}
+		}
+		return out
+	}
+	return storage.IDMappingOptions{UIDMap: maps(r.UIDs), GIDMap: maps(r.GIDs)}
 }
 
 // MountRootfs mounts a root file system and returns where. Mounted already is

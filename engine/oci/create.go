@@ -32,6 +32,7 @@ type Create struct {
 	// NotifySocket is where conmon hands on what the container tells systemd
 	// through the socket in Input.NotifyDir.
 	NotifySocket string
+	Users        *spec.UserNamespace // whose root file system it is; nil: the host's
 	// Pass are the container's descriptors from 3 on.
 	Pass []*os.File
 	// ExtraFiles are held by conmon as long as the container lives: the pod's
@@ -149,7 +150,7 @@ func writeBundle(c Create) error {
 	if err := os.MkdirAll(c.Bundle, 0o700); err != nil {
 		return err
 	}
-	if err := makeWorkingDir(c.Spec); err != nil {
+	if err := makeWorkingDir(c.Spec, c.Users); err != nil {
 		return err
 	}
 	if c.NotifySocket != "" {
@@ -178,7 +179,7 @@ func writeBundle(c Create) error {
 
 // makeWorkingDir makes the working folder where the image has none. Below a
 // mount it is the volume's business.
-func makeWorkingDir(s *specs.Spec) error {
+func makeWorkingDir(s *specs.Spec, users *spec.UserNamespace) error {
 	cwd := s.Process.Cwd
 	if s.Root.Readonly || cwd == "/" {
 		return nil
@@ -188,7 +189,8 @@ func makeWorkingDir(s *specs.Spec) error {
 			return nil
 		}
 	}
-	if err := mkdirInRoot(s.Root.Path, cwd, 0o755); err != nil {
+	uid, gid, _ := users.Host(0, 0) // without a root there is nobody to give it to
+	if err := mkdirInRoot(s.Root.Path, cwd, 0o755, max(uid, 0), max(gid, 0)); err != nil {
 		return fmt.Errorf("%w: working directory %s: %w", spec.ErrConfig, cwd, err)
 	}
 	return nil

@@ -67,6 +67,8 @@ const HostNamespace = "host"
 // one, HostNamespace the host's, else the path of one to join.
 type Namespaces struct {
 	Net, IPC, UTS, PID string
+	// User: empty is the host's, or where the pod's users are mapped a new one.
+	User string
 	// Cgroup: empty is a new one with cgroup v2, and the host's with v1.
 	Cgroup string
 }
@@ -107,6 +109,9 @@ func ContainerNamespaces(pod *spec.Pod, netns string, infra Process) Namespaces 
 	}
 	if n.PID == "" && pod.SharePID {
 		n.PID = of("pid")
+	}
+	if pod.Users != nil {
+		n.User = of("user")
 	}
 	if pod.ShareCgroup {
 		n.Cgroup = of("cgroup")

@@ -65,8 +65,9 @@ func ReadInRoot(rootfs, path string, most int64) ([]byte, error) {
 	return data, err
 }
 
-// mkdirInRoot makes a folder and its parents inside a root file system.
-func mkdirInRoot(rootfs, path string, perm uint32) error {
+// mkdirInRoot makes a folder and its parents inside a root file system, for a user
+// and a group of the host.
+func mkdirInRoot(rootfs, path string, perm uint32, uid, gid int) error {
 	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: rootfs, Err: err}
@@ -82,6 +83,9 @@ func mkdirInRoot(rootfs, path string, perm uint32) error {
 			return &os.PathError{Op: "open", Path: at, Err: err}
 		}
 		err = unix.Mkdirat(parent, part, perm)
+		if err == nil && uid != 0 {
+			err = unix.Fchownat(parent, part, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+		}
 		_ = unix.Close(parent)
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return &os.PathError{Op: "mkdir", Path: filepath.Join(at, part), Err: err}

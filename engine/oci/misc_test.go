@@ -270,7 +270,7 @@ func TestMkdirInRootStaysInside(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(root, outside), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := mkdirInRoot(root, "/link/new/deep", 0o755); err != nil {
+	if err := mkdirInRoot(root, "/link/new/deep", 0o755, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if exists(filepath.Join(outside, "new")) {
@@ -280,7 +280,7 @@ func TestMkdirInRootStaysInside(t *testing.T) {
 		t.Error("no folder was made inside")
 	}
 	write(t, filepath.Join(root, "file"), "", 0o644)
-	if err := mkdirInRoot(root, "/file", 0o755); err == nil {
+	if err := mkdirInRoot(root, "/file", 0o755, 0, 0); err == nil {
 		t.Error("a file is taken for a folder")
 	}
 }

@@ -26,7 +26,7 @@ func PrepareUsers(in Input) error {
 		return nil
 	}
 	for _, name := range hand.HostUsers {
-		if err := addHostUser(in.Rootfs, name); err != nil {
+		if err := addHostUser(in, name); err != nil {
 			return err
 		}
 	}
@@ -48,7 +48,7 @@ func PrepareUsers(in Input) error {
 		if entry == "" {
 			entry = "$USERNAME:*:$UID:$GID:$NAME:$HOME:/bin/sh"
 		}
-		if err := addEntry(in.Rootfs, "/etc/passwd", uid, fill.Replace(entry)); err != nil {
+		if err := addEntry(in, "/etc/passwd", uid, fill.Replace(entry)); err != nil {
 			return err
 		}
 	}
@@ -59,11 +59,11 @@ func PrepareUsers(in Input) error {
 	if entry == "" {
 		entry = "$GID:x:$GID:$UID"
 	}
-	return addEntry(in.Rootfs, "/etc/group", gid, strings.NewReplacer("$GROUPNAME", gid, "$USERLIST", uid, "$UID", uid, "$GID", gid).Replace(entry))
+	return addEntry(in, "/etc/group", gid, strings.NewReplacer("$GROUPNAME", gid, "$USERLIST", uid, "$UID", uid, "$GID", gid).Replace(entry))
 }
 
 // addHostUser adds a user of the host, and its group.
-func addHostUser(rootfs, name string) error {
+func addHostUser(in Input, name string) error {
 	u, err := user.LookupUser(name)
 	if n, e := strconv.Atoi(name); e == nil {
 		u, err = user.LookupUid(n)
@@ -73,23 +73,23 @@ func addHostUser(rootfs, name string) error {
 	}
 	uid, gid := strconv.Itoa(u.Uid), strconv.Itoa(u.Gid)
 	entry := strings.Join([]string{u.Name, "*", uid, gid, u.Gecos, u.Home, u.Shell}, ":")
-	if err := addEntry(rootfs, "/etc/passwd", uid, entry); err != nil {
+	if err := addEntry(in, "/etc/passwd", uid, entry); err != nil {
 		return err
 	}
 	g, err := user.LookupGid(u.Gid)
 	if err != nil {
 		return nil // a user without a group that has a name
 	}
-	return addEntry(rootfs, "/etc/group", gid, g.Name+":x:"+gid+":"+u.Name)
+	return addEntry(in, "/etc/group", gid, g.Name+":x:"+gid+":"+u.Name)
 }
 
 // addEntry adds a line to a table of users, or groups, in which the ID, the third
 // field, is not.
-func addEntry(rootfs, table, id, line string) error {
+func addEntry(in Input, table, id, line string) error {
 	if strings.ContainsAny(line, "\n\x00") || strings.Count(line, ":") < 3 {
 		return fmt.Errorf("%w: %q is no entry of %s", spec.ErrConfig, line, table)
 	}
-	have, err := userTable(rootfs, table)
+	have, err := userTable(in.Rootfs, table)
 	if err != nil {
 		return err
 	}
@@ -98,18 +98,20 @@ func addEntry(rootfs, table, id, line string) error {
 			return nil
 		}
 	}
-	if err := mkdirInRoot(rootfs, path.Dir(table), 0o755); err != nil { // the runtime would, for /etc/hosts
+	uid, gid, _ := in.Pod.Users.Host(0, 0)
+	uid, gid = max(uid, 0), max(gid, 0)
+	if err := mkdirInRoot(in.Rootfs, path.Dir(table), 0o755, uid, gid); err != nil { // the runtime would, for /etc/hosts
 		return fmt.Errorf("%w: %w", spec.ErrConfig, err)
 	}
 	if len(have) > 0 && !bytes.HasSuffix(have, []byte("\n")) {
 		line = "\n" + line
 	}
-	return appendInRoot(rootfs, table, line+"\n")
+	return appendInRoot(in.Rootfs, table, line+"\n", uid, gid)
 }
 
 // appendInRoot adds text to a file of a root file system we do not trust, which
 // is made where its folder is there.
-func appendInRoot(rootfs, name, text string) error {
+func appendInRoot(rootfs, name, text string, uid, gid int) error {
 	failed := func(err error) error { return &os.PathError{Op: "append to", Path: name, Err: err} }
 	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -118,7 +120,7 @@ func appendInRoot(rootfs, name, text string) error {
 	defer unix.Close(root)
 	seen, err := openat2(root, name, unix.O_PATH)
 	if errors.Is(err, fs.ErrNotExist) {
-		if seen, err = createAt(root, name); errors.Is(err, fs.ErrNotExist) {
+		if seen, err = createAt(root, name, uid, gid); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 	}
@@ -142,7 +144,7 @@ func appendInRoot(rootfs, name, text string) error {
 }
 
 // createAt makes an empty file that is not there, in a folder that is.
-func createAt(root int, name string) (int, error) {
+func createAt(root int, name string, uid, gid int) (int, error) {
 	dir, err := openat2(root, path.Dir(name), unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return -1, err
@@ -151,6 +153,9 @@ func createAt(root int, name string) (int, error) {
 	fd, err := unix.Openat(dir, path.Base(name), unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 	if errors.Is(err, unix.EEXIST) { // a link that leads nowhere
 		return -1, unix.ENOENT
+	}
+	if err == nil {
+		err = unix.Fchown(fd, uid, gid)
 	}
 	return fd, err
 }

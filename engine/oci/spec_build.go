@@ -34,6 +34,9 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	if s.Process, err = process(in, id); err != nil {
 		return nil, err
 	}
+	if err := mapUsers(s, in); err != nil {
+		return nil, err
+	}
 	if in.Namespaces.UTS == "" {
 		s.Hostname = Hostname(in.Pod, c)
 	}
@@ -63,6 +66,31 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// mapUsers puts a container into a user namespace: one to join, or a new one with
+// the pod's maps.
+func mapUsers(s *specs.Spec, in Input) error {
+	users := in.Pod.Users
+	if users == nil {
+		return nil
+	}
+	if in.Host.runtimeName() != "crun" {
+		return fmt.Errorf("%w: only crun has containers with users of their own enter the pod's network: choose it with --runtime", spec.ErrConfig)
+	}
+	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: in.Namespaces.User})
+	if in.Namespaces.User != "" {
+		return nil
+	}
+	maps := func(list []spec.IDMap) []specs.LinuxIDMapping {
+		out := make([]specs.LinuxIDMapping, len(list))
+		for i, m := range list {
+			out[i] = specs.LinuxIDMapping{ContainerID: m.Container, HostID: m.Host, Size: m.Size}
+		}
+		return out
+	}
+	s.Linux.UIDMappings, s.Linux.GIDMappings = maps(users.UIDs), maps(users.GIDs)
+	return nil
 }
 
 const procUnmasked = "Unmasked"

@@ -69,6 +69,11 @@ func defaultMounts(in Input) []specs.Mount {
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: readonly},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: cgroup},
 	}
+	if in.Pod.Users != nil && in.Namespaces.Net != "" {
+		// The network namespace belongs to the host's users: the kernel lets nobody
+		// else mount its /sys (sysfs(5)). It is shown as it is.
+		list[3] = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(readonly), "rbind", "rprivate")}
+	}
 	if !in.NoShm {
 		list = append(list, shmMount(in))
 	}

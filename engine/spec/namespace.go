@@ -35,6 +35,26 @@ type UserNamespace struct {
 	Join Join       `json:"join,omitzero"`
 }
 
+// Host is which user and group of the host those of a container are; ok is false
+// where they are nobody. Of nil they are themselves.
+func (u *UserNamespace) Host(uid, gid uint32) (hostUID, hostGID int, ok bool) {
+	if u == nil {
+		return int(uid), int(gid), true
+	}
+	hostUID, hostGID = hostID(u.UIDs, uid), hostID(u.GIDs, gid)
+	return hostUID, hostGID, hostUID >= 0 && hostGID >= 0
+}
+
+// hostID is which number of the host one of a container is; -1 if none.
+func hostID(maps []IDMap, id uint32) int {
+	for _, m := range maps {
+		if id >= m.Container && uint64(id) < uint64(m.Container)+uint64(m.Size) {
+			return int(m.Host + (id - m.Container))
+		}
+	}
+	return -1
+}
+
 // AutoUsers asks for ranges of users that nobody else has.
 type AutoUsers struct {
 	Size uint32  `json:"size,omitempty"` // 0: as many as the image needs

@@ -51,6 +51,10 @@ func (d Dirs) Log(id spec.PodID, container string, attempt int) string {
 	return filepath.Join(d.Pod(id), "logs", container, fmt.Sprintf("%d.log", attempt))
 }
 
+// Roots is where the root file systems of containers with users of their own are
+// mounted: who is root in one must come by, and is nobody here.
+func (d Dirs) Roots() string { return filepath.Join(d.Run, "roots") }
+
 // Exits is where conmon leaves exit codes, one file a container ID.
 func (d Dirs) Exits() string { return filepath.Join(d.Run, "exits") }
 
