@@ -48,6 +48,7 @@ func walk(c *cobra.Command, visit func(*cobra.Command)) {
 func TestEveryCommandIsDescribed(t *testing.T) {
 	walk(tree(), func(c *cobra.Command) {
 		path := c.CommandPath()
+		c.InitDefaultHelpFlag() // panics where -h is something else's
 		if c.Short == "" || c.Long == "" || c.Example == "" {
 			t.Errorf("%s: short, long or example is missing", path)
 		}

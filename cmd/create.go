@@ -53,7 +53,7 @@ The flags are those of podman create. "berth start" starts the container.`,
 	return cmd
 }
 
-// registerCreate adds the flags of create or run. -h is the hostname's, as in
+// registerCreate adds the flags of create, run or pod create. -h is the hostname's, as in
 // podman.
 func registerCreate(cmd *cobra.Command, register func(*pflag.FlagSet)) {
 	cmd.Flags().Bool("help", false, "show this help")
@@ -79,7 +79,7 @@ func (a *app) makeContainer(ctx context.Context, e *engine.Engine, made *option.
 	if err != nil {
 		return c, err
 	}
-	drop, err := writeIDFile(made.IDFile, string(c.id))
+	drop, err := writeIDFile(made.IDFile, string(c.id), made.Replace)
 	if err != nil {
 		return c, err
 	}
@@ -179,13 +179,17 @@ func commandLine() []string {
 	return words
 }
 
-// writeIDFile writes an ID to a new file; nowhere if path is empty. drop removes
-// it again.
-func writeIDFile(path, id string) (drop func(), err error) {
+// writeIDFile writes an ID to a new file, or over an old one where what that names
+// is replaced; nowhere if path is empty. drop removes it again.
+func writeIDFile(path, id string, replace bool) (drop func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	how := os.O_EXCL
+	if replace {
+		how = os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("the ID file %s exists: remove it, if nothing that it names is in use", path)
 	}

@@ -30,6 +30,7 @@ were given. A container ended by SIGKILL stays down, as one that was stopped.`,
 		})(cmd, args)
 	}
 	a.registerTargets(cmd, &t, "container", "send the signal to")
+	t.idFilesFlag(cmd, "cidfile", "container")
 	signalFlag(cmd, &signal)
 	return cmd
 }

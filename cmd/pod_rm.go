@@ -41,6 +41,7 @@ Exits with 1 if a pod is not there, with 2 if one runs.`,
 		ValidArgsFunction: a.completePods,
 	}
 	a.registerTargets(cmd, &t, "pod", "remove")
+	t.idFilesFlag(cmd, "pod-id-file", "pod")
 	addGrace(cmd, &grace)
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "stop pods that run; say nothing of those that are not there")
 	cmd.Flags().BoolVarP(&t.ignore, "ignore", "i", false, "say nothing of pods that are not there")

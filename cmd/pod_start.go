@@ -23,6 +23,7 @@ A pod that was stopped by hand is looked after by berth serve again.`,
 		ValidArgsFunction: a.completePods,
 	}
 	a.registerTargets(cmd, &t, "pod", "start")
+	t.idFilesFlag(cmd, "pod-id-file", "pod")
 	return cmd
 }
 

@@ -28,6 +28,7 @@ the pods' IDs. A pod stopped by hand stays down until it is started or its YAML 
 		ValidArgsFunction: a.completePods,
 	}
 	a.registerTargets(cmd, &t, "pod", "stop")
+	t.idFilesFlag(cmd, "pod-id-file", "pod")
 	addGrace(cmd, &grace)
 	cmd.Flags().BoolVarP(&t.ignore, "ignore", "i", false, "say nothing of pods that are not there")
 	return cmd

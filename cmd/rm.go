@@ -33,6 +33,7 @@ Exits with 1 if a container is not there, with 2 if one runs or is needed.`,
 		})(cmd, args))
 	}
 	a.registerTargets(cmd, &t, "container", "remove")
+	t.idFilesFlag(cmd, "cidfile", "container")
 	addGrace(cmd, &o.Grace)
 	f := cmd.Flags()
 	f.BoolVarP(&force, "force", "f", false, "stop containers that run; say nothing of those that are not there")

@@ -107,15 +107,10 @@ func (a *app) runAttached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 	if _, byUnit := made.Pod.Owner.Unit(); !byUnit && looksAfter(made.Pod, made.Container()) {
 		a.handOver(cmd, e)
 	}
-	err = session.wait()
-	if errors.Is(err, oci.ErrDetached) {
-		a.handOver(cmd, e)
-		return nil
+	after := func(ctx context.Context, ended spec.ContainerStatus) error {
+		return dropImage(ctx, e, made, ended.ImageID)
 	}
-	if err != nil {
-		return err
-	}
-	return a.runEnded(context.WithoutCancel(ctx), e, made, c, session)
+	return a.staysUntilEnd(cmd, e, c.pod, session, after)
 }
 
 // looksAfter reports whether a container that is waited for needs a supervisor
@@ -128,24 +123,46 @@ func looksAfter(p *spec.Pod, c *spec.Container) bool {
 	return policy != spec.RestartNever || c.ByHand.Health != nil && !c.ByHand.Health.Off
 }
 
-// runEnded does what is left to do of a container that has ended, and ends with
-// its exit code.
-func (a *app) runEnded(ctx context.Context, e *engine.Engine, made *option.Made, c created, session *session) error {
+// staysUntilEnd stays with a container until it ends, or a person detaches; then
+// does what is left to do of it, and ends with its exit code.
+func (a *app) staysUntilEnd(
+	cmd *cobra.Command, e *engine.Engine, pod spec.PodID, session *session, after func(context.Context, spec.ContainerStatus) error,
+) error {
+	err := session.wait()
+	if errors.Is(err, oci.ErrDetached) {
+		a.handOver(cmd, e)
+		return nil
+	}
+	if err != nil {
+		a.handOver(cmd, e) // it runs on
+		return err
+	}
 	status, err := session.exit()
 	if err != nil && !errors.Is(err, spec.ErrNotFound) {
 		return err
 	}
-	err = a.applier(e).Settle(ctx, c.pod)
-	if made.RemoveImage {
-		_, gone := e.Images().Remove(ctx, status.ImageID, false)
-		if !errors.Is(gone, spec.ErrInUse) && !errors.Is(gone, spec.ErrImageMissing) {
-			err = errors.Join(err, gone)
-		}
+	ctx := context.WithoutCancel(cmd.Context())
+	err = a.applier(e).Settle(ctx, pod)
+	if after != nil {
+		err = errors.Join(err, after(ctx, status))
 	}
 	if err != nil {
 		return err
 	}
 	return exit(status.ExitCode)
+}
+
+// dropImage removes the image of a container that has ended, if that was asked
+// for and nothing else uses it.
+func dropImage(ctx context.Context, e *engine.Engine, made *option.Made, image string) error {
+	if !made.RemoveImage {
+		return nil
+	}
+	_, err := e.Images().Remove(ctx, image, false)
+	if errors.Is(err, spec.ErrInUse) || errors.Is(err, spec.ErrImageMissing) {
+		return nil
+	}
+	return err
 }
 
 // commandFailure gives a command that cannot run its exit code.

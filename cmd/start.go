@@ -3,28 +3,95 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"berth/engine"
+	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/reconciler"
+	"berth/translate/option"
 )
 
 func (a *app) start() *cobra.Command {
-	t := targets{filterKey: "f", starts: true}
+	t := targets{filterKey: "f", starts: true, attaches: true}
+	var f startFlags
 	cmd := &cobra.Command{
 		Use:   "start [flags] CONTAINER [CONTAINER...]",
 		Short: "Start containers",
-		Long: `Starts containers that do not run, and their pod's network where it is down. One that has ended is made
-anew, with another ID. Prints the names as they were given.`,
-		Example:           "  berth start web-nginx\n  berth start --filter status=exited",
+		Long: `Starts containers that do not run, and their pod's network where it is down. One of a pod from YAML that has
+ended is made anew, with another ID. Prints the names as they were given.
+
+With --attach it stays with one container until that ends, and ends with its exit code.`,
+		Example:           "  berth start web-nginx\n  berth start --filter status=exited\n  berth start --attach --interactive shell",
 		Args:              t.check("container"),
-		RunE:              a.onContainers(&t, a.startContainer),
 		ValidArgsFunction: a.completeContainers,
 	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.attach || f.interactive {
+			return commandFailure(a.startAttached(cmd, &t, &f, args))
+		}
+		return commandFailure(a.onContainers(&t, a.startContainer)(cmd, args))
+	}
 	a.registerTargets(cmd, &t, "container", "start")
+	flags := cmd.Flags()
+	flags.BoolVarP(&f.attach, "attach", "a", false, "connect to the container's output")
+	flags.BoolVarP(&f.interactive, "interactive", "i", false, "also pass standard input on")
+	flags.BoolVar(&f.sigProxy, "sig-proxy", true, "pass signals on to the container")
+	flags.StringVar(&f.detachKeys, "detach-keys", oci.DefaultDetachKeys, "`keys` that leave the container running")
 	return cmd
+}
+
+// startFlags say what of a container that is started the terminal gets.
+type startFlags struct {
+	attach, interactive, sigProxy bool
+	detachKeys                    string
+}
+
+// startAttached starts one container and stays with it.
+func (a *app) startAttached(cmd *cobra.Command, t *targets, f *startFlags, args []string) error {
+	ctx := cmd.Context()
+	e, err := a.engine()
+	if err != nil {
+		return err
+	}
+	list, err := t.containers(ctx, e, a, args)
+	if err != nil {
+		return err
+	}
+	if len(list) != 1 {
+		return usageError(cmd, "--attach is for one container, not %d", len(list))
+	}
+	c := list[0]
+	if err := c.refuseInfra("start"); err != nil {
+		return err
+	}
+	if c.status.Running() {
+		return fmt.Errorf("container %q runs already: use attach", c.raw)
+	}
+	made, ok := c.pod.Pod.Container(c.status.Name)
+	if !ok {
+		return fmt.Errorf("container %q: %w", c.raw, spec.ErrNotFound)
+	}
+	with, err := a.attachment(made, option.Attach{Stdin: f.interactive, Stdout: true, Stderr: true, ProxySignals: f.sigProxy, Keys: f.detachKeys})
+	if err != nil {
+		return err
+	}
+	session := newSession(e, with)
+	defer session.close()
+	id := c.pod.Pod.ID
+	err = a.applier(e).StartContainer(ctx, id, c.status.Name, reconciler.StartOptions{
+		Want:    a.desired(ctx, e, &c.pod.Pod),
+		Connect: func(ctx context.Context, id spec.PodID, name string) error { return a.connect(ctx, session, id, name) },
+	})
+	if err != nil {
+		return err
+	}
+	if !c.pod.Pod.Bare || looksAfter(&c.pod.Pod, made) {
+		a.handOver(cmd, e)
+	}
+	return a.staysUntilEnd(cmd, e, id, session, nil)
 }
 
 // onContainers does the same to all containers a command is for.
@@ -46,9 +113,14 @@ func (a *app) startContainer(ctx context.Context, e *engine.Engine, c target) er
 	if err := c.refuseInfra("start"); err != nil {
 		return err
 	}
-	var want *spec.Pod
-	if c.pod.Sandbox != spec.SandboxReady {
-		want = a.desired(ctx, e, &c.pod.Pod)
+	return a.applier(e).StartContainer(ctx, c.pod.Pod.ID, c.status.Name, reconciler.StartOptions{Want: a.wanted(ctx, e, c)})
+}
+
+// wanted is a container's pod with the contents of its files, where its start
+// takes them.
+func (a *app) wanted(ctx context.Context, e *engine.Engine, c target) *spec.Pod {
+	if c.pod.Sandbox == spec.SandboxReady && !c.pod.Pod.Bare {
+		return nil
 	}
-	return a.applier(e).StartContainer(ctx, c.pod.Pod.ID, c.status.Name, reconciler.StartOptions{Want: want})
+	return a.desired(ctx, e, &c.pod.Pod)
 }

@@ -27,6 +27,7 @@ stopped by hand stays down until it is started, or its pod's YAML changes.`,
 		ValidArgsFunction: a.completeContainers,
 	}
 	a.registerTargets(cmd, &t, "container", "stop")
+	t.idFilesFlag(cmd, "cidfile", "container")
 	addGrace(cmd, &grace)
 	cmd.Flags().BoolVarP(&t.ignore, "ignore", "i", false, "say nothing of containers that are not there")
 	return cmd

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,15 +24,63 @@ type targets struct {
 	all, latest, ignore bool
 	filters             []string
 	filterKey           string // the shorthand of --filter
+	attaches            bool   // -a is not for all
 	namespace           string
 	starts              bool // they run afterwards, and want a supervisor
+	idFiles             []string
+}
+
+// idFilesFlag adds a flag that names files with IDs: --cidfile or --pod-id-file.
+func (t *targets) idFilesFlag(cmd *cobra.Command, flag, what string) {
+	cmd.Flags().StringArrayVar(&t.idFiles, flag, nil, fmt.Sprintf("also the %s whose ID stands in this `file`", what))
+}
+
+// maxIDFile bounds a file that holds an ID.
+const maxIDFile = 4096
+
+// withFiles adds the IDs that stand in files to the names.
+func (t *targets) withFiles(names []string) ([]string, error) {
+	var errs []error
+	for _, path := range t.idFiles {
+		id, err := readIDFile(path)
+		switch {
+		case err == nil:
+			names = append(names, id)
+		case t.ignore && errors.Is(err, fs.ErrNotExist):
+		default:
+			errs = append(errs, err)
+		}
+	}
+	return names, errors.Join(errs...)
+}
+
+// readIDFile reads the first line of a file.
+func readIDFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read an ID: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxIDFile))
+	if err != nil {
+		return "", fmt.Errorf("read an ID: %w", err)
+	}
+	id, _, _ := strings.Cut(string(data), "\n")
+	if id = strings.TrimSpace(id); id == "" {
+		return "", fmt.Errorf("there is no ID in %s", path)
+	}
+	return id, nil
 }
 
 // registerTargets adds the flags. what is "container" or "pod", verb what
 // happens to them.
 func (a *app) registerTargets(cmd *cobra.Command, t *targets, what, verb string) {
 	f := cmd.Flags()
-	f.BoolVarP(&t.all, "all", "a", false, fmt.Sprintf("%s all %ss", verb, what))
+	allKey := "a"
+	if t.attaches {
+		allKey = ""
+	}
+	f.BoolVarP(&t.all, "all", allKey, false, fmt.Sprintf("%s all %ss", verb, what))
 	f.BoolVarP(&t.latest, "latest", "l", false, fmt.Sprintf("%s the newest %s", verb, what))
 	if what == "container" {
 		f.StringArrayVarP(&t.filters, "filter", t.filterKey, nil, fmt.Sprintf("%s the containers that match (`key=value`, as in ps)", verb))
@@ -39,6 +91,9 @@ func (a *app) registerTargets(cmd *cobra.Command, t *targets, what, verb string)
 // check wants names or one of the flags that stand for many.
 func (t *targets) check(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
+		if len(t.idFiles) > 0 && !t.all && !t.latest && len(t.filters) == 0 {
+			return nil
+		}
 		return namesOrWide(cmd, args, "a "+what, "all", "latest", "filter")
 	}
 }
@@ -64,11 +119,12 @@ func (t target) refuseInfra(verb string) error {
 // containers finds the containers meant; those found come with the error about
 // the others. Infra containers are only found by name.
 func (t *targets) containers(ctx context.Context, e *engine.Engine, a *app, names []string) ([]target, error) {
-	if len(names) == 0 {
+	if len(names) == 0 && len(t.idFiles) == 0 {
 		return t.manyContainers(ctx, e, a)
 	}
 	var found []target
-	var errs []error
+	names, err := t.withFiles(names)
+	errs := []error{err}
 	for _, name := range names {
 		p, c, err := e.FindContainer(ctx, t.namespace, name)
 		switch {
@@ -111,7 +167,7 @@ func (t *targets) manyContainers(ctx context.Context, e *engine.Engine, a *app) 
 
 // pods finds the pods meant; those found come with the error about the others.
 func (t *targets) pods(ctx context.Context, e *engine.Engine, names []string) ([]spec.PodStatus, error) {
-	if len(names) == 0 {
+	if len(names) == 0 && len(t.idFiles) == 0 {
 		all, err := e.Observe(ctx)
 		if err != nil {
 			return nil, err
@@ -124,7 +180,8 @@ func (t *targets) pods(ctx context.Context, e *engine.Engine, names []string) ([
 		return all, nil
 	}
 	var found []spec.PodStatus
-	var errs []error
+	names, err := t.withFiles(names)
+	errs := []error{err}
 	for _, name := range names {
 		p, err := e.FindPod(ctx, t.namespace, name)
 		switch {

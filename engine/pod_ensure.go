@@ -299,10 +299,16 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	if err != nil {
 		return err
 	}
-	if _, err := runtime.Create(ctx, oci.Create{
+	created, err := runtime.Create(ctx, oci.Create{
 		Container: target, Name: pod.InfraName(), Spec: built, Log: oci.Logging{Driver: "none"}, ExtraFiles: held,
-	}); err != nil {
+	})
+	if err != nil {
 		return err
+	}
+	if pod.Infra != nil {
+		if err := writePid(pod.Infra.ConmonPidFile, created.ConmonPid); err != nil {
+			return err
+		}
 	}
 	return runtime.Start(ctx, target)
 }

@@ -256,7 +256,11 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	}
 	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
-	return runtime.Delete(ctx, target, true)
+	err = runtime.Delete(ctx, target, true)
+	if pod.Infra != nil {
+		err = errors.Join(err, removePid(pod.Infra.ConmonPidFile))
+	}
+	return err
 }
 
 // clearSandbox undoes the rest of startSandbox, when nothing runs any more.

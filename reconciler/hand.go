@@ -248,6 +248,24 @@ func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string,
 	})
 }
 
+// RestartContainer stops one container of a pod by hand and starts it again; one
+// that goes with its end stays. A negative grace is its own.
+func (a *Applier) RestartContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration, o StartOptions) error {
+	st, err := a.Engine.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	actor := newActor(a.Engine, a.Log, a.Events)
+	err = actor.locked(ctx, st.Pod.Key(), func() error {
+		_, err := a.stopOne(ctx, actor, id, name, grace)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.StartContainer(ctx, id, name, o)
+}
+
 // stopOne ends a container, as a person wishes, and says how its pod does then.
 // The pod's lock is held.
 func (a *Applier) stopOne(ctx context.Context, actor *actor, id spec.PodID, name string, grace time.Duration) (*spec.PodStatus, error) {

@@ -77,12 +77,12 @@ func InspectPod(p *spec.PodStatus) PodInspect {
 	r := PodInspect{
 		ID: string(p.Pod.ID), Name: p.Pod.Name, Namespace: p.Pod.Namespace, Created: p.Pod.CreatedAt,
 		State: PodState(p), Hostname: p.Pod.Hostname, Labels: p.Pod.Labels, Annotations: p.Pod.Annotations,
-		CreateCgroup: true, CgroupParent: parentOf(cgroup), CgroupPath: cgroup, CreateInfra: true,
+		CreateCgroup: true, CgroupParent: parentOf(cgroup), CgroupPath: cgroup, CreateInfra: p.Pod.HasInfra(),
 		InfraContainerID: string(p.Infra.ID),
 		InfraConfig:      infraConfig(p),
 		SharedNamespaces: sharedNamespaces(&p.Pod),
 		RestartPolicy:    restartPolicy(p.Pod.RestartPolicy),
-		ExitPolicy:       "stop",
+		ExitPolicy:       exitPolicy(&p.Pod),
 		IPs:              p.IPs, Owner: p.Pod.Owner, Origin: p.Pod.Origin, Hash: p.Pod.Hash, Stopped: p.Stopped,
 	}
 	for _, c := range pod(p).Containers {
@@ -90,6 +90,14 @@ func InspectPod(p *spec.PodStatus) PodInspect {
 	}
 	r.NumContainers = len(r.Containers)
 	return r
+}
+
+// exitPolicy is what becomes of a pod when its last container has ended.
+func exitPolicy(p *spec.Pod) string {
+	if p.ByHand && !p.StopWithLast {
+		return "continue"
+	}
+	return "stop"
 }
 
 // podCgroup is where the cgroups of a pod's containers lie, "" if it has none.
@@ -124,13 +132,15 @@ func infraConfig(p *spec.PodStatus) InfraConfig {
 
 func sharedNamespaces(p *spec.Pod) []string {
 	shared := []string{}
-	if !p.HostIPC {
+	if !p.HostIPC && !p.Own.IPC {
 		shared = append(shared, "ipc")
 	}
-	if !p.HostNet {
+	if !p.HostNet && !p.Own.Net {
 		shared = append(shared, "net")
 	}
-	shared = append(shared, "uts")
+	if !p.Own.UTS {
+		shared = append(shared, "uts")
+	}
 	if p.SharePID && !p.HostPID {
 		shared = append(shared, "pid")
 	}
