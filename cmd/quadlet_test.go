@@ -125,7 +125,7 @@ func unitFiles(t *testing.T, archive string) []quadlet.Input {
 // generated, and fails when it is started.
 func gaps() map[string][]string {
 	return map[string][]string{
-		"run": nil, "pod create": nil,
+		"pod create": nil,
 		"kube play": {"service-container", "service-exit-code-propagation", "userns"},
 	}
 }
