@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
+	"time"
 )
 
 // system is what a machine boots: a kernel, what it needs to find its disk, and
@@ -34,7 +34,8 @@ func ensureSystem(ctx context.Context, debs, cache string) (system, error) {
 	}
 	hash.Write([]byte(finish + initScript + agentUnit + hostTarget))
 	s := system{filepath.Join(cache, fmt.Sprintf("%.16x", hash.Sum(nil)))}
-	if _, err := os.Stat(s.dir); err == nil {
+	now := time.Now()
+	if err := os.Chtimes(s.dir, now, now); err == nil { // it is there, and in use
 		return s, nil
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
@@ -48,7 +49,7 @@ func ensureSystem(ctx context.Context, debs, cache string) (system, error) {
 	if err := makeSystem(ctx, system{part}, packages); err != nil {
 		return s, fmt.Errorf("make a virtual machine's system: %w", err)
 	}
-	if err := dropOthers(cache, part); err != nil {
+	if err := dropOthers(cache); err != nil {
 		return s, err
 	}
 	if err := os.Rename(part, s.dir); err != nil {
@@ -60,17 +61,20 @@ func ensureSystem(ctx context.Context, debs, cache string) (system, error) {
 	return s, nil
 }
 
-// dropOthers removes the systems of before; a machine that runs on one holds its
-// files open.
-func dropOthers(cache, part string) error {
+// unused is how long a system is kept that nobody starts a machine of.
+const unused = 24 * time.Hour
+
+// dropOthers removes the systems of before.
+func dropOthers(cache string) error {
 	entries, err := os.ReadDir(cache)
 	if err != nil {
 		return fmt.Errorf("clear the cache: %w", err)
 	}
 	var errs []error
 	for _, e := range entries {
-		if path := filepath.Join(cache, e.Name()); path != part && !strings.HasPrefix(e.Name(), "part-") {
-			errs = append(errs, os.RemoveAll(path))
+		info, err := e.Info()
+		if err == nil && time.Since(info.ModTime()) > unused { // gone meanwhile: somebody else's work
+			errs = append(errs, os.RemoveAll(filepath.Join(cache, e.Name())))
 		}
 	}
 	return errors.Join(errs...)
@@ -152,7 +156,7 @@ cd "$0"
 cp usr/share/base-passwd/passwd.master etc/passwd
 cp usr/share/base-passwd/group.master etc/group
 cp usr/share/libc-bin/nsswitch.conf etc/nsswitch.conf
-: >etc/machine-id
+printf '%032d\n' 1 >etc/machine-id
 echo testhost >etc/hostname
 echo '127.0.0.1 localhost testhost' >etc/hosts
 printf '/dev/vda / ext4 defaults 0 1\n/dev/vdb /opt ext4 ro 0 0\n' >etc/fstab
@@ -166,10 +170,11 @@ mkdir -p usr/local/bin
 ln -s /opt/berth usr/local/bin/berth
 # Files that scripts use lie in /tmp.
 : >etc/tmpfiles.d/tmp.conf
-mkdir -p etc/systemd/system/testhost.target.wants var/log/journal
+mkdir -p etc/systemd/system/testhost.target.wants
 ln -sf ../agent.service etc/systemd/system/testhost.target.wants/agent.service
 ln -sf testhost.target etc/systemd/system/default.target
-for unit in getty@.service serial-getty@.service systemd-update-utmp.service systemd-machine-id-commit.service e2scrub_reap.service; do
+for unit in getty@.service serial-getty@.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-random-seed.service \
+	modprobe@drm.service modprobe@efi_pstore.service systemd-pstore.service systemd-binfmt.service systemd-tmpfiles-clean.timer e2scrub_reap.service; do
 	ln -sf /dev/null etc/systemd/system/$unit
 done
 kernel=$(ls usr/lib/modules)
@@ -193,6 +198,8 @@ printf %s "$2" >"$initrd/init"
 chmod 755 "$initrd/init"
 (cd "$initrd" && find . | busybox cpio -o -H newc) >"$1/initrd" 2>/dev/null
 rm -rf "$initrd" boot
+# What is to be done at the first boot after an update is done.
+touch -r usr etc/.updated var/.updated
 `
 
 // initScript finds the disk and starts what is on it. Debian's kernel has its
