@@ -13,7 +13,7 @@ func (a *app) container() *cobra.Command {
 		list, a.newInspect("container", "CONTAINER", `  berth container inspect web-nginx
   berth container inspect --format "{{.State.Pid}}" web-nginx`, a.completeContainers),
 		a.run(), a.create(), a.logs(), a.exec(), a.attach(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(),
-		a.containerExists(), a.containerPrune(),
+		a.containerExists(), a.containerPrune(), a.newCommit("berth commit"),
 	}
 	for _, c := range commands {
 		c.Example = strings.NewReplacer("berth container ", "berth container ", "berth ps", "berth container ls", "berth ", "berth container ").Replace(c.Example)

@@ -41,7 +41,7 @@ Containers never depend on berth itself: it may be stopped or upgraded while the
 		a.run(), a.create(), a.ps(), a.logs(), a.exec(), a.inspect(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(), a.attach(),
 		a.get(), a.describe(), a.events(),
 		a.images(), a.pull(), a.load(), a.save(), a.tag(), a.untag(), a.rmi(),
-		a.newBuild("berth build"), a.artifact(),
+		a.newCommit("berth commit"), a.newImport("berth import"), a.newBuild("berth build"), a.artifact(),
 		a.info(), a.version(), a.completion(),
 	)
 	return root
