@@ -29,6 +29,8 @@ type Host struct {
 	// SeccompProfile is a profile that replaces the built-in default one, such
 	// as /usr/share/containers/seccomp.json; empty: the built-in.
 	SeccompProfile string
+	// CDIDirs are where devices are described for CDI; nil: /etc/cdi and /run/cdi.
+	CDIDirs []string
 	// Runtime is the path of the runtime: what it cannot do must be refused.
 	Runtime string
 	// SELinux says that it is on; AppArmor, where that is, which profiles are loaded.

@@ -62,7 +62,7 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	if err := byHand(in, s); err != nil {
 		return nil, err
 	}
-	if s.Linux.Seccomp, err = seccompFilter(c.Security, in.Host, s); err != nil {
+	if s.Linux.Seccomp, err = seccompFilter(in, s); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -31,7 +31,7 @@ func byHand(in Input, s *specs.Spec) error {
 		}
 	}
 	for _, add := range []func(Input, *specs.Spec) error{
-		handProcess, handPaths, handDevices, handTuning, handGroups, handLabels, handDomain,
+		handProcess, handPaths, handDevices, handCDI, handTuning, handGroups, handLabels, handDomain,
 	} {
 		if err := add(in, s); err != nil {
 			return err

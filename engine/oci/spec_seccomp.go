@@ -18,9 +18,24 @@ const (
 	maxSeccompProfile = 1 << 20
 )
 
+// seccompLabel is where an image holds a profile of its own (podman-run(1),
+// --seccomp-policy).
+const seccompLabel = "io.containers.seccomp.profile"
+
 // seccompFilter is the system call filter for the capabilities already in s.
-func seccompFilter(sec spec.Security, host Host, s *specs.Spec) (*specs.LinuxSeccomp, error) {
+func seccompFilter(in Input, s *specs.Spec) (*specs.LinuxSeccomp, error) {
+	sec, host := in.Container.Security, in.Host
 	path := sec.Seccomp
+	if path == spec.SeccompImage {
+		if text := in.Image.Labels[seccompLabel]; text != "" {
+			profile, err := seccomp.LoadProfile(text, s)
+			if err != nil {
+				return nil, fmt.Errorf("%w: seccomp profile in the image's label %s: %w", spec.ErrConfig, seccompLabel, err)
+			}
+			return profile, nil
+		}
+		path = ""
+	}
 	switch {
 	case path == seccompUnconfined, path == "" && sec.Privileged:
 		return nil, nil
