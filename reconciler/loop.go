@@ -317,11 +317,12 @@ func (l *Loop) leave(w *worker) bool {
 
 // outdated reports whether what is known of the object a pod is made from is no
 // longer so. Other processes store objects before they make their pods, and
-// forget them before they remove those.
-func (l *Loop) outdated(pod *spec.Pod) bool {
+// forget them before they remove those. A pod that is wanted is of a set with its
+// object, whatever set has come since.
+func (l *Loop) outdated(pod *spec.Pod, wanted bool) bool {
 	key := objectKey(pod.Origin)
 	l.mu.Lock()
-	known := l.set != nil && slices.ContainsFunc(l.set.Objects, func(o *kube.Object) bool { return o.Key() == key })
+	known := wanted || l.set != nil && slices.ContainsFunc(l.set.Objects, func(o *kube.Object) bool { return o.Key() == key })
 	l.mu.Unlock()
 	return l.opts.Source.Outdated(string(pod.Owner), key, known)
 }

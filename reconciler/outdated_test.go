@@ -2,6 +2,7 @@ package reconciler_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"berth/engine/spec"
 	"berth/kube"
 	"berth/reconciler"
+	"berth/translate"
 )
 
 // late is a store whose changes the loop hears of only when told to.
@@ -39,7 +41,13 @@ func TestWhatTheLoopHasNotHeardOfIsLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := enginetest.NewFake("localhost/app:1")
 		source := late{newMemory("play"), make(chan struct{})}
-		loop := reconciler.NewLoop(reconciler.LoopOptions{Engine: engine, Source: source, Translate: toPods})
+		var slow atomic.Bool // it takes long until what was heard of is acted on
+		loop := reconciler.NewLoop(reconciler.LoopOptions{Engine: engine, Source: source, Translate: func(set *kube.Set) translate.Result {
+			if slow.Load() {
+				time.Sleep(2 * time.Minute)
+			}
+			return toPods(set)
+		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- loop.Run(ctx) }()
@@ -78,7 +86,11 @@ func TestWhatTheLoopHasNotHeardOfIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect("taken down, not heard of", 0)
+		slow.Store(true)
 		source.tell <- struct{}{}
+		expect("taken down, just heard of", 0)
+		slow.Store(false)
+		time.Sleep(5 * time.Minute)
 		expect("taken down, heard of", 0)
 	})
 }

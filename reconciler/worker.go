@@ -24,7 +24,7 @@ type worker struct {
 	wake chan struct{} // holds one
 	// outdated reports whether the target may be that of a set which is being
 	// replaced: then nothing is made or removed by it.
-	outdated func(*spec.Pod) bool
+	outdated func(pod *spec.Pod, wanted bool) bool
 	rested   func() // called when the pod needs no supervisor any more
 	resting  bool   // its last turn found it so; run's own
 
@@ -58,7 +58,7 @@ type podState struct {
 	since   time.Time // since when the pod is wanted
 }
 
-func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod) bool, rested func()) *worker {
+func newWorker(a *actor, slot spec.Origin, outdated func(*spec.Pod, bool) bool, rested func()) *worker {
 	return &worker{actor: a, slot: slot, wake: make(chan struct{}, 1), outdated: outdated, rested: rested}
 }
 
@@ -364,7 +364,7 @@ func replan(t target, have *spec.PodStatus) (p PodPlan, ok bool) {
 // carryOut does what the plan says, then what the containers need.
 func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, error) {
 	if w.mustWait(p) {
-		return podState{seen: p.Observed, next: Next{At: time.Now().Add(outdatedTime)}}, nil
+		return outdatedState(p), nil
 	}
 	switch p.Action {
 	case ActionRefuse:
@@ -392,15 +392,23 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 // have replaced it.
 const outdatedTime = time.Second
 
+// outdatedState is that of a pod whose target is outdated.
+func outdatedState(p PodPlan) podState {
+	return podState{seen: p.Observed, next: Next{At: time.Now().Add(outdatedTime)}}
+}
+
+// errOutdated says that a target became outdated before its pod was locked.
+var errOutdated = errors.New("the pod's object was changed meanwhile")
+
 // mustWait reports whether a plan would change a pod by what is no longer so.
 func (w *worker) mustWait(p PodPlan) bool {
 	switch p.Action {
 	case ActionKeep, ActionRefuse:
 		return false
 	case ActionRemove:
-		return w.outdated(&p.Observed.Pod)
+		return w.outdated(&p.Observed.Pod, false)
 	}
-	return w.outdated(p.Desired)
+	return w.outdated(p.Desired, true)
 }
 
 // bringAbout creates or replaces the pod.
@@ -421,6 +429,9 @@ func (w *worker) bringAbout(ctx context.Context, t target, p PodPlan) (podState,
 	err = w.replace(ctx, p.Observed, prepared.Key(), func() error {
 		since := time.Now()
 		if p.Observed == nil {
+			if w.mustWait(p) { // images may take long, and so may whoever had the lock
+				return errOutdated
+			}
 			since = w.wantedSince(t)
 		}
 		id, err = w.createSince(ctx, prepared, since)
@@ -429,7 +440,10 @@ func (w *worker) bringAbout(ctx context.Context, t target, p PodPlan) (podState,
 	if id != "" && !errors.Is(err, spec.ErrExists) {
 		w.knows(id)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errOutdated):
+		return outdatedState(p), nil
+	case err != nil:
 		return podState{}, err
 	}
 	w.tell(ctx, p)
