@@ -24,7 +24,8 @@ type playFlags struct {
 
 	configMaps                                 []string
 	replace, start, wait, down, force, verbose bool
-	noTrunc                                    bool
+	noTrunc, service                           bool
+	propagate                                  string
 }
 
 func (a *app) kubePlay() *cobra.Command {
@@ -57,6 +58,9 @@ and what ran before still runs. All files of one call are one set: a ConfigMap m
 	flags.BoolVar(&f.down, "down", false, "the same as kube down")
 	flags.BoolVar(&f.force, "force", false, "with --down: remove volumes, too")
 	flags.BoolVar(&f.noTrunc, "no-trunc", false, "nothing: annotations are never shortened")
+	flags.BoolVar(&f.service, "service-container", false, "as the main process of a systemd service: say when the pods are up, stay until they have ended")
+	flags.Var(newChoice(&f.propagate, "none", propagations()), "service-exit-code-propagation", "with it: fail when all or any containers failed, or not (none)")
+	complete(cmd, "service-exit-code-propagation", propagations()...)
 	_ = flags.MarkHidden("down")
 	_ = flags.MarkHidden("force")
 	_ = flags.MarkHidden("no-trunc")
@@ -100,6 +104,9 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	a.printPlay(result, f.verbose)
 	if !awake && a.globals.noSupervise && f.start && !f.wait && made(result) && restarting(set) {
 		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")
+	}
+	if f.service {
+		return a.stayAsService(ctx, e, result, f.propagate)
 	}
 	if f.wait {
 		return a.waitAndRemove(ctx, e, set, result)

@@ -126,7 +126,7 @@ func unitFiles(t *testing.T, archive string) []quadlet.Input {
 func gaps() map[string][]string {
 	return map[string][]string{
 		"pod create": nil,
-		"kube play": {"service-container", "service-exit-code-propagation", "userns"},
+		"kube play":  {"userns"},
 	}
 }
 
