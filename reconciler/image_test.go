@@ -41,3 +41,17 @@ func TestWhatAnImageIsWaitedForSpeaksAsTheKubelet(t *testing.T) {
 		t.Error("another error was changed")
 	}
 }
+
+func TestReasonsAreTheKubelets(t *testing.T) {
+	for want, err := range map[string]error{
+		"RunContainerError":          fmt.Errorf("create: %w, %w", spec.ErrCommand, spec.ErrConfig),
+		"CreateContainerConfigError": fmt.Errorf("create: %w", spec.ErrConfig),
+		"CreateContainerError":       errors.New("no space left on device"),
+		"NodePorts":                  fmt.Errorf("ports: %w", &spec.PortTakenError{Err: errors.New("in use")}),
+		"ErrImageNeverPull":          fmt.Errorf("lost: %w", spec.ErrImageMissing),
+	} {
+		if got := reasonOf(err); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
+	}
+}

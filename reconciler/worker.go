@@ -578,12 +578,14 @@ func (w *worker) tell(ctx context.Context, p PodPlan) {
 		ActionUpdate: "pod updated", ActionAdopt: "pod adopted", ActionRestart: "pod updated", ActionResize: "pod resized",
 	}[p.Action]
 	w.log.InfoContext(ctx, done, "pod", p.Key.String(), "reason", p.Reason)
-	w.events.add(p.Key, EventNormal, eventReason(p.Action), p.Reason)
+	if p.Action != ActionCreate { // its containers tell of themselves
+		w.events.add(p.Key, EventNormal, eventReason(p.Action), p.Reason)
+	}
 }
 
 func eventReason(a Action) string {
 	return map[Action]string{
-		ActionCreate: "Created", ActionReplace: "Replaced", ActionRemove: "Removed",
+		ActionReplace: "Replaced", ActionRemove: "Removed",
 		ActionUpdate: "Updated", ActionAdopt: "Adopted", ActionRestart: "Updated", ActionResize: "Resized",
 	}[a]
 }
@@ -604,6 +606,8 @@ func reasonOf(err error) string {
 		return reasonPull
 	case errors.Is(err, spec.ErrImageMissing):
 		return reasonNeverPull
+	case errors.Is(err, spec.ErrCommand):
+		return "RunContainerError"
 	case errors.Is(err, spec.ErrConfig):
 		return "CreateContainerConfigError"
 	case errors.As(err, &taken):

@@ -23,7 +23,8 @@ var ErrDetached = errors.New("detached")
 var ErrNotRunning = spec.ErrNotRunning
 
 // CommandError is a command that cannot run in its container: not there
-// (CodeNotFound) or not executable (CodeNotExecutable). It wraps spec.ErrConfig.
+// (CodeNotFound) or not executable (CodeNotExecutable). It wraps spec.ErrCommand
+// and spec.ErrConfig.
 type CommandError struct {
 	Code    int
 	Message string
@@ -32,8 +33,8 @@ type CommandError struct {
 // Error says which command and why.
 func (e *CommandError) Error() string { return e.Message }
 
-// Unwrap gives spec.ErrConfig.
-func (e *CommandError) Unwrap() error { return spec.ErrConfig }
+// Unwrap gives spec.ErrCommand and spec.ErrConfig.
+func (e *CommandError) Unwrap() []error { return []error{spec.ErrCommand, spec.ErrConfig} }
 
 // runtimeError makes a clear error of what crun or runc wrote. Their texts are
 // the only place where they say that a command cannot run.

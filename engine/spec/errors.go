@@ -16,6 +16,9 @@ var (
 	ErrImageMissing = errors.New("image not known")
 	// ErrPull is an image that could not be fetched; trying again may help.
 	ErrPull = errors.New("image cannot be pulled")
+	// ErrCommand is a command that is not in its container's image, or cannot be
+	// executed there; it is an ErrConfig, too.
+	ErrCommand = errors.New("the command cannot run")
 	// ErrConfig is a container whose configuration cannot be honoured on this
 	// host: a missing controller, a missing user, a host path of the wrong type.
 	ErrConfig = errors.New("configuration cannot be honoured")
