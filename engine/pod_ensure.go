@@ -277,7 +277,7 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	if err != nil {
 		return err
 	}
-	rootfs, err := e.infraRootfs()
+	rootfs, image, err := e.infraRoot(ctx, pod, sb)
 	if err != nil {
 		return err
 	}
@@ -293,7 +293,7 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 		return err
 	}
 	built, err := oci.BuildInfra(oci.InfraInput{
-		Pod: pod, Rootfs: rootfs, Namespaces: namespaces,
+		Pod: pod, Rootfs: rootfs, Image: image, Namespaces: namespaces,
 		CgroupPath: target.CgroupPath, Place: target.Place, Host: runtime.Host(),
 	})
 	if err != nil {

@@ -113,9 +113,6 @@ func checkByHand(pod *spec.Pod) error {
 	if !pod.HasInfra() && !pod.Bare && len(pod.Ports) > 0 {
 		refuse("a pod without an infra container cannot publish ports: nobody would hold them")
 	}
-	if infra := pod.Infra; infra != nil && (infra.Image != "" || len(infra.Command) > 0) {
-		refuse("an infra container of another image, or command: ours does all it is for; drop --infra-image and --infra-command")
-	}
 	if !reflect.ValueOf(pod.Limits).IsZero() || !reflect.ValueOf(pod.Tuning).IsZero() {
 		refuse("limits of a whole pod: limit its containers")
 	}
@@ -131,9 +128,6 @@ func checkByHand(pod *spec.Pod) error {
 		}
 		if c.ByHand.ID == "" {
 			refuse("container %q, made by hand, has no ID", c.Name)
-		}
-		if len(c.ByHand.CDI) > 0 {
-			refuse("container %q: devices by the names CDI gives them are not known here: use --device with their paths", c.Name)
 		}
 		if len(c.ByHand.ChrootDirs) > 0 {
 			refuse("container %q: files such as /etc/hosts are made for its own root alone: drop --chrootdirs", c.Name)

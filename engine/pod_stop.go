@@ -256,11 +256,10 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	}
 	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
-	err = runtime.Delete(ctx, target, true)
-	if pod.Infra != nil {
-		err = errors.Join(err, removePid(pod.Infra.ConmonPidFile))
+	if err := runtime.Delete(ctx, target, true); err != nil || pod.Infra == nil {
+		return err
 	}
-	return err
+	return errors.Join(removePid(pod.Infra.ConmonPidFile), e.releaseInfraRoot(ctx, pod, sb))
 }
 
 // clearSandbox undoes the rest of startSandbox, when nothing runs any more.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,3 +224,36 @@ func TestExitsTellOfARestartedContainersEndToo(t *testing.T) {
 }
 
 func itoa(n uint16) string { return strconv.Itoa(int(n)) }
+
+func TestAPersonChoosesTheInfraContainer(t *testing.T) {
+	e, ctx := realEngine(t), context.Background()
+	pidFile := filepath.Join(t.TempDir(), "conmon.pid")
+	pod := busyboxPod("infra")
+	pod.Containers, pod.ByHand, pod.Owner = nil, true, spec.OwnerRun
+	pod.Infra = &spec.Infra{Name: "mine", Image: "localhost/busybox:latest", Command: []string{"/bin/sleep", "1000"}, ConmonPidFile: pidFile}
+	unlock, err := e.Lock(ctx, pod.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if err := e.EnsurePod(ctx, pod, nil); err != nil {
+		t.Fatal(err)
+	}
+	st, err := e.ObservePod(ctx, pod.ID)
+	if err != nil || !st.Infra.Running() {
+		t.Fatalf("observed %+v, %v", st.Infra, err)
+	}
+	command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(st.Infra.Pid), "cmdline"))
+	if err != nil || string(command) != "/bin/sleep\x001000\x00" {
+		t.Errorf("it runs %q, %v", command, err)
+	}
+	if data, err := os.ReadFile(pidFile); err != nil || string(data) != strconv.Itoa(st.Infra.ConmonPid) {
+		t.Errorf("pid file has %q, %v", data, err)
+	}
+	if _, c, err := e.FindContainer(ctx, "", "mine"); err != nil || c.ID != st.Infra.ID {
+		t.Errorf("found %+v, %v", c, err)
+	}
+	if err := e.RemovePod(ctx, pod.ID, 0); err != nil {
+		t.Error(err)
+	}
+}

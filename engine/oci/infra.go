@@ -96,7 +96,8 @@ func static(program []byte) bool {
 type InfraInput struct {
 	Pod        *spec.Pod
 	Rootfs     InfraRootfs
-	Namespaces Namespaces // InfraNamespaces
+	Image      ociv1.ImageConfig // of a root file system that a person chose
+	Namespaces Namespaces        // InfraNamespaces
 	CgroupPath string
 	Place      spec.CgroupPlace
 	Host       Host
@@ -127,7 +128,7 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 			Resources: spec.Resources{OOMScoreAdj: &score},
 			Security:  spec.Security{ReadOnlyRoot: true, NoNewPrivileges: true, CapDrop: []string{allCapabilities}, Seccomp: profile},
 		},
-		Image:      ociv1.ImageConfig{},
+		Image:      ociv1.ImageConfig{Env: in.Image.Env},
 		Rootfs:     in.Rootfs.Path,
 		Namespaces: in.Namespaces,
 		CgroupPath: in.CgroupPath,
