@@ -182,48 +182,53 @@ func (b *bench) manyPods(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	up := row{what: fmt.Sprintf("kube play, %d pods", b.pods), budget: "1.3 x floor, 1/4 of podman"}
-	down := row{what: fmt.Sprintf("kube down, %d pods", b.pods), budget: "1.3 x floor, 1/4 of podman"}
-	again := row{what: fmt.Sprintf("kube play again, %d unchanged pods", b.pods), budget: "50 ms"}
-	var floorUp, floorDown, berthUp, berthDown, berthAgain []time.Duration
+	var floorUp, floorDown, berthUp, berthDown, berthAgain, podmanUp, podmanDown series
+	berth := func(verb string) func() error {
+		return func() error { return b.call(ctx, b.berth, "kube", verb, path) }
+	}
 	// By turns, so that a machine that slows down slows both.
 	for range b.rounds {
-		if err := collect(&floorUp, func() error { return b.floor.upAll(ctx, b.pods) }); err != nil {
+		if err := floorUp.add(func() error { return b.floor.upAll(ctx, b.pods) }); err != nil {
 			return nil, fmt.Errorf("the floor: %w", err)
 		}
-		if err := collect(&floorDown, func() error { return b.floor.downAll(ctx, b.pods) }); err != nil {
+		if err := floorDown.add(func() error { return b.floor.downAll(ctx, b.pods) }); err != nil {
 			return nil, fmt.Errorf("the floor: %w", err)
 		}
-		if err := collect(&berthUp, func() error { return b.call(ctx, b.berth, "kube", "play", path) }); err != nil {
+		if err := berthUp.add(berth("play")); err != nil {
 			return nil, err
 		}
 		for range few { // the first ones meet a supervisor that is just getting to know the pods
-			if err := collect(&berthAgain, func() error { return b.call(ctx, b.berth, "kube", "play", path) }); err != nil {
+			if err := berthAgain.add(berth("play")); err != nil {
 				return nil, err
 			}
 		}
-		if err := collect(&berthDown, func() error { return b.call(ctx, b.berth, "kube", "down", path) }); err != nil {
+		if err := berthDown.add(berth("down")); err != nil {
 			return nil, err
 		}
 	}
-	up.floor, down.floor = median(floorUp), median(floorDown)
-	up.berth, down.berth, again.berth = median(berthUp), median(berthDown), median(berthAgain)
 	if b.podman != "" {
-		var podmanUp, podmanDown []time.Duration
 		if err := errors.Join(
-			collect(&podmanUp, func() error { return b.call(ctx, b.podman, "kube", "play", path) }),
-			collect(&podmanDown, func() error { return b.call(ctx, b.podman, "kube", "down", path) })); err != nil {
+			podmanUp.add(func() error { return b.call(ctx, b.podman, "kube", "play", path) }),
+			podmanDown.add(func() error { return b.call(ctx, b.podman, "kube", "down", path) })); err != nil {
 			return nil, err
 		}
-		up.podman, down.podman = median(podmanUp), median(podmanDown)
 	}
-	return []row{up, down, again}, nil
+	const budget = "1.3 x floor, 1/4 of podman"
+	var rows []row
+	rows = append(rows, compare(fmt.Sprintf("kube play, %d pods", b.pods), budget, floorUp, berthUp, podmanUp)...)
+	rows = append(rows, compare(fmt.Sprintf("kube down, %d pods", b.pods), budget, floorDown, berthDown, podmanDown)...)
+	again := row{what: fmt.Sprintf("kube play again, %d unchanged pods", b.pods), budget: "50 ms", berth: median(berthAgain.wall)}
+	return append(rows, again), nil
 }
 
-func collect(times *[]time.Duration, do func() error) error {
-	took, err := timed(do)
-	*times = append(*times, took)
-	return err
+// compare makes two rows of what was measured by turns: the time it took, and
+// the processor time of all that took part, which is much the same on a machine
+// that has other things to do.
+func compare(what, budget string, floor, berth, podman series) []row {
+	return []row{
+		{what: what, floor: median(floor.wall), berth: median(berth.wall), podman: median(podman.wall), budget: budget},
+		{what: what + ", processor time", floor: median(floor.cpu), berth: median(berth.cpu), podman: median(podman.cpu)},
+	}
 }
 
 // list is ps with 200 containers.
