@@ -156,7 +156,7 @@ func (e *execCall) command() hostexec.Cmd {
 		args = append(args, "--detach")
 	}
 	return hostexec.Cmd{
-		Path: e.r.runtime, Args: append(args, string(e.c.ID)), Env: helperEnv(), Session: true, Timeout: e.r.timeout,
+		Path: e.r.program(), Name: filepath.Base(e.r.runtime), Args: append(args, string(e.c.ID)), Env: helperEnv(), Session: true, Timeout: e.r.timeout,
 	}
 }
 

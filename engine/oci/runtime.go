@@ -48,6 +48,7 @@ type Runtime struct {
 	manager, cgroup    string
 	timeout            time.Duration
 	host               Host
+	sealed             *sealed
 	log                *slog.Logger
 }
 
@@ -75,7 +76,8 @@ func (c Container) path(name string) string { return filepath.Join(c.Bundle, nam
 // New finds the helpers and observes the host. It starts nothing and makes
 // only the two folders. That a helper is missing is Ready's to say.
 func New(o Options) (*Runtime, error) {
-	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, cgroup: cmp.Or(o.Cgroup, defaultCgroup), log: o.Log}
+	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, cgroup: cmp.Or(o.Cgroup, defaultCgroup), log: o.Log,
+		sealed: &sealed{copies: map[string]sealedCopy{}}}
 	if r.log == nil {
 		r.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
@@ -161,7 +163,7 @@ func (r *Runtime) call(ctx context.Context, c Container, args ...string) ([]byte
 		return nil, r.noRuntime
 	}
 	return hostexec.Run(ctx, hostexec.Cmd{
-		Path: r.runtime, Args: append(r.globalArgs(c), args...),
+		Path: r.program(), Name: filepath.Base(r.runtime), Args: append(r.globalArgs(c), args...),
 		Env: helperEnv(), ExtraFiles: c.Locks, Timeout: r.timeout,
 	})
 }

@@ -20,6 +20,7 @@ const DefaultTimeout = 2 * time.Minute
 // Cmd is one call of a helper.
 type Cmd struct {
 	Path string // absolute, or looked up on PATH
+	Name string // in errors, and as the helper sees it; empty: that of Path
 	Args []string
 	Env  []string // nil: our own
 	Dir  string
@@ -96,7 +97,7 @@ func Run(ctx context.Context, c Cmd) ([]byte, error) {
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
 	}
-	name := filepath.Base(c.Path)
+	name := c.name()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
@@ -116,13 +117,23 @@ func Run(ctx context.Context, c Cmd) ([]byte, error) {
 func Start(c Cmd) (*exec.Cmd, error) {
 	cmd := c.command(context.Background())
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", filepath.Base(c.Path), err)
+		return nil, fmt.Errorf("start %s: %w", c.name(), err)
 	}
 	return cmd, nil
 }
 
+func (c Cmd) name() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return filepath.Base(c.Path)
+}
+
 func (c Cmd) command(ctx context.Context) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
+	if c.Name != "" {
+		cmd.Args[0] = c.Name
+	}
 	cmd.Env, cmd.Dir = c.Env, c.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Stdin, c.Stdout, c.Stderr
 	cmd.ExtraFiles = c.ExtraFiles
