@@ -80,7 +80,12 @@ func (r *Runtime) Create(ctx context.Context, c Create) (created Created, err er
 			err = errors.Join(err, fmt.Errorf("undo: %w", undo))
 		}
 	}()
-	if err := writeBundle(c); err != nil {
+	key, filtered := r.filterKey(c.Spec)
+	known := ""
+	if filtered {
+		known = r.filters.of(key)
+	}
+	if err := writeBundle(c, known); err != nil {
 		return Created{}, err
 	}
 	conmon, err := r.startConmon(ctx, c)
@@ -90,6 +95,9 @@ func (r *Runtime) Create(ctx context.Context, c Create) (created Created, err er
 	pid, err := conmon.wait(ctx)
 	if err != nil {
 		return Created{}, err
+	}
+	if filtered {
+		r.filters.learn(key, r.stateRoot, c.ID)
 	}
 	record := processRecord{CreatedAt: time.Now().UTC()}
 	if record.Conmon, err = readPidFile(c.path("conmon.pid")); err != nil {
@@ -145,8 +153,9 @@ func (r *Runtime) clearBundle(ctx context.Context, c Container) error {
 	return r.Delete(ctx, old, true)
 }
 
-// writeBundle makes the bundle folder with config.json.
-func writeBundle(c Create) error {
+// writeBundle makes the bundle folder with config.json. filter is what is known
+// to come out of its seccomp profile.
+func writeBundle(c Create, filter string) error {
 	if err := os.MkdirAll(c.Bundle, 0o700); err != nil {
 		return err
 	}
@@ -164,6 +173,9 @@ func writeBundle(c Create) error {
 		s.Annotations = map[string]string{}
 	}
 	s.Annotations[containerAnnotation] = string(c.ID)
+	if filter != "" {
+		s.Annotations[bpfAnnotation] = filter
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("write config.json: %w", err)

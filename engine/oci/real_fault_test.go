@@ -135,7 +135,7 @@ func TestRealKilledWhileCreating(t *testing.T) {
 				t.Fatal(err)
 			}
 			create := Create{Container: c, Name: "a", Spec: s, Log: Logging{Driver: "none"}}
-			if err := writeBundle(create); err != nil {
+			if err := writeBundle(create, ""); err != nil {
 				t.Fatal(err)
 			}
 			// All that Create does up to here; then we are gone.

@@ -49,6 +49,7 @@ type Runtime struct {
 	timeout            time.Duration
 	host               Host
 	sealed             *sealed
+	filters            *filters
 	log                *slog.Logger
 }
 
@@ -77,7 +78,7 @@ func (c Container) path(name string) string { return filepath.Join(c.Bundle, nam
 // only the two folders. That a helper is missing is Ready's to say.
 func New(o Options) (*Runtime, error) {
 	r := &Runtime{helperDirs: o.HelperDirs, stateRoot: o.StateRoot, exitDir: o.ExitDir, timeout: o.Timeout, cgroup: cmp.Or(o.Cgroup, defaultCgroup), log: o.Log,
-		sealed: &sealed{copies: map[string]sealedCopy{}}}
+		sealed: &sealed{copies: map[string]sealedCopy{}}, filters: &filters{compiled: map[filterKey]string{}}}
 	if r.log == nil {
 		r.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
