@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
@@ -141,5 +142,7 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 	if filter != nil {
 		built.Linux.Seccomp = filter
 	}
+	// It looks at no file: /dev is there for the runtime's devices, /proc for sysctls.
+	built.Mounts = slices.DeleteFunc(built.Mounts, func(m specs.Mount) bool { return m.Destination != "/proc" && m.Destination != "/dev" })
 	return built, nil
 }
