@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -26,11 +27,19 @@ type stored struct {
 
 const storedVersion = 1
 
+// modes are what podman's --network takes for something other than a network.
+func modes() []string {
+	return []string{"bridge", "container", "default", "host", "none", "ns", "pasta", "private", "slirp4netns"}
+}
+
 // Create completes and checks a network and keeps it. A network of that name
 // is spec.ErrExists.
 func (m *Manager) Create(ctx context.Context, n Network) (Network, error) {
 	if n.Name == DefaultNetwork {
 		return Network{}, fmt.Errorf("network %q: %w: it is made by itself", n.Name, spec.ErrExists)
+	}
+	if slices.Contains(modes(), n.Name) {
+		return Network{}, fmt.Errorf("network %q: %w: --network takes that word for something else: choose another name", n.Name, spec.ErrConfig)
 	}
 	return m.create(ctx, n)
 }
