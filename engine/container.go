@@ -186,6 +186,9 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 // launch has conmon create the container that is prepared.
 func (e *Engine) launch(ctx context.Context, runtime *oci.Runtime, m making, c *spec.Container, create oci.Create) error {
 	create.ExtraFiles = m.ports
+	if c.ByHand != nil {
+		create.Timeout = c.ByHand.Timeout
+	}
 	if create.ExtraFiles == nil && m.sb.NoInfra {
 		ports, _, err := network.BindPorts(m.sb.Ports)
 		if err != nil {

@@ -142,6 +142,9 @@ func (r *Runtime) conmonArgs(c Create) ([]string, error) {
 	if c.NotifySocket != "" {
 		args = append(args, "--sdnotify-socket", c.NotifySocket)
 	}
+	if c.Timeout > 0 {
+		args = append(args, "--timeout", strconv.FormatInt(int64((c.Timeout+time.Second-1)/time.Second), 10))
+	}
 	if c.Spec.Process.Terminal {
 		args = append(args, "-t")
 	}

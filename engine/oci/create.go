@@ -29,6 +29,7 @@ type Create struct {
 	// StdinOnce closes it when the first attached client has gone.
 	StdinOnce bool
 	Log       Logging
+	Timeout   time.Duration // after so long conmon kills the container; 0: never
 	// NotifySocket is where conmon hands on what the container tells systemd
 	// through the socket in Input.NotifyDir.
 	NotifySocket string
