@@ -9,6 +9,7 @@ import (
 
 	"berth/cmd/output"
 	"berth/engine"
+	"berth/reconciler"
 )
 
 func (a *app) system() *cobra.Command {
@@ -103,7 +104,7 @@ else's container stands on. Nothing brings them back.`,
 				if err := dismissSupervisor(ctx, e); err != nil {
 					return err
 				}
-				return e.Reset(ctx)
+				return errors.Join(e.Reset(ctx), reconciler.ForgetEvents(p.Run))
 			})
 		},
 	}

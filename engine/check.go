@@ -360,6 +360,9 @@ func (e *Engine) checkLayers(ctx context.Context, own owned) ([]Leak, error) {
 		return nil, err
 	}
 	volumes, err := e.volumes.List(ctx)
+	if err != nil {
+		return nil, err // any of them may be a volume's
+	}
 	var leaks []Leak
 	for _, id := range ids {
 		if _, known := own.containers[id]; known || slices.ContainsFunc(volumes, func(v volume.Volume) bool { return v.StorageID == id }) {
@@ -367,7 +370,7 @@ func (e *Engine) checkLayers(ctx context.Context, own owned) ([]Leak, error) {
 		}
 		leaks = append(leaks, Leak{"layer", string(id), "", func(ctx context.Context) error { return e.images.RemoveRootfs(ctx, id) }})
 	}
-	return leaks, err
+	return leaks, nil
 }
 
 // checkVolumes finds volumes whose making or removal was cut short, and those

@@ -240,13 +240,13 @@ func (e *Engine) Reset(ctx context.Context) error {
 	for i, p := range pods {
 		removals[i] = func() error { return e.removeLocked(ctx, p.Key(), p.ID, min(p.TerminationGrace, mostGrace)) }
 	}
-	errs := []error{together(removals...)}
+	errs := []error{together(removals...), e.clearVolumes(ctx)} // a damaged one would hinder the check
 	leaks, err := e.Check(ctx)
 	errs = append(errs, err)
 	for _, l := range leaks {
 		errs = append(errs, l.Remove(ctx))
 	}
-	errs = append(errs, e.clearVolumes(ctx), e.secrets.Clear())
+	errs = append(errs, e.secrets.Clear())
 	_, err = e.images.Prune(ctx, true, nil)
 	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()), os.RemoveAll(e.records.Waits()))...)
 }

@@ -40,6 +40,9 @@ func LeaveEvents(runDir string, events []Event) error {
 	return nil
 }
 
+// ForgetEvents forgets what was left.
+func ForgetEvents(runDir string) error { return atomicfile.Remove(filepath.Join(runDir, leftName)) }
+
 // KnownEvents are the events that the supervisor knows, or where there is none
 // those that were left to the next; the oldest first.
 func KnownEvents(ctx context.Context, runDir string) []Event {
