@@ -23,13 +23,14 @@ func (e *Engine) infraNamespaces(pod *spec.Pod) (oci.Namespaces, error) {
 // holds the pod's, if there is one.
 func (e *Engine) namespaces(pod *spec.Pod, c *spec.Container, infra oci.Process) (oci.Namespaces, error) {
 	n := oci.ContainerNamespaces(pod, e.netns(pod), infra)
+	if pod.Own.Net && pod.OwnNetwork() {
+		n.Net = ""
+	}
 	if infra.Pid == 0 {
 		var err error
 		if n, err = e.join(n, pod.Join); err != nil {
 			return n, err
 		}
-	} else if pod.Own.Net && !pod.HostNet {
-		n.Net = ""
 	}
 	if infra.Pid == 0 && pod.Users != nil && pod.Users.Join.Container != nil {
 		path, err := e.namespaceOf(*pod.Users.Join.Container, "user")

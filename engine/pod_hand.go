@@ -129,6 +129,9 @@ func checkByHand(pod *spec.Pod) error {
 		if c.ByHand.ID == "" {
 			refuse("container %q, made by hand, has no ID", c.Name)
 		}
+		if r := c.ByHand.Rootfs; r != nil && r.IDMap != nil {
+			refuse("container %q: the users of a root file system are mapped with the container's: use --uidmap and --gidmap", c.Name)
+		}
 		if len(c.ByHand.ChrootDirs) > 0 {
 			refuse("container %q: files such as /etc/hosts are made for its own root alone: drop --chrootdirs", c.Name)
 		}

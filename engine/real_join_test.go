@@ -118,3 +118,34 @@ func TestContainersOfAPodMadeByHandShareWhatItSays(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAContainerMadeByHandCannotBeIsRefused(t *testing.T) {
+	e := realEngine(t)
+	for name, change := range map[string]func(*spec.Pod){
+		"two containers":     func(p *spec.Pod) { p.Containers = append(p.Containers, spec.Container{Name: "d"}) },
+		"no ID":              func(p *spec.Pod) { p.Containers[0].ByHand.ID = "" },
+		"limits of all":      func(p *spec.Pod) { p.Limits.MemoryLimit = 1 << 20 },
+		"two networks' ways": func(p *spec.Pod) { p.HostNet = true },
+		"folders for chroot": func(p *spec.Pod) { p.Containers[0].ByHand.ChrootDirs = []string{"/x"} },
+		"a mapped root":      func(p *spec.Pod) { p.Containers[0].ByHand.Rootfs = &spec.Rootfs{Path: "/x", IDMap: &spec.IDMaps{}} },
+		"a network each":     func(p *spec.Pod) { p.Own.Net = true },
+		"ports nobody holds": func(p *spec.Pod) {
+			p.Bare, p.ByHand, p.Infra, p.Ports = false, true, &spec.Infra{None: true}, []spec.PortMapping{{}}
+		},
+		"a parent above all":  func(p *spec.Pod) { p.Cgroup.Parent = "/../.." },
+		"a time zone":         func(p *spec.Pod) { p.Containers[0].ByHand.Timezone = "../../etc/passwd" },
+		"a descriptor":        func(p *spec.Pod) { p.Containers[0].ByHand.Preserve = []int{1} },
+		"an init that is not": func(p *spec.Pod) { p.Containers[0].ByHand.Init, p.Containers[0].ByHand.InitPath = true, "/etc" },
+		"the host's own root": func(p *spec.Pod) { p.Containers[0].ByHand.Rootfs = &spec.Rootfs{Path: "/"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			pod := handPod("refused", "sleep", "1000")
+			change(pod)
+			if err := e.CheckPod(context.Background(), pod); err == nil {
+				refused(t, e, pod, spec.ErrConfig)
+			} else if !errors.Is(err, spec.ErrConfig) {
+				t.Errorf("err %v", err)
+			}
+		})
+	}
+}
