@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,8 +74,8 @@ func (a *app) runDetached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 		return err
 	}
 	_, byUnit := made.Pod.Owner.Unit()
-	a.afterwards(cmd, e, !byUnit)
-	if err := tellSystemd(ctx, e, c, made.Container()); err != nil {
+	a.afterwards(cmd, e, !byUnit || isChecked(ctx, e, c))
+	if err := a.tellSystemd(ctx, e, c, made.Container()); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.out, c.id)
@@ -101,11 +102,12 @@ func (a *app) runAttached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 	if err != nil {
 		return err
 	}
-	if err := tellSystemd(ctx, e, c, made.Container()); err != nil {
-		return err
-	}
-	if _, byUnit := made.Pod.Owner.Unit(); !byUnit && looksAfter(made.Pod, made.Container()) {
+	_, byUnit := made.Pod.Owner.Unit()
+	if !byUnit && restartable(made.Pod, made.Container()) || isChecked(ctx, e, c) {
 		a.handOver(cmd, e)
+	}
+	if err := a.tellSystemd(ctx, e, c, made.Container()); err != nil {
+		return err
 	}
 	after := func(ctx context.Context, ended spec.ContainerStatus) error {
 		return dropImage(ctx, e, made, ended.ImageID)
@@ -113,14 +115,20 @@ func (a *app) runAttached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 	return a.staysUntilEnd(cmd, e, c.pod, session, after)
 }
 
-// looksAfter reports whether a container that is waited for needs a supervisor
-// all the same.
-func looksAfter(p *spec.Pod, c *spec.Container) bool {
-	policy := c.RestartPolicy
-	if policy == "" {
-		policy = p.RestartPolicy
+// restartable reports whether a container may be started again when it has ended.
+func restartable(p *spec.Pod, c *spec.Container) bool {
+	return cmp.Or(c.RestartPolicy, p.RestartPolicy) != spec.RestartNever
+}
+
+// isChecked reports whether a container that was made has a health check, its own
+// or its image's, so that it needs a supervisor, whoever restarts it.
+func isChecked(ctx context.Context, e *engine.Engine, c created) bool {
+	st, err := e.ObservePod(ctx, c.pod)
+	if err != nil {
+		return false // it is gone already
 	}
-	return policy != spec.RestartNever || c.ByHand.Health != nil && !c.ByHand.Health.Off
+	made, ok := st.Pod.Container(c.name)
+	return ok && made.Healthy() != nil
 }
 
 // staysUntilEnd stays with a container until it ends, or a person detaches; then

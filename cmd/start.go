@@ -88,7 +88,7 @@ func (a *app) startAttached(cmd *cobra.Command, t *targets, f *startFlags, args 
 	if err != nil {
 		return err
 	}
-	if !c.pod.Pod.Bare || looksAfter(&c.pod.Pod, made) {
+	if !c.pod.Pod.Bare || restartable(&c.pod.Pod, made) || made.Healthy() != nil {
 		a.handOver(cmd, e)
 	}
 	return a.staysUntilEnd(cmd, e, id, session, nil)

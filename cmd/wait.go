@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"berth/cmd/report"
 	"berth/engine"
 	"berth/engine/spec"
 )
@@ -84,7 +85,7 @@ condition=Ready=False, jsonpath='{.status.phase}'=Running, delete or create. It 
 }
 
 func waitConditions() []string {
-	return []string{"created", "running", "paused", "exited", "stopped", "unknown"}
+	return []string{"created", "running", "paused", "exited", "stopped", "unknown", "healthy", "unhealthy"}
 }
 
 func waitFor(ctx context.Context, e *engine.Engine, c target, conditions []string, interval time.Duration) (string, error) {
@@ -102,7 +103,8 @@ func waitFor(ctx context.Context, e *engine.Engine, c target, conditions []strin
 		}
 		if s, ok := p.Container(c.status.Name); ok {
 			for _, want := range conditions {
-				if string(s.State) == want || ended(want) && s.State == spec.StateExited {
+				h := report.Health(&p, *s)
+				if string(s.State) == want || s.Running() && h != nil && string(h.State) == want || ended(want) && s.State == spec.StateExited {
 					if s.Finished() {
 						return fmt.Sprint(s.ExitCode), nil
 					}

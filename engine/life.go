@@ -3,10 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"berth/engine/oci"
 	"berth/engine/spec"
+	"berth/internal/atomicfile"
 )
 
 // SaveLife records what is known of a container while it is that one. It does
@@ -20,7 +23,28 @@ func (e *Engine) SaveLife(_ context.Context, id spec.PodID, name string, life sp
 	if err != nil || c.ID != life.Container || c.Ended != nil {
 		return err
 	}
-	return e.records.SaveLife(id, name, life)
+	if err := e.records.SaveLife(id, name, life); err != nil || life.Health == nil {
+		return err
+	}
+	return e.writeHealthLog(id, name, c.ID, life.Health)
+}
+
+// writeHealthLog writes what a health check said to the folder it names, if it
+// names one, as podman does: JSON in <container>-healthcheck.log.
+func (e *Engine) writeHealthLog(id spec.PodID, name string, c spec.ContainerID, status *spec.HealthStatus) error {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return err
+	}
+	made, ok := pod.Container(name)
+	if !ok || made.Healthy() == nil || !filepath.IsAbs(made.Healthy().LogDir) {
+		return nil
+	}
+	path := filepath.Join(made.Healthy().LogDir, string(c)+"-healthcheck.log")
+	if err := atomicfile.WriteVolatileJSON(path, status, 0o600); err != nil {
+		return fmt.Errorf("write the log of the health check: %w", err)
+	}
+	return nil
 }
 
 // SaveVerdict records that the pod is over, or with nil that it is not.

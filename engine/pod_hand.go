@@ -132,6 +132,11 @@ func checkByHand(pod *spec.Pod) error {
 		if r := c.ByHand.Rootfs; r != nil && r.IDMap != nil {
 			refuse("container %q: the users of a root file system are mapped with the container's: use --uidmap and --gidmap", c.Name)
 		}
+		if h := c.Healthy(); h != nil && filepath.IsAbs(h.LogDir) {
+			if info, err := os.Stat(h.LogDir); err != nil || !info.IsDir() {
+				refuse("container %q: the log of its health check goes to %s, which is no folder: make it", c.Name, h.LogDir)
+			}
+		}
 		if len(c.ByHand.ChrootDirs) > 0 {
 			refuse("container %q: files such as /etc/hosts are made for its own root alone: drop --chrootdirs", c.Name)
 		}

@@ -28,6 +28,7 @@ type actor struct {
 	setup  limiter    // sandboxes and containers being made
 	stop   limiter    // pods being taken down
 	probes *probe.Set // of a supervisor; nil: nobody probes
+	health *checkups  // likewise
 }
 
 func newActor(engine Engine, log *slog.Logger, events *Events) *actor {

@@ -15,6 +15,7 @@ import (
 func (s *script) checks() map[string]func([]string) error {
 	return map[string]func([]string) error{
 		"expect": s.expect, "status": s.status, "quiet": s.quiet, "log": s.logHas, "pods": s.pods, "fails": s.failsWith, "stored": s.storedAre,
+		"health":  s.healthIs,
 		"ready":   func(args []string) error { return s.inState(args, (*spec.PodStatus).Ready) },
 		"started": func(args []string) error { return s.inState(args, (*spec.PodStatus).Started) },
 		"event":   s.event, "took": s.took, "inorder": s.inOrder,

@@ -86,6 +86,7 @@ func (a *actor) resolve(ctx context.Context, pod *spec.Pod, pull spec.PullOption
 					return newImageError(c, err)
 				}
 				c.ImageID, c.ImageDigest = image.ID, image.Digest
+				c.ByHand = withHealth(c.ByHand, image.Health)
 				return nil
 			})
 		}

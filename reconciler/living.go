@@ -29,12 +29,14 @@ func (w *worker) attend(ctx context.Context, t target, state *podState) {
 	if state.seen == nil {
 		if t.id != "" {
 			w.probes.Forget(t.id)
+			w.health.Forget(t.id)
 		}
 		return
 	}
 	if doomed := w.observeLives(ctx, state.seen); doomed {
 		w.poke()
 	}
+	w.health.Sync(ctx, state.seen)
 	for _, name := range state.next.Hook {
 		w.hook(ctx, state.seen, name)
 	}

@@ -97,6 +97,8 @@ func (l *Loop) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	l.actor.probes = probe.NewSet(l.opts.Engine, func(r probe.Result) { l.heard(ctx, r) })
 	defer l.actor.probes.Close()
+	l.actor.health = newCheckups(l.actor, l.turnedHealth)
+	defer l.actor.health.Close()
 	defer l.workers.Wait()
 	defer cancel()
 	exits, err := l.opts.Engine.Exits(ctx)
@@ -210,6 +212,9 @@ func (l *Loop) pass(ctx context.Context) {
 		l.sweepWaits(ctx, result.Pods)
 	}
 	l.dispatch(ctx, plan, observed, scope)
+	if err == nil {
+		l.actor.health.Keep(observed)
+	}
 	l.events.stir()
 	if l.whenIdle != nil && err == nil && !plan.Changes() && !slices.ContainsFunc(observed, needsSupervisor) {
 		l.whenIdle()
@@ -228,7 +233,7 @@ func (l *Loop) nothingLeft(ctx context.Context) bool {
 func needsSupervisor(st spec.PodStatus) bool {
 	switch {
 	case !supervised(&st.Pod):
-		return false
+		return slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool { return checkable(&st, &c) })
 	case st.Removal != nil, slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running):
 		return true
 	case byHand(&st.Pod):
@@ -266,6 +271,9 @@ func (l *Loop) dispatch(ctx context.Context, plan Plan, observed []spec.PodStatu
 		if !planned[have.Pod.ID] && supervised(&have.Pod) {
 			aimed[podSlot(&have.Pod)] = true
 			l.aim(ctx, podSlot(&have.Pod), PodPlan{Key: have.Pod.Key(), Action: ActionKeep, Observed: have}, scope)
+		}
+		if !supervised(&have.Pod) {
+			l.actor.health.Sync(ctx, have) // that is all there is to do for it
 		}
 	}
 	for place, w := range l.bySlot { // whose pod neither is there nor is wanted any more
@@ -337,6 +345,11 @@ func (l *Loop) look(ctx context.Context, id spec.PodID) {
 	if err != nil {
 		return // it is gone, or the next pass will tell
 	}
+	if !supervised(&st.Pod) {
+		l.actor.health.Sync(ctx, &st)
+		l.rested()
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	place := podSlot(&st.Pod)
@@ -345,7 +358,7 @@ func (l *Loop) look(ctx context.Context, id spec.PodID) {
 		w.poke()
 		return
 	}
-	if l.set != nil && supervised(&st.Pod) {
+	if l.set != nil {
 		l.aim(ctx, place, PodPlan{Key: st.Pod.Key(), Action: ActionKeep, Observed: &st}, Scope{})
 	}
 }
@@ -354,6 +367,13 @@ func (l *Loop) look(ctx context.Context, id spec.PodID) {
 func (l *Loop) heard(ctx context.Context, r probe.Result) {
 	if w := l.workerOf(r.Pod); w != nil {
 		w.heard(ctx, r)
+	}
+}
+
+// turnedHealth has the worker of a pod look at it: a container does otherwise now.
+func (l *Loop) turnedHealth(id spec.PodID) {
+	if w := l.workerOf(id); w != nil {
+		w.poke()
 	}
 }
 

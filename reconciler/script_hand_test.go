@@ -20,6 +20,7 @@ import (
 //	rm, always, unless-stopped, on-failure[=N], stop=TIME, image=IMAGE, volume=NAME
 //	needs=NAME          the container of that name, which stands alone, or of the same pod
 //	unit=UNIT           a systemd unit owns it
+//	check=COMMAND, startup=COMMAND   health checks, every 10 s, thrice; ifsick=ACTION, grace=TIME (start period)
 //	last                the pod goes down with its last container
 //	nostart, replace
 func (s *script) byHand(ctx context.Context, verb string, args []string) error {
@@ -59,6 +60,24 @@ func (s *script) byHand(ctx context.Context, verb string, args []string) error {
 	}
 	_, err := s.applier().Create(ctx, h.pod, h.o)
 	return err
+}
+
+// healthIs wants a container that stands alone to do so, and so many failures of
+// its check in a row, so many results kept.
+func (s *script) healthIs(args []string) error {
+	st, ok := s.engine.Pod(args[0])
+	if !ok {
+		return errors.New("no such pod")
+	}
+	got := []string{"unknown"}
+	if life := st.Containers[0].Life; life != nil && life.Health != nil {
+		h := life.Health
+		got = []string{string(h.State), strconv.Itoa(h.FailingStreak), strconv.Itoa(len(h.Log))}
+	}
+	if want := args[1:]; !slices.Equal(got[:min(len(want), len(got))], want) {
+		return fmt.Errorf("its health is %q, want %q", got, want)
+	}
+	return nil
 }
 
 // handmade is one thing made by hand.
@@ -104,6 +123,16 @@ func (h *handmade) word(word string) error {
 		hand.Requires = append(hand.Requires, ref)
 	case "unit":
 		h.pod.Owner = spec.UnitOwner(value)
+	case "check":
+		hand.Health = &spec.Health{Test: []string{value}, Interval: 10 * time.Second, Timeout: time.Second, Retries: 3}
+	case "startup":
+		hand.Health.Startup = &spec.StartupHealth{Test: []string{value}, Interval: 2 * time.Second, Timeout: time.Second, Retries: 4, Successes: 2}
+	case "ifsick":
+		hand.Health.OnFailure = spec.HealthAction(value)
+	case "grace":
+		d, err := time.ParseDuration(value)
+		hand.Health.StartPeriod = d
+		return err
 	case "last":
 		h.pod.StopWithLast = true
 	case "nostart":

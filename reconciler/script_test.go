@@ -52,6 +52,7 @@ import (
 //	pods N                   there are so many pods
 //	waits N                  of so many pods it is remembered that they could not be made
 //	stored KIND/NAME…        what kube play was given and is kept
+//	health POD STATE [STREAK [RESULTS]]   what its health check says of a container made by hand
 //	ready POD CONTAINER…     exactly these are ready; started likewise
 //	event TYPE REASON TEXT   the supervisor has told of that
 //	took TIME                so long took the last command that was not an expectation

@@ -29,6 +29,7 @@ func Containers(now time.Time, all []report.Container) Matchers[report.Container
 			return !label(c.PodStatus().Pod.Annotations, v), nil
 		},
 		"status":   func(c C, v string) (bool, error) { return containerState(c.State, v) },
+		"health":   func(c C, v string) (bool, error) { return healthState(c.HealthWord(), v) },
 		"ancestor": func(c C, v string) (bool, error) { return ancestor(c, v) },
 		"exited":   exited,
 		"pod": func(c C, v string) (bool, error) {
@@ -62,6 +63,14 @@ func containerState(state, want string) (bool, error) {
 		return false, fmt.Errorf("not a container status: want one of %s", strings.Join(known, ", "))
 	}
 	return state == want || want == "stopped" && state == string(spec.StateExited), nil
+}
+
+func healthState(state, want string) (bool, error) {
+	known := []string{"healthy", "unhealthy", "starting", "none"}
+	if !slices.Contains(known, want) {
+		return false, fmt.Errorf("not a state of health: want one of %s", strings.Join(known, ", "))
+	}
+	return state == want, nil
 }
 
 // ancestor matches the image's name, whole or without registry or tag, or its ID.

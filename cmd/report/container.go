@@ -156,7 +156,11 @@ func StateWord(p *spec.PodStatus, c spec.ContainerStatus) string {
 func statusText(now time.Time, p *spec.PodStatus, c spec.ContainerStatus) string {
 	switch word := StateWord(p, c); word {
 	case string(spec.StateRunning):
-		return "Up " + output.Duration(now.Sub(c.StartedAt))
+		up := "Up " + output.Duration(now.Sub(c.StartedAt))
+		if h := Health(p, c); h != nil {
+			up += fmt.Sprintf(" (%s)", h.State)
+		}
+		return up
 	case string(spec.StateExited):
 		return fmt.Sprintf("Exited (%d) %s", c.ExitCode, output.Ago(now, c.FinishedAt))
 	case "":
@@ -164,6 +168,27 @@ func statusText(now time.Time, p *spec.PodStatus, c spec.ContainerStatus) string
 	default:
 		return strings.ToUpper(word[:1]) + word[1:]
 	}
+}
+
+// Health is what a container's health check says of it; nil where it has none.
+func Health(p *spec.PodStatus, c spec.ContainerStatus) *spec.HealthStatus {
+	made, ok := p.Pod.Container(c.Name)
+	switch {
+	case !ok || made.Healthy() == nil:
+		return nil
+	case c.Life == nil || c.Life.Container != c.ID || c.Life.Health == nil:
+		return &spec.HealthStatus{State: spec.HealthStarting}
+	}
+	return c.Life.Health
+}
+
+// HealthWord is how the container does: "healthy", "unhealthy", "starting", or
+// "none" where nobody checks.
+func (c Container) HealthWord() string {
+	if h := Health(c.pod, c.status); h != nil {
+		return string(h.State)
+	}
+	return "none"
 }
 
 // PodStatus is the pod the container belongs to.

@@ -55,6 +55,35 @@ type State struct {
 	StartedAt  time.Time `json:"StartedAt"`
 	FinishedAt time.Time `json:"FinishedAt"`
 	CgroupPath string    `json:"CgroupPath,omitempty"`
+
+	Health *HealthState `json:"Health,omitempty"`
+}
+
+// HealthState is what a health check says of a container.
+type HealthState struct {
+	Status        string      `json:"Status"`
+	FailingStreak int         `json:"FailingStreak"`
+	Log           []HealthLog `json:"Log"`
+}
+
+// HealthLog is one run of a health check.
+type HealthLog struct {
+	Start    string `json:"Start"` // RFC 3339
+	End      string `json:"End"`
+	ExitCode int    `json:"ExitCode"`
+	Output   string `json:"Output"`
+}
+
+func healthState(p *spec.PodStatus, c spec.ContainerStatus) *HealthState {
+	h := Health(p, c)
+	if h == nil {
+		return nil
+	}
+	s := &HealthState{Status: string(h.State), FailingStreak: h.FailingStreak, Log: []HealthLog{}}
+	for _, r := range h.Log {
+		s.Log = append(s.Log, HealthLog{r.Start.Format(time.RFC3339Nano), r.End.Format(time.RFC3339Nano), r.ExitCode, r.Output})
+	}
+	return s
 }
 
 // Mount is one mount of a container.
@@ -239,6 +268,7 @@ func state(p *spec.PodStatus, c spec.ContainerStatus) State {
 	}
 	if c.Running() {
 		s.CgroupPath = c.CgroupPath
+		s.Health = healthState(p, c)
 	}
 	return s
 }

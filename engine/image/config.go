@@ -22,8 +22,9 @@ const maxFacts = 1024
 // files and storage's locks to read.
 type facts struct {
 	config   ociv1.Image
-	manifest string // its MIME type
-	size     int64  // bytes, of all layers and what belongs to them
+	health   *spec.Health // beyond OCI: Docker's HEALTHCHECK
+	manifest string       // its MIME type
+	size     int64        // bytes, of all layers and what belongs to them
 }
 
 // factCache keeps facts by image ID, which is the digest of the configuration.
@@ -118,7 +119,8 @@ func readFacts(store storage.Store, img *storage.Image) (*facts, error) {
 	if err := json.Unmarshal(blob, &f.config); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	return f, nil
+	f.health, err = healthOf(blob)
+	return f, err
 }
 
 // oldConfig pieces the configuration together for Docker's first manifest

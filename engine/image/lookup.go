@@ -245,6 +245,7 @@ func (s *Store) describe(img *storage.Image) (spec.Image, error) {
 		Created:     created(img, facts.config.Created),
 		Size:        facts.size,
 		Labels:      facts.config.Config.Labels,
+		Health:      facts.health,
 	}, nil
 }
 

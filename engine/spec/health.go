@@ -1,6 +1,9 @@
 package spec
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Health is a health check as podman and Docker know it, run in the container.
 type Health struct {
@@ -22,6 +25,48 @@ type Health struct {
 
 // HealthLogEvents says in place of a folder that each result is an event, too.
 const HealthLogEvents = "events_logger"
+
+// Defaults of a health check, as podman's and Docker's.
+const (
+	defaultHealthInterval = 30 * time.Second
+	defaultHealthTimeout  = 30 * time.Second
+	defaultHealthRetries  = 3
+)
+
+// On is the check as it is made in a container of an image that has a check of
+// its own, or nil: what is not said here is the image's, and else the default.
+// It is nil where nothing is to be asked.
+func (h *Health) On(image *Health) *Health {
+	if h == nil {
+		h = &Health{}
+	}
+	if h.Off || len(h.Test) == 0 && (image == nil || image.Off) && h.Startup == nil {
+		return nil
+	}
+	out := *h
+	if len(out.Test) == 0 && image != nil {
+		out.Test = image.Test
+		out.Interval = cmp.Or(out.Interval, image.Interval)
+		out.Timeout = cmp.Or(out.Timeout, image.Timeout)
+		out.StartPeriod = cmp.Or(out.StartPeriod, image.StartPeriod)
+		out.Retries = cmp.Or(out.Retries, image.Retries)
+	}
+	if len(out.Test) == 0 {
+		return nil
+	}
+	out.Interval = cmp.Or(out.Interval, defaultHealthInterval)
+	out.Timeout = cmp.Or(out.Timeout, defaultHealthTimeout)
+	out.Retries = cmp.Or(out.Retries, defaultHealthRetries)
+	return &out
+}
+
+// Healthy is the container's health check; nil: it has none.
+func (c *Container) Healthy() *Health {
+	if c.ByHand == nil || c.ByHand.Health == nil || c.ByHand.Health.Off || len(c.ByHand.Health.Test) == 0 {
+		return nil
+	}
+	return c.ByHand.Health
+}
 
 // StartupHealth is asked until it has passed; only then the other is.
 type StartupHealth struct {
@@ -58,7 +103,8 @@ type HealthStatus struct {
 	State         HealthState    `json:"state"`
 	FailingStreak int            `json:"failingStreak"`
 	StartupPassed bool           `json:"startupPassed,omitempty"`
-	Log           []HealthResult `json:"log,omitempty"` // the newest last
+	Successes     int            `json:"successes,omitempty"` // in a row, of the check at the start
+	Log           []HealthResult `json:"log,omitempty"`       // the newest last
 }
 
 // HealthResult is one run of a health check.

@@ -11,6 +11,7 @@ type Image struct {
 	Created     time.Time         `json:"created"`
 	Size        int64             `json:"size"` // bytes
 	Labels      map[string]string `json:"labels,omitempty"`
+	Health      *Health           `json:"health,omitempty"` // what Docker's HEALTHCHECK says; nil: nothing
 }
 
 // ImageRequest asks for an image.

@@ -94,7 +94,7 @@ func (r RestartRule) Matches(code int) bool {
 // whoever starts it has to keep a Life of it.
 func (c *Container) Gated() bool {
 	l := &c.Lifecycle
-	return l.Startup != nil || l.Liveness != nil || l.Readiness != nil || l.PostStart != nil
+	return l.Startup != nil || l.Liveness != nil || l.Readiness != nil || l.PostStart != nil || c.Healthy() != nil
 }
 
 // Life is what a supervisor knows of a running container that no process tells.

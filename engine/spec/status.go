@@ -139,11 +139,14 @@ func (s *PodStatus) Started(c *ContainerStatus) bool {
 }
 
 // Ready reports whether the container counts as ready: started, and passing its
-// readiness probe, if it has one.
+// readiness probe, or healthy, if it has one or is checked.
 func (s *PodStatus) Ready(c *ContainerStatus) bool {
 	made, ok := s.Pod.Container(c.Name)
 	if !ok || !s.Started(c) {
 		return false
+	}
+	if made.Healthy() != nil {
+		return c.Life != nil && c.Life.Container == c.ID && c.Life.Health != nil && c.Life.Health.State == HealthHealthy
 	}
 	return made.Lifecycle.Readiness == nil || c.Life != nil && c.Life.Container == c.ID && c.Life.Ready
 }
