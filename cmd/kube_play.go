@@ -21,11 +21,11 @@ import (
 type playFlags struct {
 	option   option.KubePlay
 	registry registryFlags
+	service  serviceFlags
 
 	configMaps                                 []string
 	replace, start, wait, down, force, verbose bool
-	noTrunc, service                           bool
-	propagate                                  string
+	noTrunc                                    bool
 }
 
 func (a *app) kubePlay() *cobra.Command {
@@ -50,6 +50,7 @@ and what ran before still runs. All files of one call are one set: a ConfigMap m
 	f.registry.register(flags)
 	complete(cmd, "log-driver", "k8s-file", "journald", "none", "passthrough")
 	mustComplete(cmd, "network", a.completeNetworks)
+	f.service.register(cmd)
 	flags.StringSliceVar(&f.configMaps, "configmap", nil, "also read the ConfigMaps of this `file`; they go with the last pod that reads them")
 	flags.BoolVar(&f.replace, "replace", false, "make pods anew although they are as they should be")
 	flags.BoolVar(&f.start, "start", true, "start the pods")
@@ -58,9 +59,6 @@ and what ran before still runs. All files of one call are one set: a ConfigMap m
 	flags.BoolVar(&f.down, "down", false, "the same as kube down")
 	flags.BoolVar(&f.force, "force", false, "with --down: remove volumes, too")
 	flags.BoolVar(&f.noTrunc, "no-trunc", false, "nothing: annotations are never shortened")
-	flags.BoolVar(&f.service, "service-container", false, "as the main process of a systemd service: say when the pods are up, stay until they have ended")
-	flags.Var(newChoice(&f.propagate, "none", propagations()), "service-exit-code-propagation", "with it: fail when all or any containers failed, or not (none)")
-	complete(cmd, "service-exit-code-propagation", propagations()...)
 	_ = flags.MarkHidden("down")
 	_ = flags.MarkHidden("force")
 	_ = flags.MarkHidden("no-trunc")
@@ -78,8 +76,12 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	owner, err := f.service.owner()
+	if err != nil {
+		return err
+	}
 	ctx := cmd.Context()
-	set := a.loadSet(ctx, args, f)
+	set := a.loadSet(ctx, args, owner, f)
 	if err := set.Diagnostics.Err(); err != nil {
 		return err
 	}
@@ -93,20 +95,26 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.applier(e).Apply(ctx, set, reconciler.ApplyOptions{
-		Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: !a.globals.noSupervise || supervised(ctx, e),
+	applier := a.applier(e)
+	if f.service.container {
+		applier.Store = nil // the unit plays its file again
+	}
+	result, err := applier.Apply(ctx, set, reconciler.ApplyOptions{
+		Owner: owner, Pull: f.registry.options(cmd.Flags()), Replace: f.replace, NoStart: !f.start, Supervised: !a.globals.noSupervise || supervised(ctx, e),
 	})
 	a.tellWarnings(result, f.verbose)
 	if err != nil {
 		return err
 	}
+	if f.service.container {
+		if err := a.startService(ctx, e, owner, &f.service); err != nil {
+			return err
+		}
+	}
 	awake := a.handOver(cmd, e)
 	a.printPlay(result, f.verbose)
 	if !awake && a.globals.noSupervise && f.start && !f.wait && made(result) && restarting(set) {
 		fmt.Fprintln(a.err, "Note: no supervisor is running. Containers that end stay down: only berth serve starts them again.")
-	}
-	if f.service {
-		return a.stayAsService(ctx, e, result, f.propagate)
 	}
 	if f.wait {
 		return a.waitAndRemove(ctx, e, set, result)
@@ -115,9 +123,9 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 }
 
 // loadSet reads all that was given, the files of --configmap included.
-func (a *app) loadSet(ctx context.Context, args []string, f *playFlags) kube.Set {
+func (a *app) loadSet(ctx context.Context, args []string, owner spec.Owner, f *playFlags) kube.Set {
 	set := manifests.Load(ctx, args, manifests.LoadOptions{
-		Stdin: a.in, Insecure: !f.registry.tlsVerify, Inputs: f.configMaps,
+		Owner: string(owner), Stdin: a.in, Insecure: !f.registry.tlsVerify, Inputs: f.configMaps,
 	})
 	for _, o := range set.Objects {
 		if o.Input && o.ConfigMap == nil {

@@ -2,68 +2,73 @@ package cmd
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
 	"fmt"
 	"os"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
 
 	"berth/engine"
 	"berth/engine/spec"
 	"berth/reconciler"
 )
 
-// propagations say when the failure of containers is that of their service.
-func propagations() []string { return []string{"all", "any", "none"} }
+// serviceFlags make kube play the main process of a systemd unit.
+type serviceFlags struct {
+	container   bool
+	propagation string
+}
 
-// stayAsService is what kube play does as the main process of a service: it says that
-// the pods are up and stays until they have ended or systemd ends it. The pods
-// do not depend on it; who ends them is kube down, after it. Where no service
-// waits for it, as in one of Type=oneshot, it does not stay.
-func (a *app) stayAsService(ctx context.Context, e *engine.Engine, result reconciler.ApplyResult, propagate string) error {
+func (s *serviceFlags) register(cmd *cobra.Command) {
+	words := []string{string(reconciler.PropagateNone), string(reconciler.PropagateAny), string(reconciler.PropagateAll)}
+	f := cmd.Flags()
+	f.BoolVar(&s.container, "service-container", false, "for systemd units: leave a process that lives as long as the pods")
+	f.Var(newChoice(&s.propagation, words[0], words), "service-exit-code-propagation", "for systemd units: `whose` failure is that process's: "+orList(words))
+	_ = f.MarkHidden("service-container")
+	_ = f.MarkHidden("service-exit-code-propagation")
+}
+
+// owner is who owns what is played: the unit that this command runs for.
+func (s *serviceFlags) owner() (spec.Owner, error) {
+	if !s.container {
+		return spec.OwnerPlay, nil
+	}
+	unit := os.Getenv(unitVariable)
+	if unit == "" {
+		return "", fmt.Errorf("--service-container is for systemd units, which set %s", unitVariable)
+	}
+	return spec.UnitOwner(unit), nil
+}
+
+// startService starts what stands for a unit's pods, and tells systemd of it. Where
+// no service waits for that, as in one of Type=oneshot, nothing has to.
+func (a *app) startService(ctx context.Context, e *engine.Engine, owner spec.Owner, s *serviceFlags) error {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return nil
 	}
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		return fmt.Errorf("tell systemd that the pods run: %w", err)
-	}
-	err := waitForPods(ctx, e, result)
-	if errors.Is(err, context.Canceled) {
-		return nil // systemd stops the service
-	}
+	root, command, err := e.PauseRoot()
 	if err != nil {
 		return err
 	}
-	failed, all, err := failures(ctx, e, result)
+	unit, _ := owner.Unit()
+	name := fmt.Sprintf("%x-service", sha256.Sum256([]byte(unit)))[64-12:] // twelve digits of it
+	pod := reconciler.NewService(name, owner, reconciler.Propagation(s.propagation), root, command)
+	id, err := a.applier(e).Create(ctx, pod, reconciler.CreateOptions{Replace: true})
+	if err != nil {
+		return fmt.Errorf("start the service container: %w", err)
+	}
+	st, err := e.ObservePod(ctx, id)
 	if err != nil {
 		return err
 	}
-	if propagate == "any" && failed > 0 || propagate == "all" && failed > 0 && failed == all {
-		return &exitError{code: 1, err: fmt.Errorf("%d of %d containers failed", failed, all)}
-	}
-	return nil
-}
-
-// failures counts the containers that ended with an error, among all but those
-// that prepare a pod.
-func failures(ctx context.Context, e *engine.Engine, result reconciler.ApplyResult) (failed, all int, err error) {
-	for _, p := range result.Pods {
-		st, err := e.ObservePod(ctx, p.ID)
-		if errors.Is(err, spec.ErrNotFound) {
+	for _, c := range st.Containers {
+		if c.ConmonPid == 0 {
 			continue
 		}
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, c := range st.Containers {
-			if c.Init {
-				continue
-			}
-			all++
-			if c.ExitCode != 0 {
-				failed++
-			}
+		if _, err := daemon.SdNotify(false, fmt.Sprintf("MAINPID=%d\n%s", c.ConmonPid, daemon.SdNotifyReady)); err != nil {
+			return fmt.Errorf("tell systemd that the pods run: %w", err)
 		}
 	}
-	return failed, all, nil
+	return nil
 }

@@ -256,11 +256,20 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	}
 	target := e.infraTarget(runtime, pod.ID, sb)
 	target.Locks = e.locks(pod.Key())
+	if pod.Infra != nil && pod.Infra.ConmonPidFile != "" {
+		// Whoever asked for the PID of its conmon wants to see it end well.
+		if err := endProcess(ctx, runtime, target, "SIGTERM", infraGrace); err != nil {
+			return err
+		}
+	}
 	if err := runtime.Delete(ctx, target, true); err != nil || pod.Infra == nil {
 		return err
 	}
 	return errors.Join(removePid(pod.Infra.ConmonPidFile), e.releaseInfraRoot(ctx, pod, sb))
 }
+
+// infraGrace is how long an infra container may take to end, which does nothing.
+const infraGrace = 2 * time.Second
 
 // clearSandbox undoes the rest of startSandbox, when nothing runs any more.
 func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type ApplyOptions struct {
 	Pull    spec.PullOptions
 	Replace bool // make anew what is as it should be, and take names from pods made by run
 	NoStart bool // create, but do not start
+	// Owner is who gives the objects; empty: kube play.
+	Owner spec.Owner
 	// Supervised says that a supervisor is awake: containers that fail at first
 	// are left to it.
 	Supervised bool
@@ -162,7 +165,7 @@ func (r *applying) decide(ctx context.Context) error {
 		return fmt.Errorf("see which pods there are: %w", seen.err)
 	}
 	scope := Scope{
-		Owners: []spec.Owner{spec.OwnerPlay}, Prune: PruneObjects, Objects: given, Held: keySet(result.Broken),
+		Owners: []spec.Owner{cmp.Or(r.opts.Owner, spec.OwnerPlay)}, Prune: PruneObjects, Objects: given, Held: keySet(result.Broken),
 		Replace: r.opts.Replace, Start: !r.opts.NoStart,
 	}
 	if r.opts.Replace {

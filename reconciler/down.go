@@ -17,6 +17,8 @@ type DownOptions struct {
 	// Grace overrides how long the pods' processes get to end; negative: each
 	// pod's own.
 	Grace time.Duration
+	// Unit is the systemd unit that the call is for; empty: none.
+	Unit spec.Owner
 }
 
 // DownResult is what was taken down. Pods that were not there do not appear.
@@ -26,8 +28,8 @@ type DownResult struct {
 
 // Down forgets the objects of set, with the inputs that only their pods read, and
 // removes the pods made from them. What is
-// gone already is no error. Pods that a folder or a unit owns are refused before
-// anything is touched. Named volumes stay.
+// gone already is no error. Pods that a folder owns are refused before anything is
+// touched. Service containers whose last pod goes end with it. Named volumes stay.
 func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownResult, error) {
 	if err := set.Diagnostics.Err(); err != nil {
 		return DownResult{}, err
@@ -39,12 +41,15 @@ func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownRe
 	given := keysOf(set.Objects)
 	var pods []*spec.PodStatus
 	var refused []error
+	units := []spec.Owner{o.Unit}
 	for i := range observed {
 		st := &observed[i]
 		switch {
 		case !given[objectKey(st.Pod.Origin)]:
 		case st.Pod.Owner == spec.OwnerPlay:
 			pods = append(pods, st)
+		case ofUnit(&st.Pod):
+			pods, units = append(pods, st), append(units, st.Pod.Owner)
 		default:
 			refused = append(refused, fmt.Errorf("pod %s belongs to %s", st.Pod.Key(), describeOwner(st.Pod.Owner)))
 		}
@@ -57,7 +62,8 @@ func (a *Applier) Down(ctx context.Context, set kube.Set, o DownOptions) (DownRe
 			return DownResult{}, fmt.Errorf("forget what was given: %w", err)
 		}
 	}
-	return a.takeDown(ctx, pods, o)
+	result, err := a.takeDown(ctx, pods, o)
+	return result, errors.Join(err, a.endServicesOf(ctx, units))
 }
 
 // takeDown removes pods in parallel, going on through errors.

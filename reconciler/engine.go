@@ -114,6 +114,9 @@ type HandEngine interface {
 	// RemoveContainer ends a container at once and forgets it; a ByHand pod also
 	// that it was to have it.
 	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
+	// EndWith has a container that only waits end with an exit code, and does not
+	// wait for that. One that has ended is success.
+	EndWith(ctx context.Context, id spec.PodID, name string, code int) error
 }
 
 // LifeEngine is what probes, hooks and decisions about a pod's life need. None

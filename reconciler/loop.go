@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -212,6 +211,7 @@ func (l *Loop) pass(ctx context.Context) {
 		l.sweepWaits(ctx, result.Pods)
 	}
 	l.dispatch(ctx, plan, observed, scope)
+	l.endServices(ctx, observed)
 	if err == nil {
 		l.actor.health.Keep(observed)
 	}
@@ -339,6 +339,9 @@ func (l *Loop) outdated(pod *spec.Pod, wanted bool) bool {
 func (l *Loop) look(ctx context.Context, id spec.PodID) {
 	if w := l.workerOf(id); w != nil {
 		w.poke()
+		if w.ofUnit() {
+			l.Wake() // what stands for the unit may end with it
+		}
 		return
 	}
 	st, err := l.opts.Engine.ObservePod(ctx, id)
@@ -403,9 +406,12 @@ func (l *Loop) tellBlind(ctx context.Context, err error) {
 	}
 }
 
-// supervised reports whether restarts of a pod are ours.
+// supervised reports whether restarts of a pod are ours: those of what a systemd
+// unit made by hand are systemd's, but for its Kubernetes pods, and for what
+// stands for them.
 func supervised(p *spec.Pod) bool {
-	return !strings.HasPrefix(string(p.Owner), "unit:")
+	_, unit := p.Owner.Unit()
+	return !unit || p.Origin.Kind != "" || isService(p)
 }
 
 // podSlot is the place of a pod among the workers: the object and ordinal it

@@ -72,7 +72,7 @@ func (d *decider) sandbox() {
 			d.remember(c.Name, h)
 		}
 	}
-	if done {
+	if done || d.unitStarts() {
 		d.failedInit()
 		return
 	}

@@ -32,6 +32,7 @@ import (
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
 //	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
 //	stopone POD CONTAINER [GRACE], startone POD CONTAINER
+//	play NAME unit=UNIT, service UNIT none|any|all  as a systemd unit that plays it; what stands for its pods
 //	make NAME WORD… -- COMMAND…  a container by hand: see script.byHand; makepod NAME WORD…
 //	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
 //	abandon POD              begin to remove it, and be killed before anything was done
@@ -227,6 +228,10 @@ func (s *script) act(verb string, args []string) error {
 		return <-s.beside
 	case "wake":
 		s.loop.Wake()
+	case "service":
+		_, err := s.applier().Create(ctx, reconciler.NewService("service", spec.UnitOwner(args[0]), reconciler.Propagation(args[1]),
+			"/pause", []string{"sh", "-c", `trap "exit 0" TERM; sleep 100000`}), reconciler.CreateOptions{Replace: true})
+		return err
 	case "make", "makepod", "drop", "droppod":
 		return s.byHand(ctx, verb, args)
 	case "stopone", "startone", "update":
@@ -360,8 +365,14 @@ func (s *script) applier() *reconciler.Applier {
 }
 
 func (s *script) play(ctx context.Context, args []string) error {
-	set := s.load(args[0])
+	set, applier, owner := s.load(args[0]), s.applier(), spec.OwnerPlay
 	for _, word := range args[1:] {
+		if unit, ok := strings.CutPrefix(word, "unit="); ok {
+			applier.Store, owner = nil, spec.UnitOwner(unit)
+			for _, o := range set.Objects {
+				o.Owner = string(owner)
+			}
+		}
 		if name, ok := strings.CutPrefix(word, "input="); ok {
 			inputs := s.load(name)
 			for _, o := range inputs.Objects {
@@ -370,8 +381,8 @@ func (s *script) play(ctx context.Context, args []string) error {
 			set.Objects = append(set.Objects, inputs.Objects...)
 		}
 	}
-	result, err := s.applier().Apply(ctx, set, reconciler.ApplyOptions{
-		Replace: slices.Contains(args, "replace"), NoStart: slices.Contains(args, "nostart"), Supervised: slices.Contains(args, "supervised"),
+	result, err := applier.Apply(ctx, set, reconciler.ApplyOptions{
+		Owner: owner, Replace: slices.Contains(args, "replace"), NoStart: slices.Contains(args, "nostart"), Supervised: slices.Contains(args, "supervised"),
 	})
 	for _, p := range result.Pods {
 		fmt.Fprintf(s.log, "played %s %s\n", p.Action, p.Key)

@@ -31,7 +31,7 @@ func (p *pod) create(h *Host, name string) error {
 		}
 	}
 	image, ok := h.images[c.Image]
-	if !ok {
+	if !ok && (c.ByHand == nil || c.ByHand.Rootfs == nil) {
 		return fmt.Errorf("create container %q: image %q: %w", name, c.Image, spec.ErrImageMissing)
 	}
 	prog := parse(append(slices.Clone(c.Command), c.Args...))

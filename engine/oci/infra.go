@@ -39,6 +39,20 @@ func (r *Runtime) EnsureInfraRootfs(dir string) (InfraRootfs, error) {
 	if err != nil {
 		return InfraRootfs{}, err
 	}
+	return ensureRootfs(dir, program, args)
+}
+
+// EnsurePauseRootfs is EnsureInfraRootfs with the embedded pause, which EndWith
+// knows, whatever the host has.
+func (r *Runtime) EnsurePauseRootfs(dir string) (InfraRootfs, error) {
+	if len(pauseProgram) == 0 {
+		return InfraRootfs{}, errors.New("no program that waits is built in for this architecture")
+	}
+	return ensureRootfs(dir, pauseProgram, []string{"/pause"})
+}
+
+// ensureRootfs makes a root file system that has one program.
+func ensureRootfs(dir string, program []byte, args []string) (InfraRootfs, error) {
 	for _, name := range []string{"dev", "etc", "proc", "run", "sys"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			return InfraRootfs{}, err

@@ -1,5 +1,7 @@
 // pause is process 1 of a pod where the host has no catatonit: it does nothing,
-// reaps what is orphaned to it, and ends on SIGTERM or SIGINT.
+// reaps what is orphaned to it, and ends on SIGTERM or SIGINT. What is queued with
+// the signal (sigqueue(3)) is its exit code, else 0: so a service container ends as
+// the pods do that it stands for.
 //
 // It has no libc and allocates nothing. The signals it cares for are blocked
 // and waited for: a blocked signal reaches process 1 of a PID namespace, which
@@ -32,17 +34,25 @@ static long call(long nr, long a, long b, long c, long d)
 #error "no system calls known for this architecture"
 #endif
 
-enum { SIG_BLOCK = 0, SIGINT = 2, SIGTERM = 15, SIGCHLD = 17, WNOHANG = 1 };
+enum { SIG_BLOCK = 0, SIGINT = 2, SIGTERM = 15, SIGCHLD = 17, WNOHANG = 1, SI_QUEUE = -1 };
+
+// siginfo_t, as far as a queued signal fills it (64-bit architectures).
+struct info {
+	int signo, error, code, padding, pid, uid;
+	union { int number; void *pointer; } value;
+	char rest[96];
+};
 
 void _start(void)
 {
+	struct info info;
 	unsigned long set = 1ul << (SIGINT - 1) | 1ul << (SIGTERM - 1) | 1ul << (SIGCHLD - 1);
 
 	call(NR_rt_sigprocmask, SIG_BLOCK, (long)&set, 0, sizeof(set));
 	for (;;) {
-		long sig = call(NR_rt_sigtimedwait, (long)&set, 0, 0, sizeof(set));
+		long sig = call(NR_rt_sigtimedwait, (long)&set, (long)&info, 0, sizeof(set));
 		if (sig == SIGTERM || sig == SIGINT)
-			call(NR_exit_group, 0, 0, 0, 0);
+			call(NR_exit_group, info.code == SI_QUEUE ? info.value.number & 255 : 0, 0, 0, 0);
 		while (call(NR_wait4, -1, 0, WNOHANG, 0) > 0)
 			;
 	}
