@@ -138,7 +138,7 @@ func checkLimits(runtime *oci.Runtime, pod *spec.Pod) error {
 	if pod.AllowUnenforcedLimits {
 		return nil
 	}
-	var errs []error
+	errs := []error{runtime.CheckPodLimits(pod)}
 	for _, c := range pod.All() {
 		if err := runtime.CheckLimits(c.Resources); err != nil {
 			errs = append(errs, fmt.Errorf("container %q: %w", c.Name, err))
@@ -181,6 +181,9 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	}
 	if err := e.records.SaveSandbox(pod.ID, sb); err != nil { // then nobody would know of the addresses
 		return errors.Join(err, e.networks.Release(context.WithoutCancel(ctx), lease))
+	}
+	if err := runtime.LimitPod(pod, sb.Cgroup); err != nil {
+		return err
 	}
 	if pod.OwnNetwork() {
 		if err := e.networks.EnsureNamespace(netPod.Namespace); err != nil {

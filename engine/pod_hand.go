@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -112,9 +111,6 @@ func checkByHand(pod *spec.Pod) error {
 	}
 	if !pod.HasInfra() && !pod.Bare && len(pod.Ports) > 0 {
 		refuse("a pod without an infra container cannot publish ports: nobody would hold them")
-	}
-	if !reflect.ValueOf(pod.Limits).IsZero() || !reflect.ValueOf(pod.Tuning).IsZero() {
-		refuse("limits of a whole pod: limit its containers")
 	}
 	if !pod.OwnNetwork() && len(pod.Networks) > 0 {
 		refuse("the network is the host's, or another container's: networks cannot be joined as well")

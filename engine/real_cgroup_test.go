@@ -245,3 +245,21 @@ func tell(t *testing.T, pod *spec.Pod, e interface {
 		t.Fatal(err)
 	}
 }
+
+func TestAllContainersOfAPodAreLimitedTogether(t *testing.T) {
+	e := realEngine(t)
+	pod := handPod("limited", "sleep", "1000")
+	pod.Limits.MemoryLimit, pod.Limits.CPULimit, pod.Limits.PidsLimit = 64<<20, 500, 100
+	if testRuntime() != "crun" {
+		refused(t, e, pod, spec.ErrConfig) // the v2 tree of a test host has no controllers
+		return
+	}
+	start(t, e, pod)
+	for file, want := range map[string]string{"memory/%s/memory.limit_in_bytes": "67108864", "pids/%s/pids.max": "100", "cpu/%s/cpu.cfs_quota_us": "50000"} {
+		path := "/sys/fs/cgroup/" + strings.ReplaceAll(file, "%s", "berth/pod"+pod.ID.UID())
+		data, err := os.ReadFile(path)
+		if err != nil || strings.TrimSpace(string(data)) != want {
+			t.Errorf("%s: %q, %v, want %s", path, data, err, want)
+		}
+	}
+}

@@ -122,13 +122,13 @@ func TestContainersOfAPodMadeByHandShareWhatItSays(t *testing.T) {
 func TestWhatAContainerMadeByHandCannotBeIsRefused(t *testing.T) {
 	e := realEngine(t)
 	for name, change := range map[string]func(*spec.Pod){
-		"two containers":     func(p *spec.Pod) { p.Containers = append(p.Containers, spec.Container{Name: "d"}) },
-		"no ID":              func(p *spec.Pod) { p.Containers[0].ByHand.ID = "" },
-		"limits of all":      func(p *spec.Pod) { p.Limits.MemoryLimit = 1 << 20 },
-		"two networks' ways": func(p *spec.Pod) { p.HostNet = true },
-		"folders for chroot": func(p *spec.Pod) { p.Containers[0].ByHand.ChrootDirs = []string{"/x"} },
-		"a mapped root":      func(p *spec.Pod) { p.Containers[0].ByHand.Rootfs = &spec.Rootfs{Path: "/x", IDMap: &spec.IDMaps{}} },
-		"a network each":     func(p *spec.Pod) { p.Own.Net = true },
+		"two containers":        func(p *spec.Pod) { p.Containers = append(p.Containers, spec.Container{Name: "d"}) },
+		"no ID":                 func(p *spec.Pod) { p.Containers[0].ByHand.ID = "" },
+		"limits of all devices": func(p *spec.Pod) { p.Tuning.BlkioWeight = 5 },
+		"two networks' ways":    func(p *spec.Pod) { p.HostNet = true },
+		"folders for chroot":    func(p *spec.Pod) { p.Containers[0].ByHand.ChrootDirs = []string{"/x"} },
+		"a mapped root":         func(p *spec.Pod) { p.Containers[0].ByHand.Rootfs = &spec.Rootfs{Path: "/x", IDMap: &spec.IDMaps{}} },
+		"a network each":        func(p *spec.Pod) { p.Own.Net = true },
 		"ports nobody holds": func(p *spec.Pod) {
 			p.Bare, p.ByHand, p.Infra, p.Ports = false, true, &spec.Infra{None: true}, []spec.PortMapping{{}}
 		},
