@@ -62,7 +62,6 @@ type ByHand struct {
 	SystemdSize   int64          `json:"systemdSize,omitempty"` // of the file systems made for systemd; -1: no limit
 	ChrootDirs    []string       `json:"chrootDirs,omitempty"`  // /etc/hosts and the like also stand below these
 	Preserve      []int          `json:"preserve,omitempty"`    // these descriptors are the caller's
-	Once          bool           `json:"once,omitempty"`        // an init container that is removed once it has run
 	Hostname      string         `json:"hostname,omitempty"`    // over the pod's, where it has a UTS namespace of its own
 	PublishAll    bool           `json:"publishAll,omitempty"`  // also the ports that the image and Expose name, each on a free one of the host
 	Expose        []string       `json:"expose,omitempty"`      // "80/tcp"

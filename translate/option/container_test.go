@@ -214,7 +214,7 @@ func TestEveryFlagHasCases(t *testing.T) {
 			}
 		}
 	})
-	refused := strings.Fields("decryption-key kernel-memory link-local-ip")
+	refused := strings.Fields("decryption-key init-ctr kernel-memory link-local-ip")
 	any := strings.Fields(`authfile cert-dir cidfile pidfile conmon-pidfile os arch variant rdt-class detach-keys
 		health-startup-retries health-startup-success health-max-log-count health-max-log-size timeout stop-timeout retry`)
 	flags.VisitAll(func(f *pflag.Flag) {

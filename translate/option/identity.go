@@ -28,7 +28,8 @@ func (i *identity) register(f *pflag.FlagSet) {
 	f.StringVar(&i.conmonPidFile, "conmon-pidfile", "", "write the PID of the container's monitor to a `file`")
 	f.StringVar(&i.pod, "pod", "", "add the container to a `pod`; new:NAME makes one")
 	f.StringVar(&i.podIDFile, "pod-id-file", "", "add the container to the pod whose ID stands in a `file`")
-	f.StringVar(&i.initCtr, "init-ctr", "", "run before the pod's other containers at this `time`: always (each start of the pod), once")
+	f.StringVar(&i.initCtr, "init-ctr", "", "cannot be honoured")
+	_ = f.MarkHidden("init-ctr")
 	f.StringSliceVar(&i.requires, "requires", nil, "start these `containers` first")
 }
 
@@ -95,16 +96,9 @@ func (i *identity) place(m *maker) {
 			m.failf("pod", into, "the name is missing")
 		}
 	}
-	if !m.given("init-ctr") {
-		return
+	if m.given("init-ctr") {
+		m.note(errors.New("--init-ctr cannot be honoured: containers that are added one by one do not wait for the end of another; write the pod as YAML, with initContainers, and use kube play"))
 	}
-	switch {
-	case i.initCtr != "always" && i.initCtr != "once":
-		m.failf("init-ctr", i.initCtr, "not a time to run at%s", oneOf(i.initCtr, []string{"always", "once"}))
-	case m.pod.Bare:
-		m.failf("init-ctr", i.initCtr, "only containers of pods run before others: add --pod")
-	}
-	m.init, m.hand.Once = true, i.initCtr == "once"
 }
 
 // labels are those of files, and over them those given.

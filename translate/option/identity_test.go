@@ -23,15 +23,9 @@ func identityGood() []good {
 			m.Pod.Volumes = []spec.Volume{{Name: "nginx-v0", Named: &spec.NamedVolume{Volume: "data"}}}
 			c.Mounts = []spec.Mount{{Volume: "nginx-v0", Path: "/d"}}
 		}},
-		{"--pod-id-file pod.id --init-ctr once img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
+		{"--pod-id-file pod.id img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
 			added(m)
-			m.Into, h.Once = "abc123", true
-			m.Pod.InitContainers, m.Pod.Containers = m.Pod.Containers, nil
-		}},
-		{"--pod web --init-ctr always img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
-			added(m)
-			m.Into = "web"
-			m.Pod.InitContainers, m.Pod.Containers = m.Pod.Containers, nil
+			m.Into = "abc123"
 		}},
 		{"--pod new:web --restart always -p 80:80 img", func(m *Made, c *spec.Container, _ *spec.ByHand) {
 			m.Pod.Bare, m.Pod.ByHand, m.Pod.PlainNames, m.Pod.Name = false, true, true, "web"
@@ -48,22 +42,20 @@ func added(m *Made) {
 
 func identityBad() bad {
 	return bad{
-		"--name= img":                      `--name "": the name is missing`,
-		"--name a/b img":                   "a name has letters, digits",
-		"--name -x img":                    "begins with a letter",
-		"--replace img":                    "--replace says nothing without --name",
-		"--label =b img":                   `--label "=b": write key=value`,
-		"--label-file gone img":            `--label-file "gone": no such file`,
-		"--annotation x img":               `--annotation "x": write key=value`,
-		"--requires gone img":              `--requires "gone": there is no such container`,
-		"--pod= img":                       `--pod "": the name is missing`,
-		"--pod new:a/b img":                `--pod "new:a/b": a name has`,
-		"--pod a --pod-id-file pod.id img": "both name a pod",
-		"--pod-id-file gone img":           `--pod-id-file "gone": no such file`,
-		"--pod-id-file empty img":          "there is no ID in it",
-		"--init-ctr once img":              "only containers of pods run before others",
-		"--pod a --init-ctr twice img":     `--init-ctr "twice": not a time to run at`,
-		"--pod a --init-ctr once --restart no --restart always img": "--restart is not for init containers",
+		"--name= img":                             `--name "": the name is missing`,
+		"--name a/b img":                          "a name has letters, digits",
+		"--name -x img":                           "begins with a letter",
+		"--replace img":                           "--replace says nothing without --name",
+		"--label =b img":                          `--label "=b": write key=value`,
+		"--label-file gone img":                   `--label-file "gone": no such file`,
+		"--annotation x img":                      `--annotation "x": write key=value`,
+		"--requires gone img":                     `--requires "gone": there is no such container`,
+		"--pod= img":                              `--pod "": the name is missing`,
+		"--pod new:a/b img":                       `--pod "new:a/b": a name has`,
+		"--pod a --pod-id-file pod.id img":        "both name a pod",
+		"--pod-id-file gone img":                  `--pod-id-file "gone": no such file`,
+		"--pod-id-file empty img":                 "there is no ID in it",
+		"--pod a --init-ctr once img":             "--init-ctr cannot be honoured",
 		"--pod a -p 80:80 img":                    "--publish is for the pod, not for one of its containers: give it to pod create",
 		"--pod a --dns 1.1.1.1 --ip 10.0.0.1 img": "--dns is for the pod",
 	}

@@ -23,9 +23,6 @@ type Made struct {
 
 // Container is the one container.
 func (m *Made) Container() *spec.Container {
-	if len(m.Pod.InitContainers) > 0 {
-		return &m.Pod.InitContainers[0]
-	}
 	return &m.Pod.Containers[0]
 }
 

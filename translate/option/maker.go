@@ -20,7 +20,6 @@ type maker struct {
 	pod   *spec.Pod
 	c     *spec.Container
 	hand  *spec.ByHand
-	init  bool // it is an init container
 	errs  []error
 	// nowhere: only the command line counts, files are not looked into.
 	nowhere bool
@@ -36,11 +35,7 @@ func newMaker(host Host, flags *pflag.FlagSet) *maker {
 }
 
 func (m *maker) finish() (*Made, error) {
-	if m.init {
-		m.pod.InitContainers = []spec.Container{*m.c}
-	} else {
-		m.pod.Containers = []spec.Container{*m.c}
-	}
+	m.pod.Containers = []spec.Container{*m.c}
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
 	}

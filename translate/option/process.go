@@ -172,9 +172,6 @@ func (p *process) life(m *maker) {
 	if policy != spec.RestartNever && m.hand.Remove {
 		m.note(errors.New("--rm removes the container when it ends, --restart starts it again: give one of them"))
 	}
-	if m.init && m.given("restart") && policy != spec.RestartNever {
-		m.note(errors.New("--restart is not for init containers: they run once at each start of the pod"))
-	}
 	m.hand.MostRestarts, m.hand.UnlessStopped = times, unless
 	switch {
 	case m.pod.Bare:

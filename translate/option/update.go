@@ -164,8 +164,6 @@ func (u *Update) setByHand(p *spec.Pod, c *spec.Container) error {
 		m.noteFlag("restart", u.restart, err)
 		switch {
 		case err != nil:
-		case p.IsInit(c.Name):
-			m.note(errors.New("--restart is not for init containers: they run once at each start of the pod"))
 		case hand.Remove && policy != spec.RestartNever:
 			m.note(errors.New("--restart cannot be honoured: the container is removed when it ends, as --rm said"))
 		}
