@@ -49,6 +49,7 @@ and what ran before still runs. All files of one call are one set: a ConfigMap m
 	f.option.Register(flags)
 	f.registry.register(flags)
 	complete(cmd, "log-driver", "k8s-file", "journald", "none", "passthrough")
+	complete(cmd, "userns", "host")
 	mustComplete(cmd, "network", a.completeNetworks)
 	f.service.register(cmd)
 	flags.StringSliceVar(&f.configMaps, "configmap", nil, "also read the ConfigMaps of this `file`; they go with the last pod that reads them")

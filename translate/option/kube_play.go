@@ -17,7 +17,7 @@ import (
 type KubePlay struct {
 	annotations, networks, publish, ips, macs, logOpts []string
 
-	logDriver, seccompRoot            string
+	logDriver, seccompRoot, userns    string
 	publishAll, noPodPrefix           bool
 	noHosts, noHostname, allowNoLimit bool
 }
@@ -36,6 +36,7 @@ func (k *KubePlay) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&k.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
 	flags.BoolVar(&k.noHostname, "no-hostname", false, "leave the image's /etc/hostname alone")
 	flags.StringVar(&k.seccompRoot, "seccomp-profile-root", translate.DefaultSeccompRoot, "`folder` of localhost/ seccomp profiles")
+	flags.StringVar(&k.userns, "userns", "host", "`whose` users the pods have: host, which is all there is for YAML")
 	flags.BoolVar(&k.allowNoLimit, "allow-unenforced-limits", false, "start pods although this host lacks a cgroup controller for one of their limits")
 }
 
@@ -70,8 +71,24 @@ func (k *KubePlay) Options() (translate.Options, error) {
 			note(fmt.Errorf("--seccomp-profile-root %q: give an absolute path", k.seccompRoot))
 		}
 	}
+	note(checkUsers(k.userns))
 	note(checkNetwork(o))
 	return o, errors.Join(errs...)
+}
+
+// checkUsers refuses what promises pods users of their own, as the annotation of
+// the same meaning is.
+func checkUsers(mode string) error {
+	switch kind, _, _ := strings.Cut(mode, ":"); kind {
+	case "", "host":
+		return nil
+	case "keep-id", "nomap":
+		return fmt.Errorf("--userns %q: it is for others than root, whose ID every container has: drop it, or write host", mode)
+	case "auto", "private", "ns", "container":
+		return fmt.Errorf("--userns %q: pods of YAML have the users of the host: write host, or make the pod with pod create --userns", mode)
+	default:
+		return fmt.Errorf("--userns %q: unknown%s", mode, oneOf(kind, []string{"host"}))
+	}
 }
 
 // checkNetwork reports options that need a network of ours.

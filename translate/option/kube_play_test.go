@@ -48,6 +48,8 @@ func TestKubePlayFlags(t *testing.T) {
 		{"--log-opt path=/var/log/x --log-opt max-size=10mb", translate.Options{Log: spec.Log{Path: "/var/log/x", MaxSize: 10_000_000}}},
 		{"--log-driver json-file --log-opt max-size=-1", translate.Options{Log: spec.Log{Driver: "k8s-file", MaxSize: -1}}},
 		{"--log-driver journald --log-opt tag=x", translate.Options{Log: spec.Log{Driver: "journald", Tag: "x"}}},
+		{"--userns host", translate.Options{}},
+		{"--userns=", translate.Options{}},
 	} {
 		got, err := parse(t, strings.Fields(c.args)...)
 		if err != nil {
@@ -76,6 +78,10 @@ func TestKubePlayRefuses(t *testing.T) {
 		"--network lan:mac=xx":                           "is not a MAC address",
 		"--network lan:alias=":                           "needs a name",
 		"--network lan:interface_name=sixteen_character": "not the name of an interface",
+		"--userns keep-id:uid=200,gid=210":               "for others than root",
+		"--userns nomap":                                 "for others than root",
+		"--userns auto":                                  "pods of YAML have the users of the host",
+		"--userns hots":                                  `unknown, did you mean "host"?`,
 		"--network=":                                     "the name is missing",
 		"--ip 1.2.3":                                     `--ip "1.2.3": not an IP address`,
 		"--mac-address 1":                                `--mac-address "1": not a MAC`,
