@@ -178,7 +178,7 @@ func (e *Engine) secretMounts(in oci.Input) (mounts []oci.Mount, variables []spe
 	for i, use := range in.Container.ByHand.Secrets {
 		_, data, err := e.secrets.Read(use.Secret)
 		if err != nil {
-			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
+			return nil, nil, err // it names the secret
 		}
 		if use.Env != "" {
 			variables = append(variables, spec.EnvVar{Name: use.Env, Value: string(data)})

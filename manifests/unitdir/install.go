@@ -81,6 +81,9 @@ func (s Store) InstallApp(app string, files []Item, replace bool) ([]string, err
 		if !filepath.IsLocal(f.Name) {
 			return nil, fmt.Errorf("%s leads out of the application", f.Name)
 		}
+		if to := filepath.Join(target, f.Name); slices.Contains(paths, to) {
+			return nil, fmt.Errorf("two files of the application are called %s", f.Name)
+		}
 		path := filepath.Join(fresh, f.Name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return nil, err
@@ -118,6 +121,9 @@ func (s Store) Install(files []Item, replace bool) ([]string, error) {
 		path := filepath.Join(s.Dir, f.Name)
 		if f.Name != filepath.Base(f.Name) {
 			return nil, fmt.Errorf("%s is no file's name", f.Name)
+		}
+		if slices.Contains(paths, path) {
+			return nil, fmt.Errorf("two of the files are called %s", f.Name)
 		}
 		if _, err := os.Lstat(path); err == nil && !replace {
 			return nil, fmt.Errorf("%s %w", path, ErrExists)

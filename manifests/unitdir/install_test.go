@@ -150,6 +150,18 @@ func TestWhatIsNotInstalled(t *testing.T) {
 	if _, err := s.InstallApp("app", []Item{{Name: "../x.pod"}}, true); err == nil {
 		t.Error("a file was written outside")
 	}
+	twice := []Item{{Name: "x.pod", Data: []byte("1")}, {Name: "x.pod", Data: []byte("2")}}
+	for _, replace := range []bool{false, true} {
+		if _, err := s.Install(twice, replace); err == nil || !strings.Contains(err.Error(), "are called x.pod") {
+			t.Errorf("two files of one name: %v", err)
+		}
+		if _, err := s.InstallApp("app", twice, replace); err == nil || !strings.Contains(err.Error(), "are called x.pod") {
+			t.Errorf("two files of one name in an application: %v", err)
+		}
+	}
+	if left := present(t, s.Dir); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 func TestStoresAreWhereTheGeneratorLooks(t *testing.T) {
