@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -26,7 +25,7 @@ const (
 // holds something already; one whose filling was cut short is emptied first.
 func (s *Store) Fill(ctx context.Context, name string, fill func(dir string) error) error {
 	dir := filepath.Join(s.dir, name)
-	if _, err := os.Lstat(filepath.Join(dir, filled)); err == nil {
+	if there(dir, filled) {
 		return nil
 	}
 	v, err := s.Inspect(ctx, name)
@@ -38,42 +37,71 @@ func (s *Store) Fill(ctx context.Context, name string, fill func(dir string) err
 		return fmt.Errorf("fill volume %q: %w", name, err)
 	}
 	defer unlock()
-	if _, err := os.Lstat(filepath.Join(dir, filled)); err == nil {
+	if there(dir, filled) {
 		return nil
 	}
-	begun := true
-	if _, err := os.Lstat(filepath.Join(dir, filling)); errors.Is(err, fs.ErrNotExist) {
-		begun = false
+	if err := clearHalf(dir, v.Mountpoint); err != nil {
+		return fmt.Errorf("fill volume %q: %w", name, err)
 	}
 	empty, err := isEmpty(v.Mountpoint)
 	if err != nil {
 		return fmt.Errorf("fill volume %q: %w", name, err)
 	}
-	if empty || begun {
-		if err := fillAnew(dir, v.Mountpoint, fill); err != nil {
+	if empty {
+		if err := atomicfile.Write(filepath.Join(dir, filling), nil, 0o600); err != nil {
+			return err
+		}
+		if err := fill(v.Mountpoint); err != nil {
 			return fmt.Errorf("fill volume %q: %w", name, err)
 		}
 	}
-	if err := atomicfile.WriteVolatile(filepath.Join(dir, filled), nil, 0o600); err != nil {
+	// On the disk, before containers write: or after a power cut this, too, would
+	// be a filling that was cut short.
+	if err := atomicfile.Write(filepath.Join(dir, filled), nil, 0o600); err != nil {
 		return err
 	}
 	return atomicfile.Remove(filepath.Join(dir, filling))
 }
 
-func fillAnew(dir, data string, fill func(dir string) error) error {
-	if err := atomicfile.WriteVolatile(filepath.Join(dir, filling), nil, 0o600); err != nil {
-		return err
+// settle empties a volume whose filling was cut short before somebody else uses
+// it: what is on it from then on is his, and no later filling may take it away.
+func (s *Store) settle(ctx context.Context, v Volume) error {
+	dir := filepath.Join(s.dir, v.Name)
+	if !there(dir, filling) {
+		return nil
 	}
-	left, err := os.ReadDir(data)
+	unlock, err := lockFolder(ctx, dir, unix.LOCK_EX) // or it is being filled just now
+	if err == nil {
+		defer unlock()
+		err = clearHalf(dir, v.Mountpoint)
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("empty volume %q, whose filling was cut short: %w", v.Name, err)
 	}
-	for _, e := range left {
-		if err := tree.Remove(filepath.Join(data, e.Name())); err != nil {
+	return nil
+}
+
+// clearHalf removes what a filling left that was cut short, if one was. The
+// volume's folder is locked.
+func clearHalf(dir, data string) error {
+	if there(dir, filling) && !there(dir, filled) {
+		left, err := os.ReadDir(data)
+		if err != nil {
 			return err
 		}
+		for _, e := range left {
+			if err := tree.Remove(filepath.Join(data, e.Name())); err != nil {
+				return err
+			}
+		}
 	}
-	return fill(data)
+	return atomicfile.Remove(filepath.Join(dir, filling))
+}
+
+// there reports whether a mark is beside a volume's data.
+func there(dir, mark string) bool {
+	_, err := os.Lstat(filepath.Join(dir, mark))
+	return err == nil
 }
 
 func isEmpty(dir string) (bool, error) {

@@ -201,12 +201,19 @@ func (v Volume) Mounts() bool { return v.Driver == DriverImage || mounts(v.Optio
 // Mounted reports whether it is.
 func (v Volume) Mounted() (bool, error) { return mountinfo.Mounted(v.Mountpoint) }
 
-// Mount mounts what holds the data of a volume that is no plain folder; mounted
+// Mount has the data of a volume there: what holds it is mounted, if that is no
+// plain folder, and nothing is left of a filling that was cut short. That it is
 // already is success.
 func (s *Store) Mount(ctx context.Context, v Volume) error {
-	if !v.Mounts() {
-		return nil
+	if v.Mounts() {
+		if err := s.mount(ctx, v); err != nil {
+			return err
+		}
 	}
+	return s.settle(ctx, v)
+}
+
+func (s *Store) mount(ctx context.Context, v Volume) error {
 	// Pods that start at the same time would mount it twice, or, with NFS, fail.
 	unlock, err := lockFolder(ctx, filepath.Join(s.dir, v.Name), unix.LOCK_EX)
 	if err != nil {
