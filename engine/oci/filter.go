@@ -47,6 +47,9 @@ func (r *Runtime) filterKey(s *specs.Spec) (filterKey, bool) {
 	if filepath.Base(r.runtime) != "crun" || s.Linux == nil || s.Linux.Seccomp == nil || s.Linux.Seccomp.ListenerPath != "" {
 		return filterKey{}, false
 	}
+	if _, own := s.Annotations[bpfAnnotation]; own {
+		return filterKey{}, false // it is not what comes out of the profile: no other container may get it
+	}
 	data, err := json.Marshal(s.Linux.Seccomp)
 	if err != nil {
 		return filterKey{}, false
