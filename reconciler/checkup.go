@@ -119,7 +119,10 @@ func (a *actor) keepChecking(ctx context.Context, id spec.PodID, name string, st
 	for {
 		st, err := a.engine.ObservePod(ctx, id)
 		if err != nil {
-			return
+			if gone(err) || sleepUntil(ctx, time.Now().Add(checkAgain)) != nil {
+				return
+			}
+			continue // it may be seen again
 		}
 		made, ok := st.Pod.Container(name)
 		c, there := st.Container(name)
