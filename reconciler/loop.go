@@ -211,8 +211,8 @@ func (l *Loop) pass(ctx context.Context) {
 		l.sweepWaits(ctx, result.Pods)
 	}
 	l.dispatch(ctx, plan, observed, scope)
-	l.endServices(ctx, observed)
-	if err == nil {
+	if err == nil { // a pod that cannot be seen is not gone
+		l.endServices(ctx, observed)
 		l.actor.health.Keep(observed)
 	}
 	l.events.stir()
