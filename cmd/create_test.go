@@ -1,0 +1,112 @@
+package cmd
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"berth/engine/spec"
+	"berth/translate/option"
+)
+
+func TestMadeUpNames(t *testing.T) {
+	tries := 0
+	name := madeUpName(func(string) bool { tries++; return tries < 20 })
+	if !regexp.MustCompile(`^[a-z]+_[a-z]+\d+$`).MatchString(name) {
+		t.Errorf("after 19 that are taken: %q", name)
+	}
+	if name := madeUpName(func(string) bool { return false }); !regexp.MustCompile(`^[a-z]+_[a-z]+$`).MatchString(name) {
+		t.Errorf("%q", name)
+	}
+}
+
+func TestIDFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "id")
+	if _, err := writeIDFile(path, "abc", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writeIDFile(path, "def", false); err == nil || !strings.Contains(err.Error(), "exists") {
+		t.Errorf("over one that is there: %v", err)
+	}
+	drop, err := writeIDFile(path, "d", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := readIDFile(path); err != nil || id != "d" {
+		t.Errorf("%q, %v", id, err)
+	}
+	drop()
+	if _, err := os.Stat(path); err == nil {
+		t.Error("it was not dropped")
+	}
+	missing := targets{idFiles: []string{path}, ignore: true}
+	if names, err := missing.withFiles(nil); err != nil || len(names) != 0 {
+		t.Errorf("%q, %v", names, err)
+	}
+	missing.ignore = false
+	if _, err := missing.withFiles(nil); err == nil {
+		t.Error("a file that is not there is no error")
+	}
+	if err := os.WriteFile(path, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readIDFile(path); err == nil {
+		t.Error("an empty file is no error")
+	}
+}
+
+func TestSubordinateIDs(t *testing.T) {
+	const text = "root:1:2\n# a comment\nuser:100000:65536\nuser:200000:10\n"
+	got, err := subIDs(strings.NewReader(text), "/etc/subuid", "user")
+	if want := []option.IDRange{{First: 100000, Count: 65536}, {First: 200000, Count: 10}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := subIDs(strings.NewReader("user:x:1\n"), "/etc/subuid", "user"); err == nil || !strings.Contains(err.Error(), "/etc/subuid:1") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestPortsAsPeopleWriteThem(t *testing.T) {
+	for _, c := range []struct {
+		text, protocol string
+		port           uint16
+	}{{"80", "tcp", 80}, {"53/udp", "udp", 53}, {"5/sctp", "sctp", 5}, {"0", "", 0}, {"70000", "", 0}, {"web", "", 0}, {"80/icmp", "", 0}} {
+		port, protocol, err := parsePort(c.text)
+		if port != c.port || protocol != c.protocol || (err != nil) != (c.port == 0) {
+			t.Errorf("%q: %d/%s, %v", c.text, port, protocol, err)
+		}
+	}
+	if got := hostSide(spec.PortMapping{HostIP: "::1", HostPort: 8}); got != "[::1]:8" {
+		t.Error(got)
+	}
+}
+
+func TestPasswordsStayOutOfRecords(t *testing.T) {
+	args := os.Args
+	defer func() { os.Args = args }()
+	os.Args = []string{"berth", "run", "--creds", "u:secret", "--creds=u:secret", "image"}
+	if got := strings.Join(commandLine(), " "); strings.Contains(got, "secret") || !strings.HasPrefix(got, "berth run --creds ") {
+		t.Error(got)
+	}
+}
+
+func TestHostnames(t *testing.T) {
+	for name, c := range map[string]struct {
+		pod  spec.Pod
+		want string
+	}{
+		"alone":             {spec.Pod{Bare: true}, "0123456789ab"},
+		"as the host":       {spec.Pod{Bare: true, HostNet: true}, ""},
+		"in the host's UTS": {spec.Pod{Bare: true, Join: spec.Joins{UTS: spec.Join{Host: true}}}, ""},
+		"as was said":       {spec.Pod{Bare: true, Hostname: "h"}, "h"},
+		"a pod":             {spec.Pod{ByHand: true, Name: "shop"}, "shop"},
+	} {
+		nameHost(&c.pod, "0123456789abcdef")
+		if c.pod.Hostname != c.want {
+			t.Errorf("%s: %q, want %q", name, c.pod.Hostname, c.want)
+		}
+	}
+}
