@@ -53,7 +53,9 @@ func (g *generator) byHand() {
 	}
 	for i := range p.Containers {
 		s.Containers = append(s.Containers, g.container(&p.Containers[i]))
+		g.lostByHand(&p.Containers[i])
 	}
+	g.lostHost()
 	g.ports()
 	if p.Priority != 0 {
 		g.lost("a priority of %d takes a PriorityClass on the cluster, named in priorityClassName", p.Priority)
@@ -98,6 +100,9 @@ func (g *generator) hostname() {
 	name := g.pod.Hostname
 	if name == b.hostname() || name == "" {
 		return
+	}
+	if all := g.pod.Containers; g.pod.Bare && len(all) == 1 && all[0].ByHand != nil && name == all[0].ByHand.ID.Short() {
+		return // nobody chose it
 	}
 	if len(validation.IsDNS1123Label(name)) > 0 {
 		g.lost("Kubernetes takes no hostname %q: the pod is given its own name", name)
