@@ -11,8 +11,12 @@ import (
 	"berth/engine/spec"
 )
 
-// timedOut is the exit code of a check that took too long.
-const timedOut = -1
+// Exit codes of checks that have none: one that took too long, and one whose
+// command is not in the image, as a shell would say it.
+const (
+	timedOut  = -1
+	noCommand = 127
+)
 
 // checkups make the health checks of containers made by hand, each in a goroutine
 // of its own that ends when its container does not run any more, or at Close.
@@ -223,6 +227,8 @@ func (a *actor) checkOnce(ctx context.Context, id spec.PodID, name string, test 
 		r.ExitCode, r.Output = out.ExitCode, string(out.Output)
 	case ctx.Err() == nil && errors.Is(running.Err(), context.DeadlineExceeded):
 		r.ExitCode, r.Output = timedOut, fmt.Sprintf("the check took longer than %s", limit)
+	case errors.Is(err, spec.ErrCommand):
+		r.ExitCode, r.Output = noCommand, err.Error()
 	default:
 		return r, err
 	}
@@ -244,6 +250,10 @@ func (a *actor) recordHealth(ctx context.Context, pod *spec.Pod, name string, st
 			return fmt.Errorf("container %q: %w", name, spec.ErrNotRunning)
 		}
 		was := healthOf(c)
+		if n := len(was.Log); n > 0 && was.Log[n-1].End.After(r.Start) {
+			now = was // somebody else has just checked it: one result counts
+			return nil
+		}
 		now, action = checked(made.Healthy(), was, r, startedAt)
 		life := lifeOf(c)
 		life.Health = &now

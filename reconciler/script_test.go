@@ -37,7 +37,7 @@ import (
 //	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
 //	abandon POD              begin to remove it, and be killed before anything was done
 //	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
-//	run COMMAND CODE|hang    how a command ends that a probe or hook runs in a container: else well, at once
+//	run COMMAND CODE|hang|missing  how a command ends that a probe or hook runs in a container: else well, at once
 //	background COMMAND, join it goes on beside what follows; wait for its end
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
@@ -175,6 +175,8 @@ func (s *script) runInContainer(ctx context.Context, key, container string, comm
 		}
 	case how == "":
 		return spec.ExecResult{}, nil
+	case how == "missing":
+		return spec.ExecResult{}, fmt.Errorf("%q: %w", line, spec.ErrCommand)
 	}
 	code, err := strconv.Atoi(how)
 	return spec.ExecResult{ExitCode: code, Output: []byte("it said so")}, err
