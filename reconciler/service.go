@@ -140,6 +140,10 @@ const serviceTime = 5 * time.Second
 // endServicesOf ends and removes the service containers of units whose last pods
 // are gone, so that their units end well.
 func (a *Applier) endServicesOf(ctx context.Context, owners []spec.Owner) error {
+	isUnit := func(o spec.Owner) bool { _, unit := o.Unit(); return unit }
+	if !slices.ContainsFunc(owners, isUnit) {
+		return nil // spares most calls another look at everything
+	}
 	observed, err := a.Engine.Observe(ctx)
 	if err != nil && len(observed) == 0 {
 		return fmt.Errorf("see which service containers there are: %w", err)
