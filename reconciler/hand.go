@@ -221,6 +221,37 @@ func (a *actor) settle(ctx context.Context, id spec.PodID) error {
 	return nil
 }
 
+// removeCutOff removes the containers of systemd units that went down with the
+// machine. Those of others are their workers'.
+func (l *Loop) removeCutOff(ctx context.Context, observed []spec.PodStatus) {
+	for i := range observed {
+		if len(cutOff(&observed[i])) == 0 {
+			continue
+		}
+		pod := &observed[i].Pod
+		l.workers.Go(func() { // ends with ctx
+			if err := l.actor.removeCutOff(ctx, pod); err != nil && ctx.Err() == nil {
+				l.opts.Log.WarnContext(ctx, "container cannot be removed that went down with the machine", "pod", pod.Key().String(), "error", err)
+			}
+			l.rested()
+		})
+	}
+}
+
+// removeCutOff looks again, since the unit may have started meanwhile.
+func (a *actor) removeCutOff(ctx context.Context, pod *spec.Pod) error {
+	return a.locked(ctx, pod.Key(), func() error {
+		st, err := a.engine.ObservePod(ctx, pod.ID)
+		switch {
+		case gone(err):
+			return nil
+		case err != nil:
+			return err
+		}
+		return a.removeEnded(ctx, &st.Pod, cutOff(&st))
+	})
+}
+
 // StopContainer stops one container of a pod by hand; it stays down until it is
 // started again or the pod's object changes. A negative grace is its own;
 // 0 kills at once. A killed caller leaves the wish behind, and a supervisor goes

@@ -211,6 +211,7 @@ func (l *Loop) pass(ctx context.Context) {
 		l.sweepWaits(ctx, result.Pods)
 	}
 	l.dispatch(ctx, plan, observed, scope)
+	l.removeCutOff(ctx, observed)
 	if err == nil { // a pod that cannot be seen is not gone
 		l.endServices(ctx, observed)
 		l.actor.health.Keep(observed)
@@ -233,7 +234,7 @@ func (l *Loop) nothingLeft(ctx context.Context) bool {
 func needsSupervisor(st spec.PodStatus) bool {
 	switch {
 	case !supervised(&st.Pod):
-		return slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool { return checkable(&st, &c) })
+		return len(cutOff(&st)) > 0 || slices.ContainsFunc(st.Containers, func(c spec.ContainerStatus) bool { return checkable(&st, &c) })
 	case st.Removal != nil, slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running):
 		return true
 	case byHand(&st.Pod):

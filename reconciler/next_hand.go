@@ -74,6 +74,24 @@ func (d *decider) handEnds() {
 	}
 }
 
+// cutOff are the containers of a systemd unit that were to go with their end and
+// that the machine went down with: what the unit does after each stop, it could
+// not do.
+func cutOff(st *spec.PodStatus) []string {
+	if supervised(&st.Pod) || !byHand(&st.Pod) || st.Sandbox != spec.SandboxNone {
+		return nil
+	}
+	var names []string
+	for i := range st.Containers {
+		c := &st.Containers[i]
+		made, ok := st.Pod.Container(c.Name)
+		if ok && made.ByHand != nil && made.ByHand.Remove && c.State == spec.StateUnknown && c.FinishedAt.IsZero() {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
 // policyOf is the restart policy of a pod's container.
 func policyOf(p *spec.Pod, name string) spec.RestartPolicy {
 	if c, ok := p.Container(name); ok && c.RestartPolicy != "" {
