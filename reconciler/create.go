@@ -97,10 +97,7 @@ func withID(c spec.Container) spec.Container {
 // createByHand makes a prepared pod. Its lock is held.
 func (a *actor) createByHand(ctx context.Context, pod *spec.Pod, o CreateOptions) error {
 	if o.NoStart {
-		if err := a.engine.RecordPod(ctx, pod); err != nil {
-			return err
-		}
-		return a.engine.SetStopped(ctx, pod.ID, "", true)
+		return a.recordByHand(ctx, pod)
 	}
 	names := inOrder(pod)
 	err := a.setup.do(ctx, func() error {
@@ -118,6 +115,24 @@ func (a *actor) createByHand(ctx context.Context, pod *spec.Pod, o CreateOptions
 		return err
 	}
 	return errors.Join(err, a.setAside(ctx, pod, ""))
+}
+
+// recordByHand makes a prepared pod that a person starts later. Where that fails
+// nothing is left, which a supervisor would start. Its lock is held.
+func (a *actor) recordByHand(ctx context.Context, pod *spec.Pod) error {
+	err := a.engine.RecordPod(ctx, pod)
+	if err == nil {
+		err = a.engine.SetStopped(ctx, pod.ID, "", true)
+	}
+	if err == nil || errors.Is(err, spec.ErrExists) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+	defer cancel()
+	if undo := a.forget(ctx, pod); !gone(undo) {
+		err = errors.Join(err, undo)
+	}
+	return err
 }
 
 // startConnected starts a container that was made, and has whoever listens
