@@ -39,10 +39,14 @@ func watchClock(ctx context.Context, set func()) error {
 	defer stop()
 	never := unix.ItimerSpec{Value: unix.NsecToTimespec(math.MaxInt64)}
 	for {
-		if err := unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, &never, nil); err != nil {
+		err := unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, &never, nil)
+		switch {
+		case errors.Is(err, unix.ECANCELED): // it was set again since; the timer is armed all the same
+			set()
+		case err != nil:
 			return os.NewSyscallError("timerfd_settime", err)
 		}
-		_, err := timer.Read(make([]byte, 8))
+		_, err = timer.Read(make([]byte, 8))
 		switch {
 		case ctx.Err() != nil:
 			return nil
