@@ -145,6 +145,11 @@ func (c *conversion) failAt(at source.Pos, format string, args ...any) {
 	c.problems = append(c.problems, source.Diagnostic{Pos: at, Message: fmt.Errorf(format, args...).Error()})
 }
 
+// warnAt adds a warning about a place.
+func (c *conversion) warnAt(at source.Pos, format string, args ...any) {
+	c.problems = append(c.problems, source.Diagnostic{Pos: at, Warning: true, Message: fmt.Sprintf(format, args...)})
+}
+
 // fail adds an error about a key of the own section, or, where no key is there,
 // about the section.
 func (c *conversion) fail(key, format string, args ...any) {
@@ -205,8 +210,7 @@ func names(keys []Key) []string {
 func (c *conversion) forbidden() {
 	for _, key := range []string{"User", "Group", "DynamicUser"} {
 		if l := c.line("Service", key); l != nil {
-			c.problems = append(c.problems, source.Diagnostic{Pos: l.Pos, Warning: true,
-				Message: fmt.Sprintf("using key %s in the Service group is not supported", key)})
+			c.warnAt(l.Pos, "using key %s in the Service group is not supported", key)
 		}
 	}
 }

@@ -146,6 +146,7 @@ func (c *conversion) artifact() {
 	if artifact == "" {
 		c.lacks("Artifact", "no Artifact key specified")
 	}
+	c.warnAt(c.at(""), "berth keeps no artifacts, so this service will fail: give containers the files on a volume or in an image")
 	c.once(true)
 	c.begin("artifact", "pull")
 	c.options()
@@ -158,6 +159,7 @@ func (c *conversion) build() {
 	if len(c.texts("ImageTag")) == 0 {
 		c.lacks("ImageTag", "no ImageTag key specified")
 	}
+	c.warnAt(c.at(""), "berth builds no images, so this service will fail: build it with podman or buildah, into the same store, and name the image in place of this file")
 	c.once(false)
 	file, context := c.text("File"), c.buildContext()
 	folder, _ := c.out.Value("Service", "WorkingDirectory")
