@@ -91,6 +91,7 @@ func addImageVolumes(pod *spec.Pod, c *spec.Container, image ociv1.ImageConfig) 
 // publishAll publishes what the image and the container itself expose, each port
 // that is not published yet on a free one of the host.
 func publishAll(pod *spec.Pod, c *spec.Container, image ociv1.ImageConfig) error {
+	published := 0
 	for _, exposed := range append(slices.Sorted(maps.Keys(image.ExposedPorts)), c.ByHand.Expose...) {
 		ports, protocol, err := exposedPorts(exposed)
 		if err != nil {
@@ -100,13 +101,17 @@ func publishAll(pod *spec.Pod, c *spec.Container, image ociv1.ImageConfig) error
 			if slices.ContainsFunc(pod.Ports, func(p spec.PortMapping) bool { return p.ContainerPort == n && p.Protocol == protocol }) {
 				continue
 			}
+			if published++; published > mostExposed {
+				return fmt.Errorf("%w: more than %d ports are exposed: name those to be published", spec.ErrConfig, mostExposed)
+			}
 			pod.Ports = append(pod.Ports, spec.PortMapping{ContainerPort: n, Protocol: protocol, Container: c.Name})
 		}
 	}
 	return nil
 }
 
-// mostExposed bounds a range of ports: each takes a socket.
+// mostExposed bounds a range of ports, and how many are published because they
+// are exposed: each takes a socket.
 const mostExposed = 1024
 
 // exposedPorts reads "80", "80/udp" or "8000-8010/tcp".

@@ -9,6 +9,9 @@ import (
 	"berth/engine/spec"
 )
 
+// leastInterval bounds how often an image has the host start a process.
+const leastInterval = time.Second
+
 // healthOf reads the health check of an image's configuration, which only
 // Docker's format has (https://github.com/moby/docker-image-spec); nil: none.
 func healthOf(blob []byte) (*spec.Health, error) {
@@ -28,7 +31,10 @@ func healthOf(blob []byte) (*spec.Health, error) {
 	if h == nil || len(h.Test) == 0 {
 		return nil, nil
 	}
-	out := &spec.Health{Interval: max(h.Interval, 0), Timeout: max(h.Timeout, 0), StartPeriod: max(h.StartPeriod, 0), Retries: max(h.Retries, 0)}
+	out := &spec.Health{Timeout: max(h.Timeout, 0), StartPeriod: max(h.StartPeriod, 0), Retries: max(h.Retries, 0)}
+	if h.Interval > 0 {
+		out.Interval = max(h.Interval, leastInterval)
+	}
 	switch kind, rest := h.Test[0], h.Test[1:]; {
 	case kind == "NONE":
 		return &spec.Health{Off: true}, nil

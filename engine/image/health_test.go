@@ -20,6 +20,7 @@ func TestHealthOfImages(t *testing.T) {
 			Test: []string{"/bin/sh", "-c", "a | b"}, Interval: 5 * time.Second, Timeout: 2 * time.Second, StartPeriod: time.Second, Retries: 4,
 		},
 		`{"config":{"Healthcheck":{"Test":["CMD","/up"],"Interval":-1,"Retries":-3}}}`: {Test: []string{"/up"}},
+		`{"config":{"Healthcheck":{"Test":["CMD","/up"],"Interval":1}}}`:               {Test: []string{"/up"}, Interval: time.Second},
 	} {
 		got, err := healthOf([]byte(config))
 		if err != nil {
