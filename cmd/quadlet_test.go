@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -196,4 +198,19 @@ func TestPlacesOfSystemdAreThoseOfUnitFiles(t *testing.T) {
 	if got := inUnitFiles(said, "/tmp/x", results); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+}
+
+// Help comes from the command, what the flags do from the generator, which main
+// runs before there are commands.
+func TestGeneratorTakesTheFlagsItsHelpShows(t *testing.T) {
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	defer func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) }()
+	a := &app{}
+	a.quadletGenerator().Flags().VisitAll(func(f *pflag.Flag) {
+		for _, flag := range []string{"-" + f.Name, "--" + f.Name, "-" + cmp.Or(f.Shorthand, f.Name)} {
+			if code := generator.Main("1", []string{"berth", "quadlet", "generator", "--version", flag}); code != 0 {
+				t.Errorf("%s: exit code %d", flag, code)
+			}
+		}
+	})
 }

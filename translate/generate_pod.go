@@ -50,6 +50,7 @@ func (g *generator) byHand() {
 	g.volumes()
 	for i := range p.InitContainers {
 		s.InitContainers = append(s.InitContainers, g.container(&p.InitContainers[i]))
+		g.lostByHand(&p.InitContainers[i])
 	}
 	for i := range p.Containers {
 		s.Containers = append(s.Containers, g.container(&p.Containers[i]))

@@ -63,6 +63,7 @@ func Main(version string, argv []string) int {
 	f.BoolVar(&o.User, "user", false, "")
 	f.BoolVar(&o.DryRun, "dryrun", false, "")
 	f.BoolVar(&o.Verbose, "v", false, "")
+	f.BoolVar(&o.Verbose, "verbose", false, "")
 	f.BoolVar(&o.NoKmsg, "no-kmsg-log", false, "")
 	f.BoolVar(&o.Version, "version", false, "")
 	if err := f.Parse(args); err != nil {
