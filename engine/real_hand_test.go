@@ -243,10 +243,10 @@ func TestAPersonChoosesTheInfraContainer(t *testing.T) {
 	if err != nil || !st.Infra.Running() {
 		t.Fatalf("observed %+v, %v", st.Infra, err)
 	}
-	command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(st.Infra.Pid), "cmdline"))
-	if err != nil || string(command) != "/bin/sleep\x001000\x00" {
-		t.Errorf("it runs %q, %v", command, err)
-	}
+	eventually(t, "it runs what was asked for", func() bool { // runc's start returns before that
+		command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(st.Infra.Pid), "cmdline"))
+		return err == nil && string(command) == "/bin/sleep\x001000\x00"
+	})
 	if data, err := os.ReadFile(pidFile); err != nil || string(data) != strconv.Itoa(st.Infra.ConmonPid) {
 		t.Errorf("pid file has %q, %v", data, err)
 	}
