@@ -25,8 +25,11 @@ func supervise(t *testing.T, dir, version string) (end context.CancelFunc, done 
 func superviseOn(t *testing.T, dir, version string, fake *enginetest.Fake, pod string) (end context.CancelFunc, done <-chan error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	ready, ended := make(chan struct{}), make(chan error, 1)
+	ready, ended, over := make(chan struct{}), make(chan error, 1), make(chan struct{})
+	t.Cleanup(func() {
+		cancel()
+		<-over // it leaves what it knows in the folder, before that goes
+	})
 	folder := newMemory("folder:/m")
 	folder.put("p.yaml", []byte(pod))
 	folder.put("broken.yaml", []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: q}\nspec: {containers: [{name: c, imag: x}]}\n"))
@@ -36,7 +39,10 @@ func superviseOn(t *testing.T, dir, version string, fake *enginetest.Fake, pod s
 			Engine: fake, Source: pair{folder, newMemory("play")}, Translate: toPods,
 		}),
 	}
-	go func() { ended <- s.Run(ctx) }()
+	go func() {
+		defer close(over)
+		ended <- s.Run(ctx)
+	}()
 	select {
 	case <-ready:
 	case err := <-ended:
