@@ -203,7 +203,8 @@ func (e *Engine) launch(ctx context.Context, runtime *oci.Runtime, m making, c *
 		return err
 	}
 	create.Name, create.Stdin, create.StdinOnce = m.pod.ContainerName(c.Name), c.Stdin, c.ByHand != nil && !c.TTY
-	create.Log.Driver, create.Log.MaxSize, create.Log.Tag, create.Log.Passthrough = log.Driver, e.conmonLimit(log), log.Tag, streams
+	create.Log.Driver, create.Log.MaxSize, create.Log.Passthrough = log.Driver, e.conmonLimit(log), streams
+	create.Log.Tag, create.Log.Labels = log.Tag, log.Labels
 	created, err := runtime.Create(ctx, create)
 	if err != nil || c.ByHand == nil {
 		return err

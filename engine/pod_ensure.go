@@ -125,6 +125,9 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 		return err
 	}
 	errs := []error{runtime.Ready(), checkLimits(runtime, pod), checkByHand(pod), runtime.CheckPlace(pod.Cgroup)}
+	for _, log := range logs(pod) {
+		errs = append(errs, runtime.CheckLog(ctx, log))
+	}
 	for i := range pod.Volumes {
 		errs = append(errs, volume.Check(&pod.Volumes[i]))
 	}
@@ -132,6 +135,17 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 		errs = append(errs, e.networks.CheckPod(ctx, e.networkPod(pod, pod.Ports)))
 	}
 	return errors.Join(errs...)
+}
+
+// logs are how the output of a pod's containers is kept, each way once.
+func logs(pod *spec.Pod) []spec.Log {
+	list := []spec.Log{pod.Log}
+	for _, c := range pod.All() {
+		if c.ByHand != nil && c.ByHand.Log != nil {
+			list = append(list, *c.ByHand.Log)
+		}
+	}
+	return list
 }
 
 func checkLimits(runtime *oci.Runtime, pod *spec.Pod) error {

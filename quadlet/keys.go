@@ -94,7 +94,7 @@ func containerRunKeys() []Key {
 		{s, "RetryDelay", String, "--retry-delay", "how long to wait in between", nil},
 		{s, "ImageVolume", String, "--image-volume", "what becomes of the volumes the image names", nil},
 		{s, "LogDriver", String, "--log-driver", "where output goes", nil},
-		{s, "LogOpt", Words, "--log-opt", "an option of the log driver", nil},
+		{s, "LogOpt", Words, "--log-opt", "an option of the log driver: path, max-size, tag, label", nil},
 	}
 }
 
@@ -230,7 +230,7 @@ func kubeKeys() []Key {
 		{s, "SetWorkingDirectory", String, "", "the folder relative paths of the YAML start at: yaml or unit", elsewhere},
 		{s, "ExitCodePropagation", String, "--service-exit-code-propagation", "when the service fails: none (default), any or all of its containers failed", (*conversion).exitCodes},
 		{s, "LogDriver", String, "--log-driver", "where output goes", nil},
-		{s, "LogOpt", Words, "--log-opt", "an option of the log driver", nil},
+		{s, "LogOpt", Words, "--log-opt", "an option of the log driver: path, max-size, tag, label", nil},
 		{s, "UserNS", String, "--userns", "the users of the pods: host, other words are refused", nil},
 	}, append(remapKeys(s), []Key{
 		{s, "Network", List, "--network", "a network, or a .network unit", (*conversion).networks},

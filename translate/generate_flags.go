@@ -26,6 +26,7 @@ func (g *generator) lostFlags() {
 		{p.Log.Driver != "" && p.Log.Driver != "k8s-file", "--log-driver " + p.Log.Driver},
 		{p.Log.Path != "", "--log-opt path=" + p.Log.Path},
 		{p.Log.Tag != "", "--log-opt tag=" + p.Log.Tag},
+		{len(p.Log.Labels) > 0, "--log-opt label=" + strings.Join(p.Log.Labels, " --log-opt label=")},
 		{p.Log.MaxSize != 0, "--log-opt max-size=" + strconv.FormatInt(p.Log.MaxSize, 10)},
 	} {
 		if f.set {

@@ -172,6 +172,9 @@ func appendLogging(args []string, l Logging) ([]string, error) {
 		if l.Tag != "" {
 			args = append(args, "--log-tag", l.Tag)
 		}
+		for _, label := range l.Labels {
+			args = append(args, "--log-label", label)
+		}
 	case l.Driver == "none":
 		args = append(args, "-l", "none")
 	case isPassthrough(l.Driver):

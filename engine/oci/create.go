@@ -43,10 +43,11 @@ type Create struct {
 
 // Logging says where a container's output goes.
 type Logging struct {
-	Driver  string // as spec.Log
-	Path    string // k8s-file
-	MaxSize int64  // bytes after which conmon throws the file away; ≤ 0: never
-	Tag     string // journald
+	Driver  string   // as spec.Log
+	Path    string   // k8s-file
+	MaxSize int64    // bytes after which conmon throws the file away; ≤ 0: never
+	Tag     string   // journald
+	Labels  []string // journald: NAME=value
 	// Passthrough are the container's own stdin, stdout and stderr.
 	Passthrough [3]*os.File
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"berth/engine/spec"
 
@@ -247,6 +248,7 @@ func TestLogging(t *testing.T) {
 		"the default":  {Logging{Path: "/l"}, "-l k8s-file:/l"},
 		"with a limit": {Logging{Driver: "k8s-file", Path: "/l", MaxSize: 5}, "-l k8s-file:/l --log-size-max 5"},
 		"journald":     {Logging{Driver: "journald", Tag: "t"}, "-l journald --log-tag t"},
+		"with fields":  {Logging{Driver: "journald", Labels: []string{"A=b", "C=d"}}, "-l journald --log-label A=b --log-label C=d"},
 		"none":         {Logging{Driver: "none"}, "-l none"},
 		"passthrough":  {Logging{Driver: "passthrough"}, "-l passthrough"},
 	} {
@@ -258,6 +260,22 @@ func TestLogging(t *testing.T) {
 	for _, bad := range []Logging{{Driver: "syslog"}, {Path: "relative"}, {Path: "/a:b"}, {}} {
 		if _, err := appendLogging(nil, bad); !errors.Is(err, spec.ErrConfig) {
 			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestFieldsOfTheJournalNeedAConmonThatAddsThem(t *testing.T) {
+	for help, ok := range map[string]bool{"--log-tag": false, "--log-label": true} {
+		conmon := filepath.Join(t.TempDir(), "conmon")
+		if err := os.WriteFile(conmon, []byte("#!/bin/sh\ntest \"$*\" = --help && echo "+help+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		r := &Runtime{conmon: conmon, timeout: time.Minute}
+		if err := r.CheckLog(t.Context(), spec.Log{Driver: "journald", Labels: []string{"A=b"}}); (err == nil) != ok || err != nil && !errors.Is(err, spec.ErrConfig) {
+			t.Errorf("with %s: %v", help, err)
+		}
+		if err := r.CheckLog(t.Context(), spec.Log{Driver: "journald", Tag: "t"}); err != nil {
+			t.Errorf("without fields: %v", err)
 		}
 	}
 }

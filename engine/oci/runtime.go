@@ -158,6 +158,22 @@ func (r *Runtime) Versions(ctx context.Context) (runtime, conmon string, err err
 	return runtime, conmon, errors.Join(errs[:]...)
 }
 
+// CheckLog refuses how output is to be kept if this host's conmon cannot: older
+// ones end at an option they do not know.
+func (r *Runtime) CheckLog(ctx context.Context, log spec.Log) error {
+	if len(log.Labels) == 0 || r.noConmon != nil {
+		return nil
+	}
+	out, err := hostexec.Run(ctx, hostexec.Cmd{Path: r.conmon, Args: []string{"--help"}, Env: helperEnv(), Timeout: r.timeout})
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask conmon for its options: %w", err)
+	case !strings.Contains(string(out), "--log-label"):
+		return fmt.Errorf("%w: %s adds no fields to the journal (it has no --log-label), so --log-opt label cannot be honoured: install a newer conmon, or drop the label", spec.ErrConfig, r.conmon)
+	}
+	return nil
+}
+
 // call runs the runtime once, to its end.
 func (r *Runtime) call(ctx context.Context, c Container, args ...string) ([]byte, error) {
 	if r.noRuntime != nil {

@@ -330,4 +330,6 @@ type Log struct {
 	MaxSize int64  `json:"maxSize,omitempty"` // bytes; 0: the default, -1: no limit
 	Path    string `json:"path,omitempty"`    // k8s-file: elsewhere than in the pod's own folder
 	Tag     string `json:"tag,omitempty"`     // journald
+
+	Labels []string `json:"labels,omitempty"` // journald: further fields, NAME=value
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"berth/engine/spec"
 	"berth/translate"
 )
 
@@ -31,7 +32,7 @@ func (k *KubePlay) Register(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&k.ips, "ip", nil, "static IP `address`, once for each pod")
 	flags.StringSliceVar(&k.macs, "mac-address", nil, "static MAC `address`, once for each pod")
 	flags.StringVar(&k.logDriver, "log-driver", "", "keep container output with this `driver`: k8s-file, journald, none, passthrough")
-	flags.StringArrayVar(&k.logOpts, "log-opt", nil, "option of the log driver (`key=value`): path, max-size, tag")
+	flags.StringArrayVar(&k.logOpts, "log-opt", nil, "option of the log driver (`key=value`): path, max-size, tag, label")
 	flags.BoolVar(&k.noPodPrefix, "no-pod-prefix", false, "do not begin container names with the pod's name")
 	flags.BoolVar(&k.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
 	flags.BoolVar(&k.noHostname, "no-hostname", false, "leave the image's /etc/hostname alone")
@@ -61,6 +62,7 @@ func (k *KubePlay) Options() (translate.Options, error) {
 	}
 	o.Log, err = ParseLog(k.logDriver, k.logOpts)
 	note(err)
+	note(checkPlain(o.Log))
 	o.IPs, err = parseIPs(k.ips)
 	note(err)
 	o.MACs, err = parseMACs(k.macs)
@@ -74,6 +76,16 @@ func (k *KubePlay) Options() (translate.Options, error) {
 	note(checkUsers(k.userns))
 	note(checkNetwork(o))
 	return o, errors.Join(errs...)
+}
+
+// checkPlain refuses placeholders, which stand for something of one container.
+func checkPlain(log spec.Log) error {
+	for _, s := range append([]string{log.Tag}, log.Labels...) {
+		if p := placeholder.FindString(s); p != "" {
+			return fmt.Errorf("--log-opt: %s stands for something of one container, and the pods may have many: write the text itself", p)
+		}
+	}
+	return nil
 }
 
 // checkUsers refuses what promises pods users of their own, as the annotation of

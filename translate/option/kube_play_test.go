@@ -48,6 +48,7 @@ func TestKubePlayFlags(t *testing.T) {
 		{"--log-opt path=/var/log/x --log-opt max-size=10mb", translate.Options{Log: spec.Log{Path: "/var/log/x", MaxSize: 10_000_000}}},
 		{"--log-driver json-file --log-opt max-size=-1", translate.Options{Log: spec.Log{Driver: "k8s-file", MaxSize: -1}}},
 		{"--log-driver journald --log-opt tag=x", translate.Options{Log: spec.Log{Driver: "journald", Tag: "x"}}},
+		{"--log-driver journald --log-opt label=A=b --log-opt label=C=", translate.Options{Log: spec.Log{Driver: "journald", Labels: []string{"A=b", "C="}}}},
 		{"--userns host", translate.Options{}},
 		{"--userns=", translate.Options{}},
 	} {
@@ -78,6 +79,8 @@ func TestKubePlayRefuses(t *testing.T) {
 		"--network lan:mac=xx":                           "is not a MAC address",
 		"--network lan:alias=":                           "needs a name",
 		"--network lan:interface_name=sixteen_character": "not the name of an interface",
+		"--log-driver journald --log-opt tag={{.Name}}":  "stands for something of one container",
+		"--log-opt label=A=b":                            "add --log-driver journald",
 		"--userns keep-id:uid=200,gid=210":               "for others than root",
 		"--userns nomap":                                 "for others than root",
 		"--userns auto":                                  "pods of YAML have the users of the host",

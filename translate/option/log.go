@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	units "github.com/docker/go-units"
@@ -11,8 +12,8 @@ import (
 	"berth/engine/spec"
 )
 
-// ParseLog reads --log-driver and the values of --log-opt: path=, max-size= and
-// tag=. Sizes are as podman's: 10mb is ten million bytes.
+// ParseLog reads --log-driver and the values of --log-opt: path=, max-size=,
+// tag= and label=NAME=value. Sizes are as podman's: 10mb is ten million bytes.
 func ParseLog(driver string, list []string) (spec.Log, error) {
 	log := spec.Log{Driver: driver}
 	var errs []error
@@ -37,12 +38,17 @@ func ParseLog(driver string, list []string) (spec.Log, error) {
 			log.MaxSize, err = parseSize(value)
 		case key == "tag" && log.Driver == "journald":
 			log.Tag = value
+		case key == "label" && log.Driver == "journald":
+			log.Labels = append(log.Labels, value)
+			if !journalField.MatchString(value) {
+				err = errors.New("write label=NAME=value, the name in capitals, digits and _, beginning with a letter")
+			}
 		case key == "path", key == "max-size":
 			err = fmt.Errorf("only driver k8s-file has this option, not %s", log.Driver)
-		case key == "tag":
+		case key == "tag", key == "label":
 			err = errors.New("only driver journald has this option: add --log-driver journald")
 		default:
-			err = fmt.Errorf("unknown option%s", oneOf(key, []string{"path", "max-size", "tag"}))
+			err = fmt.Errorf("unknown option%s", oneOf(key, []string{"path", "max-size", "tag", "label"}))
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("--log-opt %q: %w", s, err))
@@ -50,6 +56,10 @@ func ParseLog(driver string, list []string) (spec.Log, error) {
 	}
 	return log, errors.Join(errs...)
 }
+
+// journalField is a field of the journal and its value. The journal drops names
+// that are otherwise.
+var journalField = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}=[^\n]*$`)
 
 // parseSize reads a number of bytes; -1 is no limit.
 func parseSize(s string) (int64, error) {

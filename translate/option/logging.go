@@ -2,6 +2,7 @@ package option
 
 import (
 	"errors"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ type logging struct {
 
 func (l *logging) register(f *pflag.FlagSet) {
 	f.StringVar(&l.driver, "log-driver", "", "keep the container's output with this `driver`: k8s-file, journald, none, passthrough, passthrough-tty")
-	f.StringArrayVar(&l.options, "log-opt", nil, "option of the log driver (`key=value`): path, max-size, tag")
+	f.StringArrayVar(&l.options, "log-opt", nil, "option of the log driver (`key=value`): path, max-size, tag, label")
 }
 
 func (l *logging) apply(m *maker) {
@@ -35,13 +36,14 @@ func (l *logging) apply(m *maker) {
 	if l.driver == "passthrough" && m.c.TTY {
 		m.note(errors.New("--log-driver passthrough hands a terminal to the container, which could type into it: take passthrough-tty if that is meant"))
 	}
-	if log.Tag != "" {
-		m.noteFlag("log-opt", "tag="+log.Tag, l.fill(m, &log.Tag))
+	m.noteFlag("log-opt", "tag="+log.Tag, l.fill(m, &log.Tag))
+	for i := range log.Labels {
+		m.noteFlag("log-opt", "label="+log.Labels[i], l.fill(m, &log.Labels[i]))
 	}
 	switch {
 	case m.pod.Bare:
 		m.pod.Log = log
-	case log != (spec.Log{}):
+	case !reflect.ValueOf(log).IsZero():
 		m.hand.Log = &log
 	}
 }
@@ -50,7 +52,7 @@ func (l *logging) apply(m *maker) {
 const unitVariable = "PODMAN_SYSTEMD_UNIT"
 
 // usual is the driver where none is given: the journal's for what systemd runs,
-// and for a tag, unless an option is for files; else ours.
+// and for a tag or a label, unless an option is for files; else ours.
 func (l *logging) usual(m *maker) string {
 	has := func(key string) bool {
 		return slices.ContainsFunc(l.options, func(s string) bool { return strings.HasPrefix(s, key+"=") })
@@ -58,13 +60,13 @@ func (l *logging) usual(m *maker) string {
 	switch {
 	case has("path"), has("max-size"):
 		return ""
-	case has("tag"), m.environ()[unitVariable] != "":
+	case has("tag"), has("label"), m.environ()[unitVariable] != "":
 		return "journald"
 	}
 	return ""
 }
 
-// placeholder is a part of a tag that stands for something of the container.
+// placeholder is a part of a tag or label that stands for something of the container.
 var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
 
 // tagName stands in a tag for the name, which is filled in when it is given.
@@ -85,5 +87,10 @@ func (l *logging) fill(m *maker, tag *string) error {
 	return nil
 }
 
-// nameTag fills the name into the tag of a log.
-func nameTag(l *spec.Log, name string) { l.Tag = strings.ReplaceAll(l.Tag, tagName, name) }
+// nameTag fills the name into the tag and the labels of a log.
+func nameTag(l *spec.Log, name string) {
+	l.Tag = strings.ReplaceAll(l.Tag, tagName, name)
+	for i, s := range l.Labels {
+		l.Labels[i] = strings.ReplaceAll(s, tagName, name)
+	}
+}

@@ -1,6 +1,7 @@
 package option
 
 import (
+	"reflect"
 	"testing"
 
 	"berth/engine/spec"
@@ -17,6 +18,10 @@ func logGood() []good {
 			m.Pod.Log = spec.Log{Driver: "journald", Tag: "img/c"}
 			m.Pod.Name, c.Name = "c", "c"
 		}},
+		{"--log-opt label=IMAGE={{.ImageName}} --log-opt label=WHO={{.Name}}=x --name c img", func(m *Made, c *spec.Container, _ *spec.ByHand) {
+			m.Pod.Log = spec.Log{Driver: "journald", Labels: []string{"IMAGE=img", "WHO=c=x"}}
+			m.Pod.Name, c.Name = "c", "c"
+		}},
 		{"--log-driver none img", log(spec.Log{Driver: "none"})},
 		{"-t --log-driver passthrough-tty img", func(m *Made, c *spec.Container, _ *spec.ByHand) { m.Pod.Log.Driver, c.TTY = "passthrough", true }},
 		{"--pod web --log-driver none img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
@@ -31,6 +36,11 @@ func logBad() bad {
 		"--log-driver journal img":                  `did you mean "journald"?`,
 		"--log-opt tag={{.ID}} img":                 "{{.ID}} is not known when the container is made",
 		"--log-driver k8s-file --log-opt tag=x img": "only driver journald has this option",
+		"--log-opt label=image=x img":               "the name in capitals",
+		"--log-opt label=_PID=1 img":                "beginning with a letter",
+		"--log-opt label=A img":                     "write label=NAME=value",
+		"--log-opt label=A={{.ID}} img":             "{{.ID}} is not known when the container is made",
+		"--log-driver none --log-opt label=A=b img": "only driver journald has this option",
 		"--log-opt max-size=x img":                  `"x" is not a size`,
 		"-t --log-driver passthrough img":           "take passthrough-tty if that is meant",
 	}
@@ -47,7 +57,7 @@ func TestWhatSystemdRunsLogsToTheJournal(t *testing.T) {
 		"--log-opt path=/l img":     {Path: "/l"},
 	} {
 		made, err := ParseRun(words(args), unitHost{})
-		if err != nil || made.Pod.Log != want {
+		if err != nil || !reflect.DeepEqual(made.Pod.Log, want) {
 			t.Errorf("%s: %v, %v", args, made, err)
 		}
 	}
