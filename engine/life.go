@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -14,7 +13,7 @@ import (
 
 // SaveLife records what is known of a container while it is that one. It does
 // not need the pod's lock.
-func (e *Engine) SaveLife(_ context.Context, id spec.PodID, name string, life spec.Life) error {
+func (e *Engine) SaveLife(ctx context.Context, id spec.PodID, name string, life spec.Life) error {
 	c, err := e.records.ReadContainer(id, name)
 	if errors.Is(err, spec.ErrNotFound) {
 		_, err := e.records.ReadPod(id)
@@ -26,7 +25,10 @@ func (e *Engine) SaveLife(_ context.Context, id spec.PodID, name string, life sp
 	if err := e.records.SaveLife(id, name, life); err != nil || life.Health == nil {
 		return err
 	}
-	return e.writeHealthLog(id, name, c.ID, life.Health)
+	if err := e.writeHealthLog(id, name, c.ID, life.Health); err != nil { // that it is not healthy counts all the same
+		e.log.WarnContext(ctx, "the log of a health check is not written", "pod", id.Short(), "container", name, "error", err)
+	}
+	return nil
 }
 
 // writeHealthLog writes what a health check said to the folder it names, if it
@@ -41,10 +43,7 @@ func (e *Engine) writeHealthLog(id spec.PodID, name string, c spec.ContainerID, 
 		return nil
 	}
 	path := filepath.Join(made.Healthy().LogDir, string(c)+"-healthcheck.log")
-	if err := atomicfile.WriteVolatileJSON(path, status, 0o600); err != nil {
-		return fmt.Errorf("write the log of the health check: %w", err)
-	}
-	return nil
+	return atomicfile.WriteVolatileJSON(path, status, 0o600)
 }
 
 // SaveVerdict records that the pod is over, or with nil that it is not.
