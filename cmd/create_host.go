@@ -53,7 +53,7 @@ func (h optionHost) ReadFile(path string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(in, mostOptionFile+1))
 	if err == nil && len(data) > mostOptionFile {
-		err = fmt.Errorf("it is larger than %d bytes", mostOptionFile)
+		return nil, fmt.Errorf("it is larger than %d bytes", mostOptionFile) // a part of it says nothing
 	}
 	return data, err
 }

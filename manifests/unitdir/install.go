@@ -119,8 +119,8 @@ func (s Store) Install(files []Item, replace bool) ([]string, error) {
 	first := ""
 	for _, f := range files {
 		path := filepath.Join(s.Dir, f.Name)
-		if f.Name != filepath.Base(f.Name) {
-			return nil, fmt.Errorf("%s is no file's name", f.Name)
+		if f.Name != filepath.Base(f.Name) || f.Name == "." || f.Name == ".." || strings.Contains(f.Name, "\n") { // the list of assets has lines
+			return nil, fmt.Errorf("%q is no file's name", f.Name)
 		}
 		if slices.Contains(paths, path) {
 			return nil, fmt.Errorf("two of the files are called %s", f.Name)

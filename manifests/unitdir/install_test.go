@@ -144,8 +144,10 @@ func TestWhatIsNotInstalled(t *testing.T) {
 			t.Errorf("application %q was made", app)
 		}
 	}
-	if _, err := s.Install([]Item{{Name: "../x.pod"}}, true); err == nil {
-		t.Error("a file was written outside")
+	for _, name := range []string{"../x.pod", "..", ".", "x\nother.pod"} {
+		if _, err := s.Install([]Item{{Name: name}}, true); err == nil || !strings.Contains(err.Error(), "is no file's name") {
+			t.Errorf("a file called %q: %v", name, err)
+		}
 	}
 	if _, err := s.InstallApp("app", []Item{{Name: "../x.pod"}}, true); err == nil {
 		t.Error("a file was written outside")
