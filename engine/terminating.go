@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -82,8 +83,8 @@ func (e *Engine) Hasten(_ context.Context, id spec.PodID, name string, at time.T
 	return e.records.Hasten(id, what, at, there)
 }
 
-// hastened is the container under whose ID it is told by when a container of the
-// pod, or with the name "" all of it, must be gone; "" if it is not up.
+// hastened is under what it is told by when a container of the pod, or with the
+// name "" all of it, must be gone; "" if it is not up.
 func (e *Engine) hastened(id spec.PodID, name string) (spec.ContainerID, error) {
 	sb, ok, err := e.records.ReadSandbox(id)
 	switch {
@@ -99,10 +100,16 @@ func (e *Engine) hastened(id spec.PodID, name string) (spec.ContainerID, error) 
 	if errors.Is(err, spec.ErrNotFound) {
 		return "", nil
 	}
-	return c.ID, err
+	return runOf(c), err
 }
 
-// present are the pod's containers, its infra container among them.
+// runOf tells one run of a container from the next: one made by hand keeps its ID.
+func runOf(c state.Container) spec.ContainerID {
+	return c.ID + spec.ContainerID("/"+strconv.Itoa(c.Attempt))
+}
+
+// present is under what it may be told of the pod's containers, its infra
+// container among them.
 func (e *Engine) present(id spec.PodID) ([]spec.ContainerID, error) {
 	sb, _, err := e.records.ReadSandbox(id)
 	if err != nil {
@@ -111,7 +118,7 @@ func (e *Engine) present(id spec.PodID) ([]spec.ContainerID, error) {
 	containers, err := e.records.Containers(id)
 	list := []spec.ContainerID{sb.Infra}
 	for _, c := range containers {
-		list = append(list, c.ID)
+		list = append(list, runOf(c))
 	}
 	return list, err
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -212,7 +213,7 @@ func (p *pod) ending(name string) spec.ContainerID {
 	case name == "":
 		return p.infra.ID
 	}
-	return c.status.ID
+	return c.status.ID + spec.ContainerID("/"+strconv.Itoa(c.status.Attempt)) // one made by hand keeps its ID
 }
 
 // Terminating is a context that Hasten can end sooner.

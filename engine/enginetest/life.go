@@ -220,6 +220,9 @@ func (s *suite) hastening() {
 	defer stop()
 	s.ends(short)
 	s.hasteningOne(p, elsewhere)
+	again := s.hand("again", forever()) // it keeps its ID
+	s.up(again)
+	s.hasteningOne(again, elsewhere)
 	stopped, stop, err := s.Engine.Terminating(s.ctx, p.ID, "", late)
 	s.must(err)
 	stop()

@@ -50,7 +50,7 @@ func (s *Store) TellStarted(id spec.PodID) error {
 
 // haste is the end that was set to terminations: of the pod under the ID of its
 // infra container, so that it says nothing of another sandbox, and of single
-// containers under their own.
+// containers under what names their present run.
 type haste struct {
 	// By counts from the machine's start: setting the clock changes nothing.
 	By map[spec.ContainerID]time.Duration `json:"by"`
