@@ -145,6 +145,9 @@ func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) 
 	go wakeOnClockSet(helpers, loop, log)
 	go feedWatchdog(helpers, loop, log)
 	go freeMemory(helpers)
+	if !onDemand { // one that starts at boot
+		go sweep(helpers, e, log)
+	}
 	working, end := context.WithCancel(ctx)
 	defer end()
 	shutdown := watchShutdown(working, log, end)
@@ -212,6 +215,17 @@ func (a *app) sources(e *engine.Engine, s settings.Settings, log *slog.Logger) (
 		return nil, err
 	}
 	return manifests.Merge(append(list, store)...), nil
+}
+
+// sweep clears away what a power cut left, once; it ends by itself, or with ctx.
+func sweep(ctx context.Context, e *engine.Engine, log *slog.Logger) {
+	started, err := engine.MachineStart()
+	if err == nil {
+		err = e.SweepLayers(ctx, started)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Warn("what the machine's end left is not cleared away: see system check", "error", err)
+	}
 }
 
 // notify tells systemd, where it started us, how we do.

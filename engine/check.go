@@ -100,6 +100,11 @@ func (e *Engine) owned() (owned, error) {
 				own.containers[imageVolumeID(p.ID, v.Name)] = p.Key()
 			}
 		}
+		for _, c := range p.All() {
+			if c.ByHand != nil { // known by the pod's record, which is synced
+				own.containers[c.ByHand.ID] = p.Key()
+			}
+		}
 		containers, err := e.records.Containers(p.ID)
 		if err != nil {
 			return own, err
@@ -355,7 +360,7 @@ func (e *Engine) checkCgroups(_ context.Context, own owned) ([]Leak, error) {
 // checkLayers finds writable layers in the image store of containers and volumes
 // that no record knows.
 func (e *Engine) checkLayers(ctx context.Context, own owned) ([]Leak, error) {
-	ids, err := e.images.Rootfses(ctx)
+	made, err := e.images.Rootfses(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -364,7 +369,7 @@ func (e *Engine) checkLayers(ctx context.Context, own owned) ([]Leak, error) {
 		return nil, err // any of them may be a volume's
 	}
 	var leaks []Leak
-	for _, id := range ids {
+	for id := range made {
 		if _, known := own.containers[id]; known || slices.ContainsFunc(volumes, func(v volume.Volume) bool { return v.StorageID == id }) {
 			continue
 		}

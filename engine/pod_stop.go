@@ -42,10 +42,23 @@ func (e *Engine) RemovePod(ctx context.Context, id spec.PodID, grace time.Durati
 	if err != nil {
 		return err
 	}
-	if err := e.takeDown(ctx, &pod, grace, e.removeContainer); err != nil {
+	err = errors.Join(e.removeUnrecorded(ctx, &pod), e.takeDown(ctx, &pod, grace, e.removeContainer))
+	if err != nil {
 		return fmt.Errorf("remove pod %s: %w", pod.Key(), err)
 	}
 	return e.records.RemovePod(id)
+}
+
+// removeUnrecorded removes the layers of containers made by hand whose own record
+// a power cut took.
+func (e *Engine) removeUnrecorded(ctx context.Context, pod *spec.Pod) error {
+	records, err := e.records.Containers(pod.ID)
+	for _, c := range pod.All() {
+		if _, recorded := records[c.Name]; c.ByHand != nil && !recorded && err == nil {
+			err = e.images.RemoveRootfs(ctx, c.ByHand.ID)
+		}
+	}
+	return err
 }
 
 // takeDown ends every container, then clears them and the sandbox away, all at

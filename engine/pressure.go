@@ -181,7 +181,7 @@ func (e *Engine) ClearDead(ctx context.Context) (found bool, err error) {
 		return false, err
 	}
 	layered := make(map[spec.ContainerID]bool, len(layers))
-	for _, id := range layers {
+	for id := range layers {
 		layered[id] = true
 	}
 	pods, _, err := e.records.ListPods()

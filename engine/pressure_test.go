@@ -80,7 +80,7 @@ func TestWhatEndedContainersLeaveIsCleared(t *testing.T) {
 	clear("of a container that ended", true)
 	clear("once more", false)
 	layers, err := e.Images().Rootfses(ctx)
-	if err != nil || slices.Contains(layers, ended.ID) || len(layers) != 1 {
+	if _, left := layers[ended.ID]; err != nil || left || len(layers) != 1 {
 		t.Errorf("layers %v, %v", layers, err)
 	}
 	st, err := e.ObservePod(ctx, pod.ID)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/idtools"
@@ -164,8 +165,9 @@ func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
 	return fmt.Errorf("remove root file system %s: %w", id.Short(), err)
 }
 
-// Rootfses lists the root file systems in the storage that are ours.
-func (s *Store) Rootfses(ctx context.Context) ([]spec.ContainerID, error) {
+// Rootfses lists the root file systems in the storage that are ours, and when
+// each was made.
+func (s *Store) Rootfses(ctx context.Context) (map[spec.ContainerID]time.Time, error) {
 	store, err := s.open()
 	if err != nil {
 		return nil, err
@@ -174,13 +176,13 @@ func (s *Store) Rootfses(ctx context.Context) ([]spec.ContainerID, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ids []spec.ContainerID
+	made := map[spec.ContainerID]time.Time{}
 	for i := range containers {
 		if isOurs(&containers[i]) {
-			ids = append(ids, spec.ContainerID(containers[i].ID))
+			made[spec.ContainerID(containers[i].ID)] = containers[i].Created
 		}
 	}
-	return ids, nil
+	return made, nil
 }
 
 func isOurs(c *storage.Container) bool {
