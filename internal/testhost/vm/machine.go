@@ -20,9 +20,12 @@ import (
 )
 
 // bootLimit is how long a machine may take to boot, in software on a busy host;
-// haltLimit, to go down in order.
+// haltLimit, to go down in order. A kernel that qemu emulates hangs now and then
+// before its first word, so that boots are tried bootTries times: until the agent
+// answers nothing of the guest's has been asked for, and to it each is a power cut.
 const (
-	bootLimit = 4 * time.Minute
+	bootLimit = 90 * time.Second
+	bootTries = 3
 	haltLimit = 2 * time.Minute
 )
 
@@ -164,8 +167,22 @@ func (m *Machine) Leaks(ctx context.Context) ([]testhost.Leak, error) {
 	return testhost.ParseLeaks([]byte(out))
 }
 
-// power starts qemu and waits for the agent.
+// power starts the machine.
 func (m *Machine) power(ctx context.Context) error {
+	var errs []error
+	for range bootTries {
+		err := m.powerOnce(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		errs = append(errs, err)
+		m.kill()
+	}
+	return errors.Join(errs...)
+}
+
+// powerOnce starts qemu and waits for the agent.
+func (m *Machine) powerOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
 	agent := m.file("agent")
