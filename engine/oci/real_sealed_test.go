@@ -2,11 +2,13 @@ package oci
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"berth/engine/spec"
+	"berth/internal/hostexec"
 )
 
 func crunRig(t *testing.T) *rig {
@@ -46,5 +48,35 @@ func TestCrunRunsFromASealedCopy(t *testing.T) {
 	write(t, copied, string(data), 0o755)
 	if as := g.As(copied, ""); as.program() == copied || as.program() == program {
 		t.Errorf("a program that was replaced is run as %s", as.program())
+	}
+}
+
+// In the child, the files it is given take over numbers, and the program's own may
+// be among them.
+func TestAProgramOpenHereRunsWhateverFilesItIsGiven(t *testing.T) {
+	program, err := exec.LookPath("true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := seal(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	path, err := pathOf(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var given []*os.File
+	for range 32 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		given = append(given, f)
+	}
+	if _, err := hostexec.Run(t.Context(), hostexec.Cmd{Path: path, ExtraFiles: given}); err != nil {
+		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,7 +54,7 @@ func (s *sealed) copyOf(program string) string {
 		c = sealedCopy{of: info, path: program}
 		if file, err := seal(program); err == nil {
 			s.kept = append(s.kept, file)
-			if path := fmt.Sprintf("/proc/self/fd/%d", file.Fd()); unix.Access(path, unix.X_OK) == nil {
+			if path, err := pathOf(file); err == nil {
 				c.path = path
 			}
 		}
@@ -66,9 +67,22 @@ func unchanged(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// firstSealedFD is above all descriptors a helper is given (hostexec.Cmd.ExtraFiles):
-// those are put in their places before the program is executed.
-const firstSealedFD = 100
+// pathOf is where a program can be executed that is open here. It names this
+// process, not "self": in the child that executes it another file may have the
+// number, as those it is given (hostexec.Cmd.ExtraFiles) take their places, and
+// others while they are moved there.
+func pathOf(file *os.File) (string, error) {
+	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
+	ours, err := file.Stat()
+	if err != nil {
+		return "", err
+	}
+	there, err := os.Stat(path)
+	if err != nil || !os.SameFile(ours, there) { // another PID namespace's /proc
+		return "", fmt.Errorf("%s is not %s: %w", path, file.Name(), errors.Join(err, os.ErrNotExist))
+	}
+	return path, unix.Access(path, unix.X_OK)
+}
 
 // seal copies a program into memory and has the kernel refuse every change of
 // it. A script is none: it would be read by its name.
@@ -85,15 +99,10 @@ func seal(program string) (_ *os.File, err error) {
 	if _, err := from.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	low, err := unix.MemfdCreate(filepath.Base(program), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
+	fd, err := unix.MemfdCreate(filepath.Base(program), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_EXEC)
 	if err != nil { // kernels before 6.3 do not know MFD_EXEC, and take it for granted
-		low, err = unix.MemfdCreate(filepath.Base(program), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+		fd, err = unix.MemfdCreate(filepath.Base(program), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	}
-	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.FcntlInt(uintptr(low), unix.F_DUPFD_CLOEXEC, firstSealedFD)
-	_ = unix.Close(low) // nothing was written
 	if err != nil {
 		return nil, err
 	}
