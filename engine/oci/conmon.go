@@ -126,7 +126,7 @@ func setPassthrough(cmd *hostexec.Cmd, files [3]*os.File) {
 func (r *Runtime) conmonArgs(c Create) ([]string, error) {
 	id := string(c.ID)
 	args := []string{
-		"--api-version", "1", "-c", id, "-u", id, "-n", c.Name, "-r", r.runtime, "-b", c.Bundle,
+		"--api-version", "1", "-c", id, "-u", id, "-n", c.Name, "-r", r.program(), "-b", c.Bundle,
 		"-p", c.path("pidfile"), "-P", c.path("conmon.pid"), "--exit-dir", r.exitDir,
 		"--full-attach", "--no-sync-log",
 	}

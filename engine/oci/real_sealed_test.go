@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,6 +33,14 @@ func TestCrunRunsFromASealedCopy(t *testing.T) {
 	k := g.mustStart(spec.Container{Name: "a", Command: []string{"sleep", "1000"}})
 	if s := k.state(); !s.Running() {
 		t.Errorf("%+v", s)
+	}
+	conmon, err := conmonOf(k.Container)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmdline, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(conmon.Pid), "cmdline"))
+	if err != nil || !strings.Contains(string(cmdline), "\x00-r\x00"+program+"\x00") {
+		t.Errorf("conmon creates with another crun: %q, %v", cmdline, err)
 	}
 	if g.program() != program {
 		t.Error("another copy was made of the same program")

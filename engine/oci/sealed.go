@@ -17,8 +17,11 @@ import (
 // So that no container can overwrite the host's crun (CVE-2019-5736), crun, at
 // each of its calls, copies itself into such a memory file and executes that,
 // unless it finds that it was started from one. That is half of what a call
-// costs: so it is started from ours. conmon, which lives on without us, gets the
-// program itself: no name of ours for the copy is good for longer than we live.
+// costs, and mounts itself on a file in /tmp for a moment, where the mount stays
+// if it is killed just then: so it is started from ours. conmon, too, gets the
+// name of the copy. It lives on without us, but executes crun once and first of
+// all: should we be gone by then, the container is not made, as if crun had
+// failed, and no other process has our number so soon.
 type sealed struct {
 	mu     sync.Mutex
 	copies map[string]sealedCopy // by path
