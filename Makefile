@@ -91,8 +91,8 @@ e2e: build ## end-to-end tests on test hosts; make e2e S=name runs one
 	BERTH_E2E_BINARY=$(CURDIR)/bin/berth $(GO) test ./e2e -count=1 -parallel 2 -timeout 45m $(if $(V),-v) -script '$(S)'
 
 .PHONY: bench
-bench: build ## measure against the raw helpers, and podman where it is installed
-	BERTH_E2E_BINARY=$(CURDIR)/bin/berth $(GO) run ./e2e/bench
+bench: build ## measure against the raw helpers, and podman where it is installed; PODMAN=1: the one make deps unpacked
+	BERTH_E2E_BINARY=$(CURDIR)/bin/berth $(GO) run ./e2e/bench $(if $(PODMAN),-podman)
 
 .PHONY: install
 install: ## install berth, its completions, berth.service and the Quadlet generators under PREFIX

@@ -26,7 +26,9 @@
 //	same FILE FILE    fails unless both have the same lines, in any order
 //
 // A file named "testhost" in the archive says what the host is like: the words
-// "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work), or
+// "boot" (systemd is PID 1), "cgroup=1" (v1 controllers, where limits work), "podman"
+// (a later Debian's podman with Quadlet, and that release's crun, conmon, netavark and
+// aardvark-dns, as if installed), or
 // "vm": not a test host but a virtual machine (internal/testhost/vm), with a kernel,
 // a clock and a disk of its own, systemd, crun and nothing but cgroup v2. It boots in
 // half a minute, longer on a busy machine without KVM, so what a test host can show
@@ -44,7 +46,7 @@
 // notes its ID for "host sh -c 'kill -INT $(cat pid)'".
 //
 // Conditions: [boot] systemd is here, [cgroup1] v1 controllers are, [debs] the
-// packages of the nginx, postgres and redis images are.
+// packages of the nginx, postgres and redis images are, [podman] podman's are.
 //
 // A script removes the pods it made; what it leaves is a leak.
 package e2e

@@ -154,6 +154,10 @@ func hostOptions(workDir string) (options, error) {
 			o.Cgroup = testhost.V1
 		case vmKind:
 			o.kind, o.Boot = vmKind, true
+		case "podman":
+			if dir := testimage.Podman(); dir != "" {
+				o.Packages = append(o.Packages, dir)
+			}
 		default:
 			return o, fmt.Errorf("testhost: no option %q", word)
 		}
@@ -196,6 +200,8 @@ func condition(name string) (bool, error) {
 	case "cgroup1":
 		_, err := os.Stat("/sys/fs/cgroup/memory/cgroup.procs")
 		return err == nil, nil
+	case "podman":
+		return testimage.Podman() != "", nil
 	case "debs":
 		cache, err := testimage.Cache()
 		if err != nil {

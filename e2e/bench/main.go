@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/e2e/testimage"
 	"berth/internal/testhost"
 )
 
@@ -20,6 +21,7 @@ type options struct {
 	pods   int
 	rounds int
 	cgroup string
+	podman bool
 	only   string
 }
 
@@ -41,6 +43,7 @@ func run(ctx context.Context, args []string) (int, error) {
 	flags.IntVar(&o.pods, "pods", 100, "how many pods are many")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often what is measured with many pods is")
 	flags.StringVar(&o.cgroup, "cgroup", "", "cgroup version of the host; 1 where this machine has v1 controllers")
+	flags.BoolVar(&o.podman, "podman", false, "measure with podman and its release's helpers, as make deps unpacked them")
 	flags.StringVar(&o.only, "only", "", "measure this alone: start-up, generator, one, many, list, file, restart, idle or probes")
 	if err := flags.Parse(args); err != nil {
 		return 2, err
@@ -52,7 +55,15 @@ func run(ctx context.Context, args []string) (int, error) {
 		if why := testhost.Unavailable(); why != "" {
 			return 1, errors.New(why)
 		}
-		return testhost.Once(testhost.Options{Cgroup: o.version()}, args)
+		host := testhost.Options{Cgroup: o.version()}
+		if o.podman {
+			dir := testimage.Podman()
+			if dir == "" {
+				return 1, errors.New("no podman is unpacked here: run `make deps`")
+			}
+			host.Packages = []string{dir}
+		}
+		return testhost.Once(host, args)
 	}
 	return 0, measure(ctx, o)
 }

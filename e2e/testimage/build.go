@@ -116,6 +116,20 @@ func Cache() (string, error) {
 	return filepath.Join(dir, "berth"), nil
 }
 
+// Podman is where `make deps` unpacked podman and the helpers of its release, for
+// testhost's Options.Packages; "" where it could not.
+func Podman() string {
+	cache, err := Cache()
+	if err != nil {
+		return ""
+	}
+	dir := filepath.Join(cache, "debs", "podman")
+	if _, err := os.Stat(filepath.Join(dir, "complete")); err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "root")
+}
+
 // applets are busybox's programs that scripts use.
 func applets() []string {
 	return strings.Fields(`ash awk basename cat chmod chown cp cut date dd df dirname du echo env expr false find free

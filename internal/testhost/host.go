@@ -43,6 +43,10 @@ func Start(ctx context.Context, o Options) (*Host, error) {
 }
 
 func (o Options) config() (config, error) {
+	packages, err := o.packages()
+	if err != nil {
+		return config{}, err
+	}
 	parent := os.Getenv(diskEnv)
 	if parent == "" {
 		parent = "/var/tmp"
@@ -59,7 +63,7 @@ func (o Options) config() (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("find the working folder: %w", err)
 	}
-	return config{Base: base, Dir: dir, Exe: exe, Cgroup: o.cgroup(), Boot: o.Boot, Share: o.Share}, nil
+	return config{Base: base, Dir: dir, Exe: exe, Cgroup: o.cgroup(), Boot: o.Boot, Share: o.Share, Packages: packages}, nil
 }
 
 // Command returns a command that will run on the host, in the caller's working

@@ -2,6 +2,7 @@ package testhost
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,6 +142,34 @@ func TestShareSurvives(t *testing.T) {
 	run(t, h, "echo hello > "+dir+"/f")
 	if data, err := os.ReadFile(filepath.Join(dir, "f")); err != nil || string(data) != "hello\n" {
 		t.Errorf("%q, %v", data, err)
+	}
+}
+
+func TestPackagesAreInstalled(t *testing.T) {
+	packages := t.TempDir()
+	for name, text := range map[string]string{"usr/bin/true": "#!/bin/sh\necho another\n", "usr/lib/new/data": "x\n", "etc/new.conf": "y\n"} {
+		path := filepath.Join(packages, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := start(t, Options{Packages: []string{packages}})
+	const look = "/usr/bin/true; cat /usr/lib/new/data /etc/new.conf; test -e /usr/bin/env && echo merged"
+	if got := run(t, h, look); got != "another\nx\ny\nmerged" {
+		t.Errorf("the host has %q", got)
+	}
+	run(t, h, "rm /etc/new.conf; echo changed >/usr/lib/new/data")
+	if err := h.Reboot(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := run(t, h, "cat /usr/lib/new/data; ls /etc/new.conf 2>/dev/null || true"); got != "changed" {
+		t.Errorf("after a reboot the host has %q", got)
+	}
+	if data, err := os.ReadFile(filepath.Join(packages, "usr/lib/new/data")); err != nil || string(data) != "x\n" {
+		t.Errorf("the packages have %q, %v", data, err)
+	}
+	if _, err := Start(t.Context(), Options{Packages: []string{t.TempDir()}}); err == nil {
+		t.Error("a folder without packages was taken")
 	}
 }
 

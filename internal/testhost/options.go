@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 )
 
 // Cgroup chooses the cgroup tree a host sees.
@@ -26,6 +28,12 @@ type Options struct {
 	// Share lists folders that are the machine's own on the host too, at the
 	// same path, and survive it.
 	Share []string
+	// Packages lists folders into which packages were unpacked, of a later release
+	// of the machine's distribution for one: the host has their files in place of
+	// the machine's own, as if they were installed, but for maintainer scripts.
+	// No two of them have the same file. $BERTH_TESTHOST_PACKAGES lists more,
+	// parted by colons.
+	Packages []string
 }
 
 const (
@@ -37,17 +45,20 @@ const (
 	// helpersEnv names a folder of programs that hosts have in place of this
 	// machine's own, such as another release's netavark and crun.
 	helpersEnv = "BERTH_TESTHOST_HELPERS"
+	// packagesEnv adds to Options.Packages.
+	packagesEnv = "BERTH_TESTHOST_PACKAGES"
 )
 
 // config is what a stage must know.
 type config struct {
-	Base   string   `json:",omitempty"` // the host's disk
-	Dir    string   `json:",omitempty"` // working folder of what runs there
-	Exe    string   `json:",omitempty"` // the test binary
-	Args   []string // its arguments; nil: PID 1 only waits
-	Cgroup Cgroup   `json:",omitempty"`
-	Boot   bool     `json:",omitempty"`
-	Share  []string `json:",omitempty"`
+	Base     string   `json:",omitempty"` // the host's disk
+	Dir      string   `json:",omitempty"` // working folder of what runs there
+	Exe      string   `json:",omitempty"` // the test binary
+	Args     []string // its arguments; nil: PID 1 only waits
+	Cgroup   Cgroup   `json:",omitempty"`
+	Boot     bool     `json:",omitempty"`
+	Share    []string `json:",omitempty"`
+	Packages []string `json:",omitempty"`
 	// Groups are the host's cgroups on the machine, one per hierarchy.
 	Groups []group `json:",omitempty"`
 	BootID string  `json:",omitempty"`
@@ -94,4 +105,23 @@ func (o Options) cgroup() Cgroup {
 		return o.Cgroup
 	}
 	return V2
+}
+
+// packages are the folders of unpacked packages, which must be there.
+func (o Options) packages() ([]string, error) {
+	var dirs []string
+	for _, dir := range append(slices.Clone(o.Packages), filepath.SplitList(os.Getenv(packagesEnv))...) {
+		dir, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, fmt.Errorf("find unpacked packages: %w", err)
+		}
+		info, err := os.Stat(filepath.Join(dir, "usr"))
+		if err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("no packages are unpacked in %s: it has no usr", dir)
+		}
+		if !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs, nil
 }

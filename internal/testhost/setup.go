@@ -49,6 +49,9 @@ func setup(c config) (int, error) {
 // mountDisk lays a copy-on-write view of every real file system of the machine
 // below root, and puts the folders that hold overlays themselves on the disk.
 func mountDisk(c config, root string) error {
+	if err := installPackages(c); err != nil {
+		return err
+	}
 	if err := mountCopy(c, "/", root); err != nil {
 		return err
 	}
@@ -97,11 +100,30 @@ func copied(m mountEntry) bool {
 	return m.point != "/" && err == nil && info.IsDir()
 }
 
+// upperRoot holds what differs from the machine's / on the host.
+const upperRoot = "upper-root"
+
+// installPackages puts the files of unpacked packages on a new host's disk. They
+// are copied, not laid below it: they may be anywhere on the machine, and
+// overlayfs takes no layer that lies in another.
+func installPackages(c config) error {
+	upper := filepath.Join(c.Base, upperRoot)
+	if _, err := os.Lstat(upper); err == nil {
+		return nil // it has started before
+	}
+	for _, dir := range c.Packages {
+		if err := os.CopyFS(upper, os.DirFS(dir)); err != nil {
+			return fmt.Errorf("install the packages of %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
 func mountCopy(c config, dir, target string) error {
 	name := strings.ReplaceAll(strings.Trim(dir, "/"), "/", "-")
 	upper, work := filepath.Join(c.Base, "upper", name), filepath.Join(c.Base, "work", name)
 	if dir == "/" {
-		upper, work = filepath.Join(c.Base, "upper-root"), filepath.Join(c.Base, "work-root")
+		upper, work = filepath.Join(c.Base, upperRoot), filepath.Join(c.Base, "work-root")
 	}
 	for _, d := range []string{upper, work, target} {
 		if err := os.MkdirAll(d, 0o755); err != nil {

@@ -92,6 +92,33 @@ fetch_debs() { # name package…
 	: >"$dir/complete"
 }
 
+# podman with Quadlet, which Debian 12 has not, and the helpers of its release: unpacked,
+# for test hosts that have them as if they were installed (testhost.Options.Packages).
+# Scripts that need them are skipped where there are none.
+podman_release=forky
+fetch_podman() {
+	dir=${BERTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/debs/podman
+	[ ! -e "$dir/complete" ] || return 0
+	echo "downloading podman of Debian's $podman_release for tests"
+	rm -rf "$dir"
+	mkdir -p "$dir/debs/partial" "$dir/state/lists/partial" "$dir/etc" "$dir/root"
+	: >"$dir/status"
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $(. /etc/os-release; echo "$VERSION_CODENAME")" | head -n 1)
+	echo "deb ${mirror:-no mirror of Debian} $podman_release main" >"$dir/sources.list"
+	options="-o Dir::Etc::SourceList=$dir/sources.list -o Dir::Etc::SourceParts=$dir/etc -o Dir::Etc::Preferences=$dir/etc/none
+		-o Dir::Etc::PreferencesParts=$dir/etc -o Dir::State=$dir/state -o Dir::State::status=$dir/status -o Dir::Cache=$dir
+		-o Dir::Cache::archives=$dir/debs -o Acquire::Languages=none -o APT::Install-Recommends=false -o APT::Sandbox::User=root -o Debug::NoLocking=1"
+	# shellcheck disable=SC2086
+	apt-get $options -qq update >/dev/null && apt-get $options -qq -y --download-only install podman crun conmon netavark aardvark-dns >/dev/null || {
+		echo "no podman of $podman_release here: the tests that move from podman to berth will be skipped" >&2
+		return 0
+	}
+	for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
+	rm -rf "$dir/debs" "$dir/state" "$dir"/*.bin
+	(cd "$dir/root/usr" && rm -rf share/doc share/man share/locale libexec/podman/podman-testing)
+	: >"$dir/complete"
+}
+
 absent=$(missing | tr '\n' ' ')
 if [ -n "$absent" ]; then
 	if command -v apt-get >/dev/null 2>&1; then
@@ -107,6 +134,7 @@ if [ "$what" = all ] && command -v apt-get >/dev/null 2>&1; then
 	fetch_debs nginx nginx-light
 	fetch_debs redis redis-server
 	fetch_debs postgres postgresql-15
+	! vm_here || fetch_podman
 	! vm_here || fetch_debs vm '?essential' systemd-sysv udev kmod dbus linux-image-cloud-amd64 busybox-static \
 		crun conmon netavark aardvark-dns catatonit nftables iptables uidmap ca-certificates golang-github-containers-common \
 		iproute2 procps curl jq
