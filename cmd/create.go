@@ -108,10 +108,20 @@ func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made)
 		}
 		name = madeUpName(namesIn(observed))
 	}
-	made.SetName(name)
 	if own.ByHand.ID == "" {
 		own.ByHand.ID = spec.NewContainerID()
 	}
+	var pod spec.PodStatus
+	kept := name
+	if made.Into != "" {
+		if pod, err = e.FindPod(ctx, "", made.Into); err != nil {
+			return c, "", err
+		}
+		if _, there := pod.Pod.Container(name); there && pod.Pod.ContainerName(name) != name {
+			kept += "-" + own.ByHand.ID.Short()
+		}
+	}
+	made.SetName(name, kept)
 	own.ByHand.CreateCommand = commandLine()
 	made.Pod.Owner = ownerByHand()
 	if made.Pod.ID == "" {
@@ -121,10 +131,6 @@ func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made)
 	c = created{made.Pod.ID, made.Pod.Key(), own.Name, own.ByHand.ID}
 	if made.Into == "" {
 		return c, "", nil
-	}
-	pod, err := e.FindPod(ctx, "", made.Into)
-	if err != nil {
-		return c, "", err
 	}
 	made.AddTo(&pod.Pod)
 	c.pod, c.key = pod.Pod.ID, pod.Pod.Key()

@@ -26,6 +26,7 @@ func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
 	for i := range pods {
 		lease, up, err := e.liveLease(pods[i].ID)
 		errs = append(errs, err)
+		lease.Key = pods[i].Key() // it may have been renamed
 		if _, hopeless := e.unhealed.Load(pods[i].ID); up && !hopeless {
 			leases = append(leases, lease)
 		}

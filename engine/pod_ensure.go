@@ -277,8 +277,8 @@ func handNames(pod *spec.Pod) []string {
 		if !pod.Bare {
 			break
 		}
-		if c.Name != pod.Name && pod.Namespace == spec.DefaultNamespace {
-			names = append(names, c.Name)
+		if name := pod.ContainerName(c.Name); name != pod.Name && pod.Namespace == spec.DefaultNamespace {
+			names = append(names, name)
 		}
 		if c.ByHand != nil {
 			names = append(names, c.ByHand.ID.Short())

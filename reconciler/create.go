@@ -194,7 +194,7 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 	if err != nil {
 		return err
 	}
-	old, err := a.giveWay(ctx, claim{namespace: st.Pod.Namespace, names: []string{st.Pod.ContainerName(c.Name)}, replace: o.Replace})
+	old, err := a.giveWay(ctx, claim{namespace: st.Pod.Namespace, names: []string{grown.ContainerName(c.Name)}, replace: o.Replace})
 	if err != nil {
 		return err
 	}

@@ -90,26 +90,35 @@ func namesakes(observed []spec.PodStatus, c claim) []namesake {
 // refuses says why whoever has a name does not give way, if it does not.
 func (n namesake) refuses(c claim, observed []spec.PodStatus) error {
 	p := &n.st.Pod
-	isContainer := n.container != "" || p.Bare
-	what, id := "pod", p.ID.Short()
-	if isContainer {
-		what = "container"
-		if made, ok := p.Container(n.called()); ok && made.ByHand != nil {
-			id = made.ByHand.ID.Short()
-		}
-	}
+	what, id := n.identity()
 	taken := func(todo string) error {
 		return fmt.Errorf("the name %q is in use by %s %s: %s: %w", n.name, what, id, todo, spec.ErrExists)
 	}
 	switch {
 	case !byHand(p):
 		return taken("it belongs to " + describeOwner(p.Owner))
-	case isContainer == c.pod:
+	case n.isContainer() == c.pod:
 		return taken("remove it, or choose another name")
 	case !c.replace:
 		return taken("remove it, choose another name, or use --replace")
 	}
 	return refuseNeeded(observed, p, n.container)
+}
+
+// isContainer reports whether people know it as a container.
+func (n namesake) isContainer() bool { return n.container != "" || n.st.Pod.Bare }
+
+// identity says what it is, and its short ID.
+func (n namesake) identity() (what, id string) {
+	p := &n.st.Pod
+	what, id = "pod", p.ID.Short()
+	if n.isContainer() {
+		what = "container"
+		if made, ok := p.Container(n.called()); ok && made.ByHand != nil {
+			id = made.ByHand.ID.Short()
+		}
+	}
+	return what, id
 }
 
 // called is the name of the container that is meant.

@@ -114,6 +114,10 @@ type HandEngine interface {
 	// RemoveContainer ends a container at once and forgets it; a ByHand pod also
 	// that it was to have it.
 	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
+	// RenameContainer gives a container another name; the pod of one that stands
+	// alone gets it, too, and the locks of both names are held then. Another pod of
+	// that name is spec.ErrExists.
+	RenameContainer(ctx context.Context, id spec.PodID, name, to string) error
 	// EndWith has a container that only waits end with an exit code, and does not
 	// wait for that. One that has ended is success.
 	EndWith(ctx context.Context, id spec.PodID, name string, code int) error

@@ -35,6 +35,12 @@ func (s *script) byHand(ctx context.Context, verb string, args []string) error {
 			return s.applier().RemoveContainer(ctx, st.Pod.ID, args[1], o)
 		}
 		return s.applier().RemovePod(ctx, st.Pod.ID, o)
+	case "rename":
+		st, ok := s.engine.Pod(args[0])
+		if !ok {
+			return errors.New("no such pod")
+		}
+		return s.applier().RenameContainer(ctx, st.Pod.ID, args[1], args[2])
 	}
 	words, command := args[1:], []string(nil)
 	if i := slices.Index(words, "--"); i >= 0 {

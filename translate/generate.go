@@ -39,7 +39,8 @@ type Generated struct {
 // becomes all that Kubernetes can say of it. What it cannot say comes back as
 // warnings; with an error there are no objects.
 func Generate(p *spec.Pod, o GenerateOptions) ([]Generated, source.Diagnostics) {
-	g := &generator{pod: p, options: o}
+	g := &generator{options: o}
+	g.pod, g.options.Containers = asCalled(p, o.Containers)
 	if o.Kind == "" {
 		g.options.Kind = "Pod"
 	}
@@ -48,7 +49,7 @@ func Generate(p *spec.Pod, o GenerateOptions) ([]Generated, source.Diagnostics) 
 	} else {
 		g.byHand()
 	}
-	g.only(o.Containers)
+	g.only(g.options.Containers)
 	g.checkRestartPolicy()
 	if g.diagnostics.Err() != nil {
 		return nil, g.diagnostics
@@ -64,6 +65,30 @@ func Generate(p *spec.Pod, o GenerateOptions) ([]Generated, source.Diagnostics) 
 	object := g.wrap(pod)
 	objects = append([]Generated{object}, objects...)
 	return objects, g.diagnostics
+}
+
+// asCalled is the pod, and the containers chosen of it, with renamed ones under the
+// names that people know.
+func asCalled(p *spec.Pod, chosen []string) (*spec.Pod, []string) {
+	out, names := *p, map[string]string{}
+	out.Containers, out.Ports = slices.Clone(p.Containers), slices.Clone(p.Ports)
+	for i, c := range out.Containers {
+		if c.ByHand != nil && c.ByHand.Called != "" {
+			names[c.Name], out.Containers[i].Name = c.ByHand.Called, c.ByHand.Called
+		}
+	}
+	for i, port := range out.Ports {
+		if name, ok := names[port.Container]; ok {
+			out.Ports[i].Container = name
+		}
+	}
+	chosen = slices.Clone(chosen)
+	for i, container := range chosen {
+		if name, ok := names[container]; ok {
+			chosen[i] = name
+		}
+	}
+	return &out, chosen
 }
 
 // generator makes the objects of one pod.

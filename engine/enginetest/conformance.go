@@ -61,6 +61,7 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"what was made by hand stays itself":                   (*suite).byHand,
 		"what was made by hand waits to be started":            (*suite).recorded,
 		"containers come and go in a pod made by hand":         (*suite).comeAndGo,
+		"a container gets another name":                        (*suite).rename,
 	} {
 		t.Run(name, func(t *testing.T) {
 			behaviour(&suite{T: t, Harness: harness(t), ctx: t.Context()})

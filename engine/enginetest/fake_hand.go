@@ -63,6 +63,39 @@ func (f *Fake) AddContainer(_ context.Context, id spec.PodID, c spec.Container, 
 	return after(nil)
 }
 
+// RenameContainer gives a container another name, and the pod of one that stands
+// alone.
+func (f *Fake) RenameContainer(_ context.Context, id spec.PodID, name, to string) error {
+	p, after, err := f.change("RenameContainer", id)
+	if err != nil {
+		return err
+	}
+	c, ok := p.spec.Container(name)
+	switch {
+	case !ok:
+		return after(fmt.Errorf("container %q: %w", name, spec.ErrNotFound))
+	case c.ByHand == nil:
+		return after(fmt.Errorf("%w: container %q is named by its object", spec.ErrConfig, name))
+	}
+	if p.spec.Bare {
+		key := spec.PodKey{Namespace: p.spec.Namespace, Name: to}
+		if err := f.locked(key); err != nil {
+			return after(err)
+		}
+		for _, other := range f.pods {
+			if other != p && other.spec.Key() == key {
+				return after(fmt.Errorf("pod %s: %w", key, spec.ErrExists))
+			}
+		}
+		p.spec.Name = to
+	}
+	p.spec.Containers = slices.Clone(p.spec.Containers)
+	c, _ = p.spec.Container(name)
+	hand := *c.ByHand
+	hand.Called, c.ByHand = to, &hand
+	return after(nil)
+}
+
 // forget takes a container out of the pod's record, and the volumes that none of
 // the others mounts.
 func (p *pod) forget(name string) {

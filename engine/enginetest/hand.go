@@ -123,3 +123,51 @@ func (s *suite) comeAndGo() {
 	s.locked(p, func() { s.must(s.Engine.StopPod(s.ctx, p.ID, time.Second)) })
 	s.same("the one never started waits on", s.see(p, "other").State, spec.StateCreated)
 }
+
+func (s *suite) rename() {
+	p, taken := s.hand("before", forever()), s.hand("taken", forever())
+	s.up(p)
+	s.up(taken)
+	other := s.Reopen(s.T)
+	_, err := other.ObservePod(s.ctx, p.ID)
+	s.must(err)
+	after := *p
+	after.Name = "after"
+	s.locked(p, func() {
+		if err := s.Engine.RenameContainer(s.ctx, p.ID, "before", "after"); err == nil {
+			s.Error("renamed without the lock of the new name")
+		}
+		s.locked(taken, func() { s.wants(s.Engine.RenameContainer(s.ctx, p.ID, "before", "taken"), spec.ErrExists) })
+		s.locked(&after, func() {
+			s.wants(s.Engine.RenameContainer(s.ctx, p.ID, "nobody", "after"), spec.ErrNotFound)
+			s.must(s.Engine.RenameContainer(s.ctx, p.ID, "before", "after"))
+		})
+	})
+	p.Name = "after" // for the clean-up
+	st := s.observe(p)
+	s.same("the pod's name", st.Pod.Name, "after")
+	s.same("its name", st.Pod.ContainerName("before"), "after")
+	s.same("it runs on", s.see(p, "before").Running(), true)
+
+	again := s.hand("before", forever()) // the name is free, also to who knew it as taken
+	unlock, err := other.Lock(s.ctx, again.Key())
+	s.must(err)
+	defer unlock()
+	s.must(other.RecordPod(s.ctx, again))
+	s.must(other.RemovePod(s.ctx, again.ID, 0))
+	s.locked(p, func() { s.must(s.Engine.StopPod(s.ctx, p.ID, 0)) })
+
+	house := s.pod("inn")
+	house.ByHand, house.PlainNames, house.Owner, house.Volumes = true, true, spec.OwnerRun, nil
+	guest := s.container("guest", shell("exit 0"))
+	guest.ByHand, guest.Mounts = &spec.ByHand{ID: spec.NewContainerID()}, nil
+	s.locked(house, func() {
+		s.must(s.Engine.EnsurePod(s.ctx, house, nil))
+		s.must(s.Engine.AddContainer(s.ctx, house.ID, guest, nil))
+		s.must(s.Engine.RenameContainer(s.ctx, house.ID, "guest", "lodger"))
+		s.must(s.Engine.StartContainer(s.ctx, house.ID, "guest"))
+	})
+	st = s.observe(house)
+	s.same("the pod's name", st.Pod.Name, "inn")
+	s.same("the container's", st.Pod.ContainerName("guest"), "lodger")
+}

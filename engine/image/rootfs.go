@@ -165,6 +165,26 @@ func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
 	return fmt.Errorf("remove root file system %s: %w", id.Short(), err)
 }
 
+// RenameRootfs gives a root file system another name for people, unless somebody
+// else's has it.
+func (s *Store) RenameRootfs(_ context.Context, id spec.ContainerID, name string) error {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	c, err := store.Container(string(id))
+	if errors.Is(err, storage.ErrContainerUnknown) {
+		return fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
+	}
+	if err == nil && len(c.Names) > 0 { // its ID would be taken for the layer's
+		err = untilSettled(store, func() error { return store.SetNames(c.Names[0], []string{name}) })
+	}
+	if err != nil && !errors.Is(err, storage.ErrDuplicateName) {
+		return fmt.Errorf("rename root file system %s: %w", id.Short(), err)
+	}
+	return nil
+}
+
 // Rootfses lists the root file systems in the storage that are ours, and when
 // each was made.
 func (s *Store) Rootfses(ctx context.Context) (map[spec.ContainerID]time.Time, error) {

@@ -92,6 +92,16 @@ func (m *Manager) Disconnect(ctx context.Context, pod Pod, lease Lease, name str
 	return next, err
 }
 
+// Rename has a pod that is set up answer to the names it has now, and no longer to
+// those of its lease. It returns the lease it has then.
+func (m *Manager) Rename(ctx context.Context, pod Pod, lease Lease) (Lease, error) {
+	lease.Key, lease.Names = pod.Key, podNames(pod)
+	if err := m.addNames(ctx, lease); err != nil {
+		return lease, fmt.Errorf("names of pod %s: %w", pod.Key, err)
+	}
+	return lease, nil
+}
+
 // Unpublishes says which of the lease's ports nobody would reach any more without
 // a network; nil is that all would be.
 func (l Lease) Unpublishes(name string) error {

@@ -11,6 +11,10 @@ import (
 type ByHand struct {
 	ID ContainerID `json:"id"`
 
+	// Called is its name since it was renamed. What is kept of it stays under the
+	// name it was made with.
+	Called string `json:"called,omitempty"`
+
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // for the runtime and its hooks
 	// CreateCommand is the command line it was made by, secrets masked.

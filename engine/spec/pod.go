@@ -116,6 +116,9 @@ func (p *Pod) Key() PodKey { return PodKey{p.Namespace, p.Name} }
 // ContainerName is the name people know a container of the pod by:
 // "<pod>-<container>".
 func (p *Pod) ContainerName(container string) string {
+	if c, ok := p.Container(container); ok && c.ByHand != nil && c.ByHand.Called != "" {
+		return c.ByHand.Called
+	}
 	if p.PlainNames || p.Bare {
 		return container
 	}

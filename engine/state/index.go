@@ -10,16 +10,23 @@ import (
 	"berth/engine/spec"
 )
 
-// index remembers what never changes of a pod, so that finding one does not
-// mean reading every record. What lies on disk decides who is there.
+// index remembers which pod is whose, so that finding one does not mean reading
+// every record. What lies on disk decides: a record that was replaced, by whomever,
+// is read again.
 type index struct {
 	mu   sync.Mutex
 	pods map[string]indexed // by UID
 }
 
 type indexed struct {
-	id  spec.PodID
-	key spec.PodKey
+	id   spec.PodID
+	key  spec.PodKey
+	file os.FileInfo // of the record it was read from
+}
+
+// of reports whether it was read from this file.
+func (i indexed) of(file os.FileInfo) bool {
+	return i.file != nil && os.SameFile(i.file, file) && i.file.ModTime().Equal(file.ModTime())
 }
 
 // Find returns the pod of that key; ok is false if there is none. A pod whose
@@ -52,16 +59,15 @@ func (s *Store) ByUID(uid string) (spec.PodID, error) {
 
 func (s *Store) indexed(uid string) (indexed, error) {
 	s.index.mu.Lock()
-	known, ok := s.index.pods[uid]
+	known := s.index.pods[uid]
 	s.index.mu.Unlock()
-	if ok {
-		_, err := os.Lstat(filepath.Join(s.Pods(), uid, "pod.json"))
-		if err == nil {
-			return known, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return known, err
-		}
+	// Before it is read: should it be replaced meanwhile, it is read once more.
+	file, err := os.Lstat(filepath.Join(s.Pods(), uid, "pod.json"))
+	switch {
+	case err == nil && known.of(file):
+		return known, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return known, err
 	}
 	pod, err := s.readPod(uid)
 	s.index.mu.Lock()
@@ -73,6 +79,6 @@ func (s *Store) indexed(uid string) (indexed, error) {
 	if s.index.pods == nil {
 		s.index.pods = map[string]indexed{}
 	}
-	s.index.pods[uid] = indexed{pod.ID, pod.Key()}
+	s.index.pods[uid] = indexed{pod.ID, pod.Key(), file}
 	return s.index.pods[uid], nil
 }

@@ -36,7 +36,8 @@ func (i *identity) register(f *pflag.FlagSet) {
 // validName is what podman takes for a name.
 var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
-func checkName(name string) error {
+// CheckName refuses what cannot be the name of a container, a pod or a volume.
+func CheckName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("the name is missing")
@@ -51,7 +52,7 @@ func checkName(name string) error {
 func (i *identity) apply(m *maker) {
 	i.place(m)
 	if m.given("name") {
-		m.noteFlag("name", i.name, checkName(i.name))
+		m.noteFlag("name", i.name, CheckName(i.name))
 		m.c.Name = i.name
 	}
 	m.made.Replace, m.made.IDFile = i.replace, m.file(i.cidFile)
@@ -88,7 +89,7 @@ func (i *identity) place(m *maker) {
 	name, fresh := strings.CutPrefix(into, "new:")
 	switch {
 	case fresh:
-		m.noteFlag("pod", into, checkName(name))
+		m.noteFlag("pod", into, CheckName(name))
 		m.pod.Name, m.pod.Bare, m.pod.ByHand, m.pod.PlainNames = name, false, true, true
 	case m.given("pod"), m.given("pod-id-file"):
 		m.made.Into, m.pod.Bare = into, false

@@ -26,11 +26,15 @@ func (m *Made) Container() *spec.Container {
 	return &m.Pod.Containers[0]
 }
 
-// SetName names the container, and the pod that is only there for it. In a pod
+// SetName names the container, and the pod that is only there for it. It is kept
+// under the same name, but where one that was renamed is kept under that. In a pod
 // of several its volumes are named after it, so that they are its own.
-func (m *Made) SetName(name string) {
+func (m *Made) SetName(name, kept string) {
 	c := m.Container()
-	c.Name = name
+	c.Name = kept
+	if kept != name {
+		c.ByHand.Called = name
+	}
 	nameTag(&m.Pod.Log, name)
 	if c.ByHand.Log != nil {
 		nameTag(c.ByHand.Log, name)
@@ -43,10 +47,10 @@ func (m *Made) SetName(name string) {
 		v := &m.Pod.Volumes[i]
 		for j := range c.Mounts {
 			if c.Mounts[j].Volume == v.Name {
-				c.Mounts[j].Volume = name + "-" + v.Name
+				c.Mounts[j].Volume = kept + "-" + v.Name
 			}
 		}
-		v.Name = name + "-" + v.Name
+		v.Name = kept + "-" + v.Name
 	}
 }
 

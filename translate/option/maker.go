@@ -40,7 +40,7 @@ func (m *maker) finish() (*Made, error) {
 		return nil, err
 	}
 	if m.c.Name != "" {
-		m.made.SetName(m.c.Name)
+		m.made.SetName(m.c.Name, m.c.Name)
 	}
 	return m.made, nil
 }

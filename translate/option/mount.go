@@ -231,7 +231,7 @@ func (p *mountParser) finish() ([]mounted, error) {
 		v.Host = &spec.HostVolume{Path: p.host.Abs(p.source), Type: spec.HostExists}
 	case "volume":
 		if p.source != "" {
-			if err := checkName(p.source); err != nil {
+			if err := CheckName(p.source); err != nil {
 				return nil, fmt.Errorf("source %q is not the name of a volume: %w", p.source, err)
 			}
 		}

@@ -114,9 +114,9 @@ func (p *pod) name(m *maker, args []string) {
 		m.note(fmt.Errorf("--name %q: the pod is named %q as well: give one of them", name, args[0]))
 	case len(args) == 1:
 		name = args[0]
-		m.noteFlag("name", name, checkName(name))
+		m.noteFlag("name", name, CheckName(name))
 	case m.given("name"):
-		m.noteFlag("name", name, checkName(name))
+		m.noteFlag("name", name, CheckName(name))
 	}
 	m.pod.Name = name
 	m.made.Replace, m.made.IDFile = p.replace, m.file(p.idFile)
@@ -190,7 +190,7 @@ func (p *pod) noInfra(m *maker, shared map[string]bool) {
 
 func (p *pod) infraContainer(m *maker) {
 	if m.given("infra-name") {
-		m.noteFlag("infra-name", p.infraName, checkName(p.infraName))
+		m.noteFlag("infra-name", p.infraName, CheckName(p.infraName))
 	}
 	infra := spec.Infra{
 		Name: p.infraName, Image: p.infraImage, Command: strings.Fields(p.infraCommand), ConmonPidFile: m.file(p.infraConmonPidFile),

@@ -111,7 +111,7 @@ func parseVolume(s string, host Host) (spec.Mount, spec.Volume, error) {
 	case strings.HasPrefix(source, "/"), strings.HasPrefix(source, "."):
 		v.Host = &spec.HostVolume{Path: host.Abs(source), Type: spec.HostExists}
 	default:
-		if err := checkName(source); err != nil {
+		if err := CheckName(source); err != nil {
 			return m, v, fmt.Errorf("%q is not the name of a volume, and a path begins with / or .: %w", source, err)
 		}
 		v.Named = &spec.NamedVolume{Volume: source}
