@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -41,11 +42,12 @@ func Print[T, R any](w io.Writer, l List, data []T, rows []R) error {
 	if err != nil {
 		return err
 	}
-	out := io.Writer(w)
+	buffer := bufio.NewWriter(w) // a table is written cell by cell
+	out := io.Writer(buffer)
 	table := l.Format.kind == kindTable
 	var tw *tabwriter.Writer
 	if table || strings.Contains(text, "\t") {
-		tw = tabwriter.NewWriter(w, 12, 2, 2, ' ', 0)
+		tw = tabwriter.NewWriter(buffer, 12, 2, 2, ' ', 0)
 		out = tw
 	}
 	if table && !l.NoHeading {
@@ -57,9 +59,11 @@ func Print[T, R any](w io.Writer, l List, data []T, rows []R) error {
 		return err
 	}
 	if tw != nil {
-		return tw.Flush()
+		if err := tw.Flush(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return buffer.Flush()
 }
 
 func execute[R any](out io.Writer, t *template.Template, rows []R, perList bool) error {

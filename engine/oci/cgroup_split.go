@@ -139,14 +139,6 @@ func ownCgroups() (map[string]string, error) {
 
 // parentOf is a process's parent; 0 if it has ended.
 func parentOf(pid int) int {
-	data, err := atomicfile.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, _ := strconv.Atoi(fields[1]) // 0: not a process's
-	return parent
+	stat, _ := procStat(pid)
+	return stat.parent
 }

@@ -66,11 +66,11 @@ func TestProcess(t *testing.T) {
 
 func TestParseStat(t *testing.T) {
 	line := "12 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21"
-	if start, state, err := parseStat([]byte(line)); err != nil || start != 4711 || state != 'S' {
-		t.Errorf("%d %c %v", start, state, err)
+	if s, err := parseStat([]byte(line)); err != nil || s != (stat{state: 'S', parent: 1, startTime: 4711}) {
+		t.Errorf("%+v %v", s, err)
 	}
 	for _, bad := range []string{"", "12 (a S 1", "12 (a) S 1", "1 (a) SS 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711", strings.Replace(line, "4711", "x", 1)} {
-		if _, _, err := parseStat([]byte(bad)); err == nil {
+		if _, err := parseStat([]byte(bad)); err == nil {
 			t.Errorf("%q was read", bad)
 		}
 	}

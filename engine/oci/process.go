@@ -25,20 +25,29 @@ type Process struct {
 // FindProcess identifies the live process with that PID; os.ErrProcessDone if
 // there is none.
 func FindProcess(pid int) (Process, error) {
-	start, state, err := procStat(pid)
+	stat, err := procStat(pid)
 	if err != nil {
 		return Process{}, err
 	}
-	if dead(state) {
+	if stat.dead() {
 		return Process{}, os.ErrProcessDone
 	}
-	return Process{Pid: pid, StartTime: start}, nil
+	return Process{Pid: pid, StartTime: stat.startTime}, nil
 }
 
 // Alive reports whether this very process still runs. A zombie does not.
 func (p Process) Alive() bool {
-	start, state, err := procStat(p.Pid)
-	return err == nil && start == p.StartTime && !dead(state)
+	alive, _ := p.look()
+	return alive
+}
+
+// look reports whether this very process still runs, and whose child it is.
+func (p Process) look() (alive bool, parent int) {
+	stat, err := procStat(p.Pid)
+	if err != nil || stat.startTime != p.StartTime || stat.dead() {
+		return false, 0
+	}
+	return true, stat.parent
 }
 
 // Open pins the process with a pidfd; os.ErrProcessDone if it has ended.
@@ -112,42 +121,49 @@ func (p Process) Wait(ctx context.Context) error {
 	return err
 }
 
-// procStat reads a process's start time and state letter.
-func procStat(pid int) (start uint64, state byte, err error) {
+// stat is what we read of /proc/<pid>/stat.
+type stat struct {
+	state     byte
+	parent    int
+	startTime uint64
+}
+
+// dead reports whether the process has ended and is only waited for.
+func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' || s.state == 'x' }
+
+func procStat(pid int) (s stat, err error) {
 	if pid <= 0 {
-		return 0, 0, os.ErrProcessDone
+		return s, os.ErrProcessDone
 	}
 	err = atomicfile.Use("/proc/"+strconv.Itoa(pid)+"/stat", func(data []byte) (err error) {
-		start, state, err = parseStat(data)
+		s, err = parseStat(data)
 		return err
 	})
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		return 0, 0, os.ErrProcessDone
+		return s, os.ErrProcessDone
 	}
-	return start, state, err
+	return s, err
 }
 
-// parseStat reads fields 3 and 22 of /proc/<pid>/stat. Field 2, the program's
+// parseStat reads fields 3, 4 and 22 of /proc/<pid>/stat. Field 2, the program's
 // name, may hold anything, so fields are counted from its last parenthesis.
-func parseStat(data []byte) (start uint64, state byte, err error) {
-	end := bytes.LastIndexByte(data, ')')
-	if end < 0 {
-		return 0, 0, errors.New("malformed /proc/<pid>/stat")
-	}
+func parseStat(data []byte) (s stat, err error) {
 	n := 0
-	for field := range bytes.FieldsSeq(data[end+1:]) {
+	for field := range bytes.FieldsSeq(data[bytes.LastIndexByte(data, ')')+1:]) {
 		switch n++; {
 		case n == 1 && len(field) == 1:
-			state = field[0]
-		case n == 20 && state != 0:
-			if start, err = strconv.ParseUint(string(field), 10, 64); err != nil {
-				return 0, 0, fmt.Errorf("malformed /proc/<pid>/stat: %w", err)
+			s.state = field[0]
+		case n == 2 && s.state != 0:
+			s.parent, err = strconv.Atoi(string(field))
+		case n == 20 && s.state != 0:
+			s.startTime, err = strconv.ParseUint(string(field), 10, 64)
+			if err == nil {
+				return s, nil
 			}
-			return start, state, nil
+		}
+		if err != nil {
+			return stat{}, fmt.Errorf("malformed /proc/<pid>/stat: %w", err)
 		}
 	}
-	return 0, 0, errors.New("malformed /proc/<pid>/stat")
+	return stat{}, errors.New("malformed /proc/<pid>/stat")
 }
-
-// dead are the states of a process that has ended: zombie, dead.
-func dead(state byte) bool { return state == 'Z' || state == 'X' || state == 'x' }

@@ -36,9 +36,9 @@ func (s State) Running() bool { return s.State == spec.StateRunning || s.State =
 
 // State observes a container.
 //
-//	exit file                                → exited
 //	init lives, runtime waits on exec.fifo   → created
 //	init lives                               → running or paused
+//	exit file                                → exited
 //	init is gone, conmon lives               → running: the exit file is being written
 //	neither                                  → unknown, or none if it was never created
 func (r *Runtime) State(c Container) (State, error) {
@@ -75,45 +75,56 @@ func endOf(finished, started time.Time) time.Time {
 }
 
 func (r *Runtime) observe(c Container) (State, error) {
-	var s State
-	code, finished, ok, err := ReadExit(r.exitDir, c.ID)
-	if err != nil {
-		return State{}, err
-	}
 	record, created, err := readRecord(c)
 	if err != nil {
 		return State{}, err
 	}
-	s.CreatedAt, s.StartedAt = record.CreatedAt, record.StartedAt
+	s := State{CreatedAt: record.CreatedAt, StartedAt: record.StartedAt}
 	if created && s.StartedAt.IsZero() {
 		s.StartedAt = r.seenStarted(c)
 	}
-	if ok {
-		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
-		s.OOMKilled = r.WasOOMKilled(c)
-		return s, nil
+	init, parent := record.Init.look()
+	if !init {
+		return r.observeEnd(c, s, record, created)
 	}
-	init, conmon := record.Init.Alive(), record.Conmon.Alive()
-	if init {
-		s.Pid = record.Init.Pid
+	s.Pid = record.Init.Pid
+	if record.Conmon.Pid == parent || record.Conmon.Alive() { // a child's parent lives
+		s.ConmonPid = record.Conmon.Pid
 	}
-	if conmon {
+	s.ConmonLost = s.ConmonPid == 0
+	switch {
+	case s.StartedAt.IsZero() && r.waitsForStart(c.ID):
+		s.State = spec.StateCreated
+	case r.frozen(c):
+		s.State = spec.StatePaused
+	default:
+		s.State = spec.StateRunning
+	}
+	return s, nil
+}
+
+// observeEnd is what there is to see of a container whose process is gone, or
+// never was.
+func (r *Runtime) observeEnd(c Container, s State, record processRecord, created bool) (State, error) {
+	code, finished, ok, err := ReadExit(r.exitDir, c.ID)
+	if err != nil {
+		return State{}, err
+	}
+	if !ok && record.Conmon.Alive() {
 		s.ConmonPid = record.Conmon.Pid
 	}
 	switch {
+	case ok:
+		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
+		s.OOMKilled = r.WasOOMKilled(c)
 	case !created:
 		s.State = spec.StateNone
-	case init && s.StartedAt.IsZero() && r.waitsForStart(c.ID):
-		s.State = spec.StateCreated
-	case init && r.frozen(c):
-		s.State = spec.StatePaused
-	case init || conmon:
+	case s.ConmonPid != 0:
 		s.State = spec.StateRunning
 	default:
 		s.State, s.ExitCode = spec.StateUnknown, spec.ExitUnknown
 		s.OOMKilled = r.WasOOMKilled(c)
 	}
-	s.ConmonLost = init && !conmon
 	return s, nil
 }
 
