@@ -56,6 +56,10 @@ func (a *app) completeImages(cmd *cobra.Command, args []string, prefix string) (
 	return a.completing(imageNames)(cmd, args, prefix)
 }
 
+func (a *app) completeContainersAndImages(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.completing(joinNames(containerNames, imageNames))(cmd, args, prefix)
+}
+
 func (a *app) completeVolumes(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.completing(volumeNames)(cmd, args, prefix)
 }
