@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"berth/cmd/filter"
+	"berth/cmd/kubectl"
 	"berth/cmd/terminal"
 	"berth/engine"
 	"berth/engine/oci"
@@ -32,13 +34,15 @@ func (a *app) logs() *cobra.Command {
 		Use:   "logs [flags] CONTAINER|POD [CONTAINER|POD...]",
 		Short: "Show what containers wrote",
 		Long: `Prints what containers wrote to standard output and standard error, each to ours. The name of a pod stands for
-all its containers; then each line begins with the container's name, in colour on a terminal.
+all its containers, or those that --container names; then each line begins with the container's name, in colour on
+a terminal. pod/NAME, as kubectl writes it, is always a pod.
 
 Times are durations before now (10m), seconds since 1970, or RFC 3339.`,
 		Example: `  berth logs web-nginx
   berth logs -f --tail 20 web
   berth logs --since 10m --timestamps web-nginx web-side
-  berth logs --previous web-nginx`,
+  berth logs --previous web-nginx
+  berth logs -p -c nginx pod/web`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return namesOrWide(cmd, args, "a container or a pod", "latest")
 		},
@@ -51,6 +55,7 @@ Times are durations before now (10m), seconds since 1970, or RFC 3339.`,
 	}
 	a.logFlags(cmd, &f)
 	cmd.Flags().BoolVarP(&f.latest, "latest", "l", false, "of the newest container")
+	cmd.Flags().StringArrayVarP(&f.containers, "container", "c", nil, "of a pod, only what this `container` wrote")
 	return cmd
 }
 
@@ -117,28 +122,43 @@ func (a *app) logTargets(ctx context.Context, e *engine.Engine, f *logsFlags, ar
 	}
 	var list []target
 	for _, name := range args {
-		p, c, err := e.FindContainer(ctx, f.namespace, name)
-		if err == nil {
-			list = append(list, target{name, p, c})
-			continue
+		if len(f.containers) == 0 {
+			p, c, err := e.FindContainer(ctx, f.namespace, name)
+			if err == nil {
+				list = append(list, target{name, p, c})
+				continue
+			}
+			if !errors.Is(err, spec.ErrNotFound) {
+				return nil, err
+			}
 		}
-		if !errors.Is(err, spec.ErrNotFound) {
-			return nil, err
-		}
-		p, podErr := e.FindPod(ctx, f.namespace, name)
-		if errors.Is(podErr, spec.ErrNotFound) {
+		p, err := findPod(ctx, e, f.namespace, name)
+		if errors.Is(err, spec.ErrNotFound) {
 			return nil, fmt.Errorf("no container and no pod is called %q: %w", name, spec.ErrNotFound)
 		}
-		if podErr != nil {
-			return nil, podErr
+		if err != nil {
+			return nil, err
 		}
-		found, err := containersOf(p, nil)
+		found, err := containersOf(p, f.containers)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, found...)
 	}
 	return list, nil
+}
+
+// findPod finds a pod by its name or ID, or as kubectl writes it: pod/NAME.
+func findPod(ctx context.Context, e *engine.Engine, namespace, name string) (spec.PodStatus, error) {
+	p, err := e.FindPod(ctx, namespace, name)
+	word, rest, typed := strings.Cut(name, "/")
+	if !typed || !errors.Is(err, spec.ErrNotFound) {
+		return p, err
+	}
+	if kind, kindErr := kubectl.KindOf(word); kindErr != nil || kind.Name != kubectl.PodKind {
+		return p, err
+	}
+	return e.FindPod(ctx, namespace, rest)
 }
 
 // containersOf lists a pod's containers that were ever made, or those named.
