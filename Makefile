@@ -10,6 +10,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 LOGINDDIR ?= $(PREFIX)/lib/systemd/logind.conf.d
 # systemd looks for generators in /usr/lib, /usr/local/lib and /etc.
 GENERATORDIR ?= $(PREFIX)/lib/systemd
+UNITS := berth.service berth-auto-update.service berth-auto-update.timer
 
 GO      ?= go
 export CGO_ENABLED = 0
@@ -95,7 +96,7 @@ bench: build ## measure against the raw helpers, and podman where it is installe
 	BERTH_E2E_BINARY=$(CURDIR)/bin/berth $(GO) run ./e2e/bench $(if $(PODMAN),-podman)
 
 .PHONY: install
-install: ## install berth, its completions, berth.service and the Quadlet generators under PREFIX
+install: ## install berth, its completions, units and Quadlet generators under PREFIX
 	@test -x bin/berth || $(MAKE) build
 	install -D -m 755 bin/berth $(DESTDIR)$(PREFIX)/bin/berth
 	install -d -m 755 $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth/quadlet
@@ -104,8 +105,9 @@ install: ## install berth, its completions, berth.service and the Quadlet genera
 	ln -sfn $(PREFIX)/bin/berth $(DESTDIR)$(GENERATORDIR)/user-generators/berth-user-generator
 	install -D -m 644 docs/systemd/podman-user-wait-network-online.service -t $(DESTDIR)$(GENERATORDIR)/user
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
-	sed 's|@BINDIR@|$(PREFIX)/bin|g' docs/systemd/berth.service >$(DESTDIR)$(UNITDIR)/berth.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/berth.service
+	for unit in $(UNITS); do \
+		sed 's|@BINDIR@|$(PREFIX)/bin|g' docs/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
 	install -D -m 644 docs/systemd/logind.conf $(DESTDIR)$(LOGINDDIR)/berth.conf
 	install -d -m 755 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	bin/berth completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
@@ -114,8 +116,8 @@ install: ## install berth, its completions, berth.service and the Quadlet genera
 
 .PHONY: uninstall
 uninstall: ## remove what install brought; manifests, unit files and pods stay
-	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now berth.service 2>/dev/null || true; fi
-	rm -f $(DESTDIR)$(PREFIX)/bin/berth $(DESTDIR)$(UNITDIR)/berth.service $(DESTDIR)$(LOGINDDIR)/berth.conf $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now berth.service berth-auto-update.timer 2>/dev/null || true; fi
+	rm -f $(DESTDIR)$(PREFIX)/bin/berth $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS)) $(DESTDIR)$(LOGINDDIR)/berth.conf $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
 	rm -f $(DESTDIR)$(GENERATORDIR)/system-generators/berth-system-generator $(DESTDIR)$(GENERATORDIR)/user-generators/berth-user-generator
 	rm -f $(DESTDIR)$(GENERATORDIR)/user/podman-user-wait-network-online.service
 	@rmdir $(DESTDIR)/etc/berth/manifests $(DESTDIR)/etc/berth/quadlet $(DESTDIR)/etc/berth 2>/dev/null || true

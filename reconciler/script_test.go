@@ -32,6 +32,7 @@ import (
 //	serve, kill, reboot      start the loop; end it as kill -9 does; restart the machine
 //	play NAME [input=NAME] [replace] [nostart] [supervised], down NAME, start POD, stop POD [GRACE]
 //	stopone POD CONTAINER [GRACE], startone POD CONTAINER
+//	renew POD                make it anew, and wait until it has shown that it works
 //	play NAME unit=UNIT, service UNIT none|any|all  as a systemd unit that plays it; what stands for its pods
 //	make NAME WORD… -- COMMAND…  a container by hand: see script.byHand; makepod NAME WORD…
 //	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
@@ -207,12 +208,14 @@ func (s *script) act(verb string, args []string) error {
 	case "down":
 		_, err := s.applier().Down(ctx, s.load(args[0]), reconciler.DownOptions{Grace: -1})
 		return err
-	case "start", "stop", "abandon":
+	case "start", "stop", "abandon", "renew":
 		st, ok := s.engine.Pod(args[0])
 		if !ok {
 			return errors.New("no such pod")
 		}
 		switch verb {
+		case "renew":
+			return s.renew(ctx, &st)
 		case "start":
 			return s.applier().Start(ctx, st.Pod.ID, nil)
 		case "abandon":
@@ -267,6 +270,18 @@ func (s *script) act(verb string, args []string) error {
 		return s.host.command(verb, args)
 	default:
 		return errors.New("unknown command")
+	}
+	return nil
+}
+
+// renew makes a pod anew, and what was there before where that does not work.
+func (s *script) renew(ctx context.Context, st *spec.PodStatus) error {
+	id, err := s.applier().Renew(ctx, st, nil)
+	if err != nil {
+		return err
+	}
+	if err := s.applier().AwaitProof(ctx, id); err != nil {
+		return errors.Join(err, s.applier().Restore(ctx, st, nil))
 	}
 	return nil
 }

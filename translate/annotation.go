@@ -89,7 +89,7 @@ func (b *builder) checkAnnotations() {
 		base, container, hasContainer := strings.Cut(name, "/")
 		switch base {
 		case "io.containers.autoupdate":
-			b.warnf(at, "has no effect: a newer image is looked for when the pod is made anew, which kube play --replace does")
+			b.checkAutoUpdate(at, name)
 		case "io.containers.sdnotify":
 			b.warnf(at, "has no effect: systemd is told of berth, not of a pod")
 		}
@@ -108,6 +108,18 @@ func (b *builder) checkAnnotations() {
 		default:
 			b.warnf(at, "is not an annotation of podman and has no effect%s", source.DidYouMean(key, names))
 		}
+	}
+}
+
+// checkAutoUpdate refuses what auto-update could not carry out: which containers it
+// is about is looked up when it runs.
+func (b *builder) checkAutoUpdate(at, name string) {
+	words, value := []string{"disabled", "image", "local", "registry"}, b.pod.Annotations[name]
+	if !slices.Contains(words, value) {
+		b.errorf(at, "%q is no policy%s", value, didYouMeanOneOf(value, words))
+	}
+	if _, container, ok := strings.Cut(name, "/"); ok && !slices.Contains(containerNames(b.from), container) {
+		b.errorf(at, "the pod has no container %q%s", container, didYouMeanOneOf(container, containerNames(b.from)))
 	}
 }
 

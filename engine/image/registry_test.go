@@ -239,6 +239,38 @@ func TestPull(t *testing.T) {
 		}
 	})
 
+	t.Run("Newer asks, and fetches nothing", func(t *testing.T) {
+		s := testStore(t)
+		r.push(t, "team/watched:latest", simple("before"))
+		watched := r.addr + "/team/watched"
+		if newer, err := s.Newer(ctx, watched, pullInsecure()); err != nil || !newer {
+			t.Errorf("not here yet: %v, %v", newer, err)
+		}
+		before, err := s.Ensure(ctx, spec.ImageRequest{Ref: watched, Pull: pullInsecure()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if newer, err := s.Newer(ctx, "docker://"+watched, pullInsecure()); err != nil || newer {
+			t.Errorf("unchanged: %v, %v", newer, err)
+		}
+		r.push(t, "team/watched:latest", simple("after"))
+		r.set("", nil)
+		if newer, err := s.Newer(ctx, watched, pullInsecure()); err != nil || !newer || r.count("blobs") != 0 {
+			t.Errorf("changed: %v, %v, %d blobs asked for", newer, err, r.count("blobs"))
+		}
+		if now, err := s.Lookup(ctx, watched); err != nil || now.ID != before.ID {
+			t.Errorf("the store has %+v, %v", now, err)
+		}
+		for _, name := range []string{"watched", "team/watched:latest", before.ID, "NO/NAME"} {
+			if _, err := s.Newer(ctx, name, pullInsecure()); !errors.Is(err, spec.ErrImageName) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := s.Newer(ctx, r.addr+"/team/absent:1", pullInsecure()); !errors.Is(err, spec.ErrPull) {
+			t.Errorf("absent: %v", err)
+		}
+	})
+
 	t.Run("a policy that has become stricter holds for what is here", func(t *testing.T) {
 		s := testStore(t)
 		r.set("", nil)

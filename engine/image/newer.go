@@ -1,0 +1,57 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.podman.io/image/v5/docker"
+	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/pkg/shortnames"
+
+	"berth/engine/spec"
+)
+
+// Newer reports whether the registry has another image under a name than the
+// store; nothing is fetched. The name is a full one, since of a short one nobody
+// knows which registry is meant: else it is a spec.ErrImageName. A registry that
+// does not say is a spec.ErrPull.
+func (s *Store) Newer(ctx context.Context, name string, o spec.PullOptions) (bool, error) {
+	named, err := fullName(name)
+	if err != nil {
+		return false, err
+	}
+	sys, err := s.system(o)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w: %w", name, spec.ErrPull, err)
+	}
+	ref, err := docker.NewReference(named)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w: %w", name, spec.ErrImageName, err)
+	}
+	// This is HEAD, which registries that count pulls do not count.
+	remote, err := docker.GetDigest(ctx, sys, ref)
+	if err != nil {
+		return false, fmt.Errorf("ask for the digest of %s: %w: %w", name, spec.ErrPull, err)
+	}
+	have, err := s.resolve(ctx, sys, named.String(), certainPrefix)
+	if errors.Is(err, spec.ErrImageMissing) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return !slices.Contains(have.Digests, remote), nil
+}
+
+// fullName is a name that says which registry it means, with its tag.
+func fullName(name string) (reference.Named, error) {
+	name = strings.TrimPrefix(name, "docker://")
+	_, isID := asID(name)
+	if named, err := reference.ParseNormalizedNamed(name); err == nil && !isID && !shortnames.IsShortName(name) {
+		return reference.TagNameOnly(named), nil
+	}
+	return nil, fmt.Errorf("%w: %q does not say which registry it is from: give it in full, such as docker.io/library/nginx:latest", spec.ErrImageName, name)
+}
