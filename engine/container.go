@@ -46,7 +46,8 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 	target := e.target(runtime, id, c)
 	target.Locks = e.locks(pod.Key())
 	if err := runtime.Start(ctx, target); err != nil {
-		return fmt.Errorf("start container %q: %w", name, err)
+		made, _ := pod.Container(name)
+		return e.notStarted(ctx, &pod, made, c, c, fmt.Errorf("start container %q: %w", name, atRuntime{err}))
 	}
 	return e.records.TellStarted(id)
 }
@@ -63,22 +64,23 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 		return err
 	}
 	status, _ := e.observeContainer(run, pod, name)
-	attempt := 0
 	switch {
 	case status.Running() || status.State == spec.StateCreated && status.Pid != 0:
 		return nil
 	case c.ByHand != nil:
-		if err := e.makeByHand(ctx, m, c, &status); err != nil {
-			return fmt.Errorf("create container %q: %w", name, err)
-		}
-		return nil
-	case status.ID != "":
-		attempt = status.Attempt
-		if status.Finished() {
-			attempt++
-		}
-		if err := e.discard(ctx, pod, name); err != nil {
-			return err
+		return e.makeByHand(ctx, m, c, &status)
+	}
+	before, err := e.discard(ctx, pod, name)
+	if err != nil {
+		return err
+	}
+	attempt := status.Attempt
+	if status.Finished() {
+		attempt++
+		if before.Ended == nil { // nobody saw its end
+			before.Ended = &spec.Termination{
+				ContainerID: status.ID, ExitCode: status.ExitCode, Reason: status.Reason, Message: status.Message, StartedAt: status.StartedAt,
+			}
 		}
 	}
 	record, err := e.newContainer(ctx, pod, m.sb, c, attempt)
@@ -86,9 +88,7 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 		err = e.createContainer(ctx, m, c, record)
 	}
 	if err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		return errors.Join(fmt.Errorf("create container %q: %w", name, err), e.discard(undo, pod, name))
+		return e.notStarted(ctx, pod, c, before, record, fmt.Errorf("create container %q: %w", name, err))
 	}
 	return nil
 }
@@ -206,8 +206,11 @@ func (e *Engine) launch(ctx context.Context, runtime *oci.Runtime, m making, c *
 	create.Log.Driver, create.Log.MaxSize, create.Log.Passthrough = log.Driver, e.conmonLimit(log), streams
 	create.Log.Tag, create.Log.Labels = log.Tag, log.Labels
 	created, err := runtime.Create(ctx, create)
-	if err != nil || c.ByHand == nil {
-		return err
+	if err != nil {
+		return atRuntime{err}
+	}
+	if c.ByHand == nil {
+		return nil
 	}
 	return errors.Join(writePid(c.ByHand.PidFile, created.Pid), writePid(c.ByHand.ConmonPidFile, created.ConmonPid))
 }

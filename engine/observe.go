@@ -160,6 +160,10 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 	if err != nil {
 		return none, err
 	}
+	if c.Failed != nil && c.Ended == nil && wanted.ByHand == nil { // it was never made
+		none.Attempt, none.Failed = c.Attempt, c.Failed
+		return none, nil
+	}
 	var status spec.ContainerStatus
 	if c.Ended != nil {
 		status = spec.ContainerStatus{
@@ -189,6 +193,7 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 	}
 	status.ID, status.Name, status.Init, status.Attempt = c.ID, name, pod.IsInit(name), c.Attempt
 	status.Image, status.ImageID, status.ImageDigest = c.Image, c.ImageID, c.ImageDigest
+	status.Failed = c.Failed
 	status.Command, status.LogPath, status.CreatedAt, status.Sandbox = c.Command, c.LogPath, c.CreatedAt, c.Sandbox
 	if status.State == spec.StateExited && c.Ended == nil {
 		status.Message = e.message(pod, wanted, &status)

@@ -36,7 +36,9 @@ type making struct {
 
 // EnsurePod makes a pod's record and sandbox and has the named containers
 // created, not started. What exists is left as it is. If the sandbox cannot be
-// made, what was made of it is undone; the record stays until RemovePod.
+// made, what was made of it is undone; the record stays until RemovePod. A
+// container that cannot be made for a reason of its own undoes nothing: the error
+// is that spec.StartError, or several joined.
 //
 //	ports bound ─▶ record ─▶ netns ─┬▶ network ────────────────┐
 //	                                ├▶ volumes ──────────┐     ├▶ ready
@@ -71,12 +73,13 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 			return fmt.Errorf("clear what is left of the sandbox: %w", err)
 		}
 	}
-	if err := e.startSandbox(ctx, pod, create); err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		return errors.Join(err, e.StopPod(undo, pod.ID, 0))
+	err = e.startSandbox(ctx, pod, create)
+	if err == nil || spec.StartErrors(err) != nil {
+		return err
 	}
-	return nil
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	return errors.Join(err, e.StopPod(undo, pod.ID, 0))
 }
 
 // recordPod records a pod, unless it is; then it is the recorded one.
@@ -230,7 +233,14 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 			return nil
 		})
 	}
-	group.Go(func() error { return e.createContainers(gctx, m, create) })
+	var failed error // of containers for reasons of their own
+	group.Go(func() error {
+		err := e.createContainers(gctx, m, create)
+		if spec.StartErrors(err) != nil {
+			failed, err = err, nil
+		}
+		return err
+	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
@@ -238,7 +248,7 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	if err := e.records.SaveSandbox(pod.ID, sb); err != nil {
 		return err
 	}
-	return e.records.TellStarted(pod.ID)
+	return errors.Join(failed, e.records.TellStarted(pod.ID))
 }
 
 // writeFiles writes the contents of ConfigMaps and Secrets for all containers,
@@ -330,13 +340,24 @@ func (e *Engine) startInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbox
 	return runtime.Start(ctx, target)
 }
 
-// createContainers has the named containers created, in parallel.
+// createContainers has the named containers created, in parallel. One that cannot
+// be, for a reason of its own, keeps none of the others from being.
 func (e *Engine) createContainers(ctx context.Context, m making, names []string) error {
+	failed := make([]error, len(names))
 	group, gctx := errgroup.WithContext(ctx)
-	for _, name := range names {
-		group.Go(func() error { return e.ensureContainer(gctx, m, name) })
+	for i, name := range names {
+		group.Go(func() error {
+			err := e.ensureContainer(gctx, m, name)
+			if spec.StartErrors(err) != nil {
+				failed[i], err = err, nil
+			}
+			return err
+		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return errors.Join(failed...)
 }
 
 func closeAll(files []*os.File) {

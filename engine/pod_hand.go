@@ -179,30 +179,29 @@ func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container
 // has: for the first time, or anew after its end, which status says. Where that
 // fails it is as it was before.
 func (e *Engine) makeByHand(ctx context.Context, m making, c *spec.Container, status *spec.ContainerStatus) error {
+	fail := func(err error) error { return fmt.Errorf("create container %q: %w", c.Name, err) }
 	before, err := e.layByHand(ctx, m.pod, c)
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	if status.ID != "" {
 		if err := errors.Join(e.endContainer(ctx, m.pod, &before, 0), e.deleteContainer(ctx, m.pod, before)); err != nil {
-			return err
+			return fail(err)
 		}
 	}
 	record := before
 	if status.Finished() {
 		record.Attempt++
 	}
-	record.Boot, record.Sandbox, record.Ended = e.records.Boot(), "", nil
+	record.Boot, record.Sandbox, record.Ended, record.Failed = e.records.Boot(), "", nil, nil
 	if !m.sb.NoInfra {
 		record.Sandbox = m.sb.Infra
 	}
 	if err := e.records.SaveContainer(m.pod.ID, record); err != nil {
-		return err
+		return fail(err)
 	}
 	if err := e.createContainer(ctx, m, c, record); err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		return errors.Join(err, e.clearContainer(undo, m.pod, record), e.records.SaveContainer(m.pod.ID, before))
+		return e.notStarted(ctx, m.pod, c, before, record, fail(err))
 	}
 	return nil
 }

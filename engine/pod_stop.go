@@ -229,19 +229,20 @@ func stopSignal(name string) syscall.Signal {
 	return syscall.SIGTERM
 }
 
-// discard ends and removes the container of that name, if there is one.
-func (e *Engine) discard(ctx context.Context, pod *spec.Pod, name string) error {
+// discard ends and removes the container of that name, if there is one, and gives
+// its last record.
+func (e *Engine) discard(ctx context.Context, pod *spec.Pod, name string) (state.Container, error) {
 	c, err := e.records.ReadContainer(pod.ID, name)
 	if errors.Is(err, spec.ErrNotFound) {
-		return nil
+		return state.Container{}, nil
 	}
 	if err != nil {
-		return err
+		return c, err
 	}
 	if err := e.endContainer(ctx, pod, &c, 0); err != nil {
-		return err
+		return c, err
 	}
-	return e.removeContainer(ctx, pod, c)
+	return c, e.removeContainer(ctx, pod, c)
 }
 
 // leaveNetworks takes a pod off its networks and gives its addresses back.
@@ -351,7 +352,7 @@ func (e *Engine) RemoveContainer(ctx context.Context, id spec.PodID, name string
 	if err != nil {
 		return err
 	}
-	if err := e.discard(ctx, &pod, name); err != nil || !pod.ByHand {
+	if _, err := e.discard(ctx, &pod, name); err != nil || !pod.ByHand {
 		return err
 	}
 	return errors.Join(e.forgetContainer(&pod, name), tree.Remove(filepath.Dir(e.records.Log(pod.ID, name, 0))))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 
 	"berth/engine/spec"
@@ -29,6 +30,9 @@ type actor struct {
 	stop   limiter    // pods being taken down
 	probes *probe.Set // of a supervisor; nil: nobody probes
 	health *checkups  // likewise
+	// patient: a container that cannot start for a reason of its own is told of, and
+	// tried again when NextOf says so; else that is an error. A supervisor is.
+	patient bool
 }
 
 func newActor(engine Engine, log *slog.Logger, events *Events) *actor {
@@ -115,7 +119,8 @@ func (a *actor) do(ctx context.Context, st *spec.PodStatus, pod *spec.Pod, next 
 	case next.Down != "":
 		return a.down(ctx, st, next.Down)
 	}
-	err := a.bringUp(ctx, pod, next)
+	started, err := a.bringUp(ctx, pod, next)
+	a.tellRestarts(ctx, st, next, started)
 	return errors.Join(err, a.endDoomed(ctx, st, next.End), a.removeEnded(ctx, pod, next.Remove))
 }
 
@@ -132,26 +137,56 @@ func (a *actor) down(ctx context.Context, st *spec.PodStatus, why string) error 
 	return a.stopPod(ctx, st, ownGrace)
 }
 
-// bringUp makes the sandbox and starts containers.
-func (a *actor) bringUp(ctx context.Context, pod *spec.Pod, next Next) error {
+// bringUp makes the sandbox and starts containers, and says which it did.
+func (a *actor) bringUp(ctx context.Context, pod *spec.Pod, next Next) (started []string, err error) {
 	if !next.Ensure && len(next.Start) == 0 {
-		return nil
+		return nil, nil
 	}
-	return a.setup.do(ctx, func() error {
+	err = a.setup.do(ctx, func() error {
+		var failed []string
 		if next.Ensure {
-			if err := a.engine.EnsurePod(ctx, pod, next.Start); err != nil {
+			if failed, err = a.bear(ctx, pod, a.engine.EnsurePod(ctx, pod, next.Start)); err != nil {
 				return err
 			}
 		}
 		for _, name := range next.Start {
-			if err := a.engine.StartContainer(ctx, pod.ID, name); err != nil {
-				return err
+			if !slices.Contains(failed, name) {
+				fails, err := a.bear(ctx, pod, a.engine.StartContainer(ctx, pod.ID, name))
+				if err != nil {
+					return err
+				}
+				failed = append(failed, fails...)
 			}
-			a.events.of(pod, name, EventNormal, "Created", "Created container "+name)
-			a.events.of(pod, name, EventNormal, "Started", "Started container "+name)
+			switch {
+			case !slices.Contains(failed, name):
+				started = append(started, name)
+				a.events.of(pod, name, EventNormal, "Created", "Created container "+name)
+				a.events.of(pod, name, EventNormal, "Started", "Started container "+name)
+			case pod.IsInit(name):
+				return nil // those after it wait for it
+			}
 		}
 		return nil
 	})
+	return started, err
+}
+
+// bear tells of containers that could not start for reasons of their own, and
+// names them, where that is no error.
+func (a *actor) bear(ctx context.Context, pod *spec.Pod, err error) (failed []string, _ error) {
+	if !a.patient {
+		return nil, err
+	}
+	list := spec.StartErrors(err)
+	if list == nil {
+		return nil, err
+	}
+	for _, e := range list {
+		a.log.WarnContext(ctx, "container cannot be started", "pod", pod.Key().String(), "container", e.Container, "error", e.Err)
+		a.events.of(pod, e.Container, EventWarning, "Failed", "Error: "+e.Error())
+		failed = append(failed, e.Container)
+	}
+	return failed, nil
 }
 
 // advance takes a pod as far as it goes now: it observes, decides and acts until
@@ -170,7 +205,6 @@ func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurr
 		if err := a.do(ctx, &st, st.Pod.WithContents(want), next); err != nil {
 			return &st, next, err
 		}
-		a.tellRestarts(ctx, &st, next)
 		if len(next.Start) > 0 && len(next.End) == 0 {
 			return &st, next, nil
 		}
@@ -178,13 +212,13 @@ func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurr
 	return nil, Next{}, fmt.Errorf("pod %s does not come to rest", id.Short())
 }
 
-// tellRestarts logs which containers were started again.
-func (a *actor) tellRestarts(ctx context.Context, st *spec.PodStatus, next Next) {
+// tellRestarts logs which of the started containers were started again.
+func (a *actor) tellRestarts(ctx context.Context, st *spec.PodStatus, next Next, started []string) {
 	history := st.History
 	if next.History != nil {
 		history = next.History
 	}
-	for _, name := range next.Start {
+	for _, name := range started {
 		if c, ok := st.Container(name); ok && c.Finished() {
 			a.log.InfoContext(ctx, "container restarted", "pod", st.Pod.Key().String(), "container", name,
 				"exitCode", c.ExitCode, "restarts", history[name].Restarts)

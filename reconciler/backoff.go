@@ -26,6 +26,19 @@ func restartAt(h spec.ContainerHistory, ended, now time.Time) time.Time {
 	return ended.Add(h.Backoff)
 }
 
+// retryAt is when a container may be made that could not be. A failure that is yet
+// to come says that the clock was set back.
+func retryAt(f *spec.Failure, now time.Time) time.Time {
+	if f.At.After(now) {
+		return now
+	}
+	delay := backoffFirst
+	for i := 1; i < f.Tries && delay < backoffMost; i++ {
+		delay *= 2
+	}
+	return f.At.Add(min(delay, backoffMost))
+}
+
 // raise is the history after a restart at now of a container that ended then.
 func raise(h spec.ContainerHistory, ended, now time.Time) spec.ContainerHistory {
 	switch {

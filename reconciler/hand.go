@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -77,7 +78,13 @@ func (a *actor) startOne(
 	}
 	order := required(&st.Pod, name)
 	if st.Sandbox != spec.SandboxReady || connect != nil || len(order) > 1 {
-		if err := a.engine.EnsurePod(ctx, st.Pod.WithContents(want), order); err != nil {
+		err := a.engine.EnsurePod(ctx, st.Pod.WithContents(want), order)
+		if err != nil && st.Sandbox != spec.SandboxReady { // it was down, and is so again
+			undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+			defer cancel()
+			return errors.Join(err, a.engine.StopPod(undo, id, 0))
+		}
+		if err != nil {
 			return err
 		}
 	}

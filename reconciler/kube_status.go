@@ -135,6 +135,8 @@ func (s *Sight) waiting(c standing) (w Waiting, waits bool) {
 	switch {
 	case s.Failure != nil && !s.rejected() && !over:
 		return Waiting{Reason: s.Failure.Reason, Message: s.Failure.Message}, true
+	case c.state == standEnded && c.end.Reason == spec.ReasonStart && !over:
+		return Waiting{Reason: reasonRun, Message: c.end.Message}, true
 	case c.state == standEnded:
 		return w, false
 	case len(s.Status.Pod.InitContainers) > 0:

@@ -70,6 +70,14 @@ func inShort(s corev1.PodStatus) string {
 
 // readiness gives a container a readiness probe and what came of it, so long
 // after noon.
+func refused(name string) func(*spec.PodStatus) {
+	return func(st *spec.PodStatus) {
+		c, _ := st.Container(name)
+		c.Reason, c.Message, c.StartedAt = spec.ReasonStart, "no such program", time.Time{}
+		c.Sandbox, st.Infra.ID = "infra", "infra"
+	}
+}
+
 func readiness(name string, ready bool, since time.Duration) change {
 	return func(st *spec.PodStatus) {
 		made, _ := st.Pod.Container(name)
@@ -187,6 +195,23 @@ Ready False 0s ContainersNotReady: containers with unready status: [a]
 ContainersReady False 0s ContainersNotReady: containers with unready status: [a]
 PodScheduled True -2h0m0s
 a: waits CrashLoopBackOff (back-off 10s restarting failed container=a pod=p) last Error 1 0s restarts=1
+`},
+		{"it could not be started and will be again", Sight{Status: *with(podOf(always, "a:exited=128", "b:running"), refused("a"))}, `Running
+PodReadyToStartContainers True -1h0m0s
+Initialized True -2h0m0s
+Ready False 0s ContainersNotReady: containers with unready status: [a]
+ContainersReady False 0s ContainersNotReady: containers with unready status: [a]
+PodScheduled True -2h0m0s
+a: waits RunContainerError (no such program) last StartError 128 0s
+b: runs -1m0s started ready
+`},
+		{"it could not be started and never will", Sight{Status: *with(podOf(never, "a:exited=128"), refused("a"))}, `Failed
+PodReadyToStartContainers True -1h0m0s
+Initialized True -2h0m0s
+Ready False 0s PodFailed: 
+ContainersReady False 0s PodFailed: 
+PodScheduled True -2h0m0s
+a: ended StartError 128 0s
 `},
 		{"started again", Sight{Status: *with(podOf(always, "a:running"), last("a", 3))}, `Running
 PodReadyToStartContainers True -1h0m0s

@@ -94,6 +94,7 @@ func (l *Loop) Wake() {
 // Run works until ctx ends; pods run on. It fails only if it cannot begin.
 func (l *Loop) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	l.actor.patient = true
 	l.actor.probes = probe.NewSet(l.opts.Engine, func(r probe.Result) { l.heard(ctx, r) })
 	defer l.actor.probes.Close()
 	l.actor.health = newCheckups(l.actor, l.turnedHealth)

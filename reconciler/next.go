@@ -81,6 +81,7 @@ const (
 	reasonCreating      = "ContainerCreating"
 	reasonInitializing  = "PodInitializing"
 	reasonCrashLoop     = "CrashLoopBackOff"
+	reasonRun           = "RunContainerError"
 	reasonPostStartHook = "PostStartHookError"
 	reasonDone          = "PodCompleted" // ours: the containers it served have ended
 	reasonHook          = "FailedPostStartHook"

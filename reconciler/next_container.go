@@ -19,7 +19,7 @@ func (d *decider) container(made *spec.Container) {
 		d.running(made, c)
 	case c.Stopped && !d.hurry.Force:
 	case !ran(d.st, c):
-		if d.hurry.Force || !over(d.st, c) && !spent(d.st, c) {
+		if (d.hurry.Force || !over(d.st, c) && !spent(d.st, c)) && !d.failing(c) {
 			d.start(made.Name)
 		}
 	case d.hurry.Force || restarts(d.st, made.Name, c.ExitCode):
@@ -62,8 +62,31 @@ func (d *decider) start(name string) {
 
 func starting(n *Next, name string) bool { return slices.Contains(n.Start, name) }
 
-// again starts a container that has ended, if its back-off is over.
+// failing reports whether a container could not be made and its next try is yet to
+// come. Nothing is counted of such tries, as under the kubelet, which has them every
+// ten seconds.
+func (d *decider) failing(c *spec.ContainerStatus) bool {
+	if c == nil || c.Failed == nil || d.hurry.now() {
+		return false
+	}
+	at := retryAt(c.Failed, d.now)
+	if !at.After(d.now) {
+		return false
+	}
+	d.next.Waiting[c.Name] = Waiting{Reason: c.Failed.Reason, Message: c.Failed.Message, Until: at}
+	d.lookAt(at)
+	return true
+}
+
+// again starts a container that has ended, if its back-off is over. Where the one
+// to follow could not be made, it was then.
 func (d *decider) again(made *spec.Container, c *spec.ContainerStatus) {
+	if c.Failed != nil {
+		if !d.failing(c) {
+			d.start(c.Name)
+		}
+		return
+	}
 	h := d.history[c.Name]
 	ended := endOf(c.FinishedAt, c.StartedAt, h)
 	if at := restartAt(h, ended, d.now); at.After(d.now) && !d.hurry.now() {

@@ -72,7 +72,9 @@ func (d *decider) initContainer(made *spec.Container) bool {
 		d.end(c)
 		d.next.Waiting[made.Name] = Waiting{Reason: reasonStopped, Message: "by hand"}
 	case !ok || !ran(d.st, c):
-		d.start(made.Name)
+		if !d.failing(c) {
+			d.start(made.Name)
+		}
 	case c.Running():
 		d.next.Await = made.Name
 	case c.ExitCode == 0 && c.Finished():

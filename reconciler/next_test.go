@@ -107,11 +107,22 @@ func TestNext(t *testing.T) {
 		st.History = spec.History{"a": {Last: &spec.Termination{ExitCode: code}}}
 		return st
 	}
+	failed := func(tries int, st *spec.PodStatus) *spec.PodStatus { // the first container could not be made
+		st.Containers[0].Failed = &spec.Failure{Reason: "CreateContainerError", Message: "no", At: noon.Add(-time.Second), Tries: tries}
+		return st
+	}
 	for sentence, c := range map[string]struct {
 		st    *spec.PodStatus
 		hurry Hurry
 		want  string
 	}{
+		"what cannot be made waits, the others run":              {st: failed(1, podOf(always, "a:none", "b:none")), want: "start b; at +9s"},
+		"the longer the more often that was tried":               {st: failed(3, podOf(never, "a:none", "b:running")), want: "at +39s"},
+		"but not for ever":                                       {st: failed(99, podOf(always, "a:none")), want: "at +4m59s"},
+		"an init container holds the others up meanwhile":        {st: failed(1, podOf(always, "init1:none", "a:none")), want: "at +9s"},
+		"it is made at once where a person wants it":             {st: failed(9, podOf(always, "a:none")), hurry: Hurry{Backoff: true}, want: "start a"},
+		"one that ran waits likewise":                            {st: failed(2, podOf(always, "a:exited=1")), want: "at +19s"},
+		"in a fresh sandbox all is tried":                        {st: sandbox(spec.SandboxNone, failed(5, podOf(always, "a:none"))), want: "ensure; start a"},
 		"what runs is left alone":                                {st: podOf(always, "a:running", "b:running")},
 		"the first init container starts alone":                  {st: podOf(always, "init1:none", "init2:none", "a:none"), want: "start init1"},
 		"a running init container is awaited":                    {st: podOf(always, "init1:exited=0", "init2:running", "a:none"), want: "await init2"},

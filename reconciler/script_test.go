@@ -41,6 +41,7 @@ import (
 //	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
 //	run COMMAND CODE|hang|missing  how a command ends that a probe or hook runs in a container: else well, at once
 //	background COMMAND, join it goes on beside what follows; wait for its end
+//	program PATH             an absent or denied program is there from now on
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
 //	advance TIME             let time go by
@@ -49,7 +50,8 @@ import (
 //	expect POD STATE…        gone, or for each container (init containers first) its state,
 //	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT,
 //	                         ends=GRACE (it is being removed) or ends= (it is not),
-//	                         size:CONTAINER=CPU/MEMORY, set:CONTAINER=PIDS/POLICY
+//	                         size:CONTAINER=CPU/MEMORY, set:CONTAINER=PIDS/POLICY,
+//	                         end:CONTAINER=REASON/CODE
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods
@@ -258,6 +260,8 @@ func (s *script) act(verb string, args []string) error {
 			return err
 		}
 		s.engine.Fail(args[0], n, errors.New(strings.Join(args[2:], " ")))
+	case "program":
+		s.engine.AddProgram(args[0])
 	case "image":
 		s.engine.AddImage(args[0])
 	case "advance":

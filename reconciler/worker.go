@@ -607,7 +607,7 @@ func reasonOf(err error) string {
 	case errors.Is(err, spec.ErrImageMissing):
 		return reasonNeverPull
 	case errors.Is(err, spec.ErrCommand):
-		return "RunContainerError"
+		return reasonRun
 	case errors.Is(err, spec.ErrConfig):
 		return "CreateContainerConfigError"
 	case errors.As(err, &taken):

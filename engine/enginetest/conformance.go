@@ -39,6 +39,8 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"two pods of one name cannot be":                       (*suite).oneName,
 		"what is not there is said so":                         (*suite).notThere,
 		"a missing image makes no container":                   (*suite).missingImage,
+		"one that cannot start leaves the others alone":        (*suite).startErrors,
+		"one made by hand that cannot start stays itself":      (*suite).handStartErrors,
 		"volumes are made once and go when nobody uses them":   (*suite).volumes,
 		"files of a pod can be swapped":                        (*suite).updateFiles,
 		"secrets of a pod live as long as its sandbox":         (*suite).secrets,

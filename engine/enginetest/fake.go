@@ -37,6 +37,8 @@ type Host struct {
 	writes  int
 	run     RunFunc
 	servers map[string]func(net.Conn) // by pod key and port
+	// programs are the absent ones that are there after all.
+	programs map[string]bool
 }
 
 type pod struct {
@@ -73,6 +75,7 @@ func NewFake(images ...string) *Fake {
 	h := &Host{
 		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{}, waits: map[spec.PodKey]spec.Wait{},
 		locks: map[spec.PodKey]chan struct{}{}, subs: map[*subscriber]bool{}, servers: map[string]func(net.Conn){},
+		programs: map[string]bool{},
 	}
 	for _, name := range images {
 		h.AddImage(name)

@@ -21,7 +21,11 @@ func (p *pod) create(h *Host, name string) error {
 	if c.ByHand != nil {
 		id = c.ByHand.ID
 	}
-	if old := p.containers[name]; old != nil {
+	old := p.containers[name]
+	if old != nil && old.status.State == spec.StateCreated {
+		return nil
+	}
+	if old != nil && old.status.State != spec.StateNone {
 		if !old.status.Finished() {
 			return nil
 		}
@@ -38,12 +42,42 @@ func (p *pod) create(h *Host, name string) error {
 	if prog.bad {
 		return fmt.Errorf("create container %q: the fake cannot run %q: %w", name, c.Command, spec.ErrConfig)
 	}
+	if (c.User.Name == NoUser || prog.denied && !h.programs[c.Command[0]]) && c.ByHand == nil {
+		if old == nil {
+			old = &container{status: spec.ContainerStatus{Name: name, Init: p.spec.IsInit(name), State: spec.StateNone, Image: c.Image}}
+			p.containers[name] = old
+		}
+		return old.fail(name, "CreateContainerConfigError", fmt.Errorf("user %q cannot be found in the image: %w", NoUser, spec.ErrConfig))
+	}
 	made := *c
 	p.containers[name] = &container{spec: &made, prog: prog, done: make(chan struct{}), status: spec.ContainerStatus{
 		ID: id, Name: name, Init: p.spec.IsInit(name), State: spec.StateCreated, Attempt: attempt,
 		Image: c.Image, ImageID: image.ID, ImageDigest: image.Digest, Command: c.Command, CreatedAt: createdAt, Sandbox: p.infra.ID,
 	}}
 	return nil
+}
+
+// fail records that a container cannot be made, or one made by hand not started.
+func (c *container) fail(name, reason string, why error) error {
+	tries := 1
+	if c.status.Failed != nil {
+		tries += c.status.Failed.Tries
+	}
+	c.status.Failed = &spec.Failure{Reason: reason, Message: why.Error(), At: time.Now(), Tries: tries}
+	return &spec.StartError{Container: name, Err: fmt.Errorf("container %q: %w", name, why)}
+}
+
+// refuse has a container end without that it ran, as where the runtime cannot
+// start it.
+func (c *container) refuse() error {
+	why := fmt.Errorf("executable %q not found in the image's $PATH: %w", c.spec.Command[0], spec.ErrCommand)
+	if c.spec.ByHand != nil {
+		return c.fail(c.spec.Name, "RunContainerError", why)
+	}
+	c.status.State, c.status.ExitCode, c.status.Reason, c.status.Message = spec.StateExited, spec.ExitStart, spec.ReasonStart, why.Error()
+	c.status.FinishedAt = time.Now()
+	close(c.done)
+	return &spec.StartError{Container: c.spec.Name, Err: fmt.Errorf("start container %q: %w", c.spec.Name, why)}
 }
 
 // StartContainer has a container running.
@@ -62,6 +96,10 @@ func (f *Fake) StartContainer(_ context.Context, id spec.PodID, name string) err
 	if c.status.Running() {
 		return after(nil)
 	}
+	if c.prog.missing && !f.programs[c.spec.Command[0]] {
+		return after(c.refuse())
+	}
+	c.status.Failed = nil
 	c.status.State, c.status.StartedAt, c.status.Pid = spec.StateRunning, time.Now(), 1000
 	c.status.Sandbox = p.infra.ID
 	host := f.Host

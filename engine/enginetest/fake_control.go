@@ -24,6 +24,13 @@ func (h *Host) RemoveImage(name string) {
 	delete(h.images, name)
 }
 
+// AddProgram has an absent program in all images.
+func (h *Host) AddProgram(path string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.programs[path] = true
+}
+
 // fault makes one call of a verb fail.
 type fault struct {
 	verb string

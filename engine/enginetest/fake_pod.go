@@ -55,12 +55,17 @@ func (f *Fake) EnsurePod(_ context.Context, want *spec.Pod, create []string) err
 			p.infra = spec.ContainerStatus{ID: spec.NewContainerID(), Name: "_infra", State: spec.StateRunning, StartedAt: p.startedAt}
 		}
 	}
+	var failed error
 	for _, name := range create {
-		if err := p.create(f.Host, name); err != nil {
+		err := p.create(f.Host, name)
+		switch {
+		case spec.StartErrors(err) != nil:
+			failed = errors.Join(failed, err)
+		case err != nil:
 			return err
 		}
 	}
-	return late
+	return errors.Join(failed, late)
 }
 
 // record makes a pod's record, as spec.ErrExists if its name is taken.

@@ -13,6 +13,10 @@ type program struct {
 	code   int
 	onTerm int // exit code on SIGTERM; -1: the signal is ignored, as process 1 does without a handler
 	bad    bool
+	// missing: it is not in the image, unless Host.AddProgram has put it there.
+	missing bool
+	// denied: no container can be made for it, unless it is there after all.
+	denied bool
 
 	output  string            // what it says
 	written map[string]string // what it says into files, by path
@@ -27,11 +31,17 @@ type program struct {
 //	sh -c 'trap "exit 7" TERM; sleep 60 & wait'
 //	sh -c 'echo so; echo or so >&2; echo why > /file; exit 1'
 //	httpd -f -p 80     (listens, and runs for ever)
+//	/absent/program    (runs for ever, once it is there: Host.AddProgram)
+//	/denied/program    (likewise; until then there is not even a container)
 func parse(argv []string) program {
 	p := program{onTerm: -1}
 	switch {
 	case len(argv) == 0:
 		return program{bad: true}
+	case strings.HasPrefix(argv[0], Absent):
+		p.missing, p.sleep = true, forEver
+	case strings.HasPrefix(argv[0], "/denied/"):
+		p.denied, p.sleep = true, forEver
 	case argv[0] == "sh" && len(argv) == 3 && argv[1] == "-c":
 		for _, statement := range strings.Split(argv[2], ";") {
 			if !p.statement(strings.Fields(statement)) {
@@ -88,6 +98,13 @@ func (p *program) statement(words []string) bool {
 	}
 	return false
 }
+
+// Absent begins the paths of programs that no image has. NoUser is a user whom none
+// has either.
+const (
+	Absent = "/absent/"
+	NoUser = "nobody-here"
+)
 
 // forEver is longer than any test waits.
 const forEver = 1000 * time.Hour

@@ -24,6 +24,40 @@ var (
 	ErrConfig = errors.New("configuration cannot be honoured")
 )
 
+// StartError is a container that could not be made, or started, for a reason of
+// its own: nothing keeps the others of its pod from running. That it could not is
+// recorded, and observed.
+type StartError struct {
+	Container string
+	Err       error
+}
+
+// Error says what was being done, and why that failed.
+func (e *StartError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *StartError) Unwrap() error { return e.Err }
+
+// StartErrors are the containers that failed so, if that is all err tells of; else
+// nil.
+func StartErrors(err error) []*StartError {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []*StartError
+		for _, each := range joined.Unwrap() {
+			some := StartErrors(each)
+			if some == nil {
+				return nil
+			}
+			all = append(all, some...)
+		}
+		return all
+	}
+	if one, ok := err.(*StartError); ok {
+		return []*StartError{one}
+	}
+	return nil
+}
+
 // PortTakenError is a host port that somebody else holds.
 type PortTakenError struct {
 	Port PortMapping

@@ -119,6 +119,17 @@ type ContainerStatus struct {
 	CgroupPath  string         `json:"cgroupPath,omitempty"` // below each hierarchy
 	Sandbox     ContainerID    `json:"sandbox,omitempty"`    // the infra container it was made beside
 	Life        *Life          `json:"life,omitempty"`       // nil where nobody has looked yet, or it is not Gated
+	// Failed is why the last try to make it, or to start what was made by hand,
+	// came to nothing; nil: there was none since, or it did not.
+	Failed *Failure `json:"failed,omitempty"`
+}
+
+// Failure is a try to make a container that came to nothing.
+type Failure struct {
+	Reason  string    `json:"reason"` // in the kubelet's words
+	Message string    `json:"message"`
+	At      time.Time `json:"at"`
+	Tries   int       `json:"tries"` // that failed in a row, this one included
 }
 
 // Started reports whether what waits for the container may go on: it runs, its
@@ -160,6 +171,13 @@ func (c ContainerStatus) Running() bool {
 func (c ContainerStatus) Finished() bool {
 	return c.State == StateExited || c.State == StateUnknown
 }
+
+// How a container has ended that the runtime could not start, as under the
+// kubelet: it never ran.
+const (
+	ExitStart   = 128
+	ReasonStart = "StartError"
+)
 
 // ExitUnknown is the exit code reported for a container whose real one is lost.
 const ExitUnknown = 137

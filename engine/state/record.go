@@ -49,6 +49,9 @@ type Container struct {
 	Begun bool `json:"begun,omitempty"`
 	// Ended is how it ended, kept when what conmon left is cleared away.
 	Ended *spec.Termination `json:"ended,omitempty"`
+	// Failed is why the last try to make the one after it came to nothing, or, as
+	// long as there is no ID, to make the first.
+	Failed *spec.Failure `json:"failed,omitempty"`
 }
 
 // Intent is what was decided about a pod: what a person stopped by hand, and
