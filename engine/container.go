@@ -67,6 +67,8 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 	switch {
 	case status.Running() || status.State == spec.StateCreated && status.Pid != 0:
 		return nil
+	case c.Lacks != "":
+		return fmt.Errorf("create container %q: %w: %s", name, spec.ErrConfig, c.Lacks)
 	case c.ByHand != nil:
 		return e.makeByHand(ctx, m, c, &status)
 	}

@@ -205,11 +205,12 @@ func (l *Loop) pass(ctx context.Context) {
 		Owners: owners(l.opts.Source.Owners()), Unknown: owners(set.Unknown), Prune: PruneOwned,
 		Objects: keysOf(set.Objects), Held: keySet(result.Broken),
 	}
-	plan := MakePlan(result.Pods, observed, scope)
+	desired := append(slices.Clone(result.Pods), lacking(result.Lacking, observed, scope)...)
+	plan := MakePlan(desired, observed, scope)
 	l.tell(ctx, append(slices.Clone(set.Diagnostics), result.Diagnostics...), plan)
 	if len(set.Unknown)+len(result.Broken) == 0 && !l.swept {
 		l.swept = true
-		l.sweepWaits(ctx, result.Pods)
+		l.sweepWaits(ctx, desired)
 	}
 	l.dispatch(ctx, plan, observed, scope)
 	l.removeCutOff(ctx, observed)

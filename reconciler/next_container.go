@@ -14,12 +14,14 @@ func (d *decider) container(made *spec.Container) {
 	case d.done:
 		d.windDown(c)
 	case !ok:
-		d.start(made.Name)
+		if !d.lacks(made) {
+			d.start(made.Name)
+		}
 	case c.Running():
 		d.running(made, c)
 	case c.Stopped && !d.hurry.Force:
 	case !ran(d.st, c):
-		if (d.hurry.Force || !over(d.st, c) && !spent(d.st, c)) && !d.failing(c) {
+		if !d.lacks(made) && (d.hurry.Force || !over(d.st, c) && !spent(d.st, c)) && !d.failing(c) {
 			d.start(made.Name)
 		}
 	case d.hurry.Force || restarts(d.st, made.Name, c.ExitCode):

@@ -72,7 +72,7 @@ func (d *decider) initContainer(made *spec.Container) bool {
 		d.end(c)
 		d.next.Waiting[made.Name] = Waiting{Reason: reasonStopped, Message: "by hand"}
 	case !ok || !ran(d.st, c):
-		if !d.failing(c) {
+		if !d.lacks(made) && !d.failing(c) {
 			d.start(made.Name)
 		}
 	case c.Running():

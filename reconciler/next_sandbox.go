@@ -126,6 +126,11 @@ func (d *decider) failedInit() {
 func (d *decider) begin() {
 	for i := range d.st.Pod.InitContainers {
 		c := &d.st.Pod.InitContainers[i]
+		if d.lacks(c) {
+			d.held(d.st.Pod.InitContainers[i+1:])
+			d.waits(d.st.Pod.Containers)
+			return
+		}
 		d.start(c.Name)
 		if !sidecar(c) || gates(c) {
 			return
@@ -133,7 +138,7 @@ func (d *decider) begin() {
 	}
 	for i := range d.st.Pod.Containers {
 		c := &d.st.Pod.Containers[i]
-		if st, ok := d.st.Container(c.Name); ok && !d.hurry.Force && (st.Stopped || over(d.st, st)) {
+		if st, ok := d.st.Container(c.Name); ok && !d.hurry.Force && (st.Stopped || over(d.st, st)) || d.lacks(c) {
 			continue
 		}
 		d.start(c.Name)

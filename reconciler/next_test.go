@@ -111,11 +111,24 @@ func TestNext(t *testing.T) {
 		st.Containers[0].Failed = &spec.Failure{Reason: "CreateContainerError", Message: "no", At: noon.Add(-time.Second), Tries: tries}
 		return st
 	}
+	lacks := func(st *spec.PodStatus) *spec.PodStatus { // the first container reads what nobody declares
+		if len(st.Pod.InitContainers) > 0 {
+			st.Pod.InitContainers[0].Lacks = "no"
+		} else {
+			st.Pod.Containers[0].Lacks = "no"
+		}
+		return st
+	}
 	for sentence, c := range map[string]struct {
 		st    *spec.PodStatus
 		hurry Hurry
 		want  string
 	}{
+		"what lacks something waits, the others run":             {st: lacks(podOf(always, "a:none", "b:none")), want: "start b"},
+		"in a fresh sandbox, too":                                {st: sandbox(spec.SandboxNone, lacks(podOf(always, "a:none", "b:none"))), want: "ensure; start b"},
+		"nobody can start it by hand":                            {st: lacks(podOf(always, "a:none", "b:running")), hurry: Hurry{Force: true}},
+		"an init container that lacks holds the others up":       {st: lacks(podOf(always, "init1:none", "a:none"))},
+		"in a fresh sandbox nothing is begun then":               {st: sandbox(spec.SandboxNone, lacks(podOf(always, "init1:none", "a:none"))), want: "ensure"},
 		"what cannot be made waits, the others run":              {st: failed(1, podOf(always, "a:none", "b:none")), want: "start b; at +9s"},
 		"the longer the more often that was tried":               {st: failed(3, podOf(never, "a:none", "b:running")), want: "at +39s"},
 		"but not for ever":                                       {st: failed(99, podOf(always, "a:none")), want: "at +4m59s"},

@@ -289,7 +289,7 @@ func needsStart(have *spec.PodStatus, scope Scope) string {
 func changedFiles(have, want *spec.Pod) []string {
 	var out []string
 	for _, v := range want.Volumes {
-		if v.Files == nil {
+		if v.Files == nil || v.Lacks != "" {
 			continue
 		}
 		if old, ok := have.Volume(v.Name); ok && old.Files != nil && old.Files.Content != v.Files.Content {
@@ -338,6 +338,9 @@ func changedDescription(have, want *spec.Pod) []string {
 	}
 	if !maps.Equal(have.Annotations, want.Annotations) {
 		out = append(out, "annotations")
+	}
+	if have.LacksOtherwise(want) {
+		out = append(out, "what it lacks")
 	}
 	if len(out) == 0 && !have.SameManifest(want) {
 		out = append(out, "manifest")

@@ -179,7 +179,7 @@ func (w *worker) tellReport() (r PodReport, ok bool) {
 		}
 	case want != nil:
 		r = reportOf(want)
-		r.Phase, r.Reason = PhasePending, "ContainerCreating"
+		r.Phase = PhasePending
 	default:
 		return r, false
 	}
@@ -195,6 +195,9 @@ func (w *worker) tellReport() (r PodReport, ok bool) {
 		if wait := state.next.Waiting[name]; r.Reason == "" || r.NextTry.IsZero() && !wait.Until.IsZero() {
 			r.Reason, r.Message, r.NextTry = wait.Reason, wait.Message, wait.Until
 		}
+	}
+	if r.Reason == "" && state.seen == nil {
+		r.Reason = reasonCreating
 	}
 	if r.Reason == "" && state.seen != nil {
 		r.Reason, r.Message = stoppedByHand(state.seen)

@@ -175,6 +175,7 @@ func (w *worker) work(ctx context.Context, f *failure, leave func(*worker) bool)
 		state.since = w.wantedSince(t)
 	}
 	w.tellBackoffs(state)
+	w.tellLacks(t, state)
 	w.attend(ctx, t, &state)
 	w.mu.Lock()
 	w.report, w.turned = state, true
@@ -381,7 +382,7 @@ func (w *worker) carryOut(ctx context.Context, t target, p PodPlan) (podState, e
 			return state, prepareError{err}
 		}
 		w.tell(ctx, p)
-		if p.restarts() {
+		if p.restarts() || p.Describe {
 			return w.superviseNow(ctx, p)
 		}
 	}
@@ -413,6 +414,15 @@ func (w *worker) mustWait(p PodPlan) bool {
 
 // bringAbout creates or replaces the pod.
 func (w *worker) bringAbout(ctx context.Context, t target, p PodPlan) (podState, error) {
+	if why := lacksVolume(p.Desired); why != "" {
+		switch {
+		case p.Observed != nil: // it goes on, and is looked after
+			return w.supervise(ctx, p.Observed, nil)
+		case w.overdue(t):
+			return w.giveUp(ctx, t)
+		}
+		return w.waitForVolumes(t, why), nil
+	}
 	prepared, err := w.prepareInTime(ctx, t, p)
 	if p.Observed == nil && w.overdue(t) {
 		return w.giveUp(ctx, t)
@@ -609,7 +619,7 @@ func reasonOf(err error) string {
 	case errors.Is(err, spec.ErrCommand):
 		return reasonRun
 	case errors.Is(err, spec.ErrConfig):
-		return "CreateContainerConfigError"
+		return reasonConfig
 	case errors.As(err, &taken):
 		return "NodePorts"
 	}

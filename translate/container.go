@@ -30,6 +30,7 @@ func (b *builder) container(c *corev1.Container, field string) spec.Container {
 		StopSignal: stopSignal(c),
 		Lifecycle:  b.lifecycle(c, field, env),
 	}
+	out.Lacks = b.lacked()
 	if c.RestartPolicy != nil {
 		out.RestartPolicy = spec.RestartPolicy(*c.RestartPolicy)
 	}

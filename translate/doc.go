@@ -14,7 +14,9 @@
 //
 // Invariants:
 //   - An object with an error gives no pod at all and is listed as Broken, so
-//     that what runs of it is kept.
+//     that what runs of it is kept. Where no more is wrong with it than that a
+//     ConfigMap or Secret is missing, its pods are apart, in Lacking: one who waits
+//     for those may make them.
 //   - A field or podman annotation that would not be honoured is an error that
 //     names it; it is never dropped.
 //   - A pod's Hash changes exactly when it has to be made anew. What a running

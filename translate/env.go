@@ -125,11 +125,15 @@ func (b *builder) keyRef(object kube.Key, key string, optional *bool, field stri
 		value = b.kept(object, key, value)
 	case isTrue(optional):
 	case content.binary[key] != nil:
-		b.errorf(field+".key", "key %q of %s is binaryData, which no environment variable can hold: mount it as a file", key, object)
+		b.lackf(noKey(object, key), field+".key", "key %q of %s is binaryData, which no environment variable can hold: mount it as a file", key, object)
 	default:
-		b.errorf(field+".key", "%s", content.missingKey(object, key))
+		b.lackf(noKey(object, key), field+".key", "%s", content.missingKey(object, key))
 	}
 	return value, ok
+}
+
+func noKey(object kube.Key, key string) string {
+	return fmt.Sprintf("couldn't find key %s in %s %s/%s", key, object.Kind, object.Namespace, object.Name)
 }
 
 // kept is what stands for a value in the pod: a Late secret if it is one.
@@ -150,7 +154,7 @@ func (b *builder) kept(object kube.Key, key, value string) string {
 func (b *builder) config(key kube.Key, optional *bool, field string) (config, bool) {
 	content, ok := b.index.find(key)
 	if !ok && !isTrue(optional) {
-		b.errorf(field, "%s", b.index.missing(key))
+		b.lackf(fmt.Sprintf("%s %q not found", strings.ToLower(key.Kind), key.Name), field, "%s", b.index.missing(key))
 	}
 	return content, ok
 }

@@ -50,7 +50,9 @@ func (b *builder) files(s keySource, mode *int32) []spec.File {
 		case found:
 			out = append(out, spec.File{Path: path.Clean(item.Path), Mode: fileMode(mode, item.Mode), Data: data})
 		case !isTrue(s.optional):
-			b.errorf(at+".key", "%s", content.missingKey(s.object, item.Key))
+			kind := map[string]string{"ConfigMap": "config", "Secret": "secret"}[s.object.Kind]
+			b.lackf(fmt.Sprintf("%s references non-existent %s key: %s", strings.ToLower(s.object.Kind), kind, item.Key),
+				at+".key", "%s", content.missingKey(s.object, item.Key))
 		}
 	}
 	return out

@@ -133,5 +133,17 @@ func problems(result Result) []byte {
 	for _, k := range result.Broken {
 		lines = append(lines, "broken: "+k.String()+"\n")
 	}
+	for _, p := range result.Lacking {
+		for _, c := range p.All() {
+			if c.Lacks != "" {
+				lines = append(lines, "lacking: "+p.Key().String()+" "+c.Name+": "+c.Lacks+"\n")
+			}
+		}
+		for _, v := range p.Volumes {
+			if v.Lacks != "" {
+				lines = append(lines, "lacking: "+p.Key().String()+": "+v.Lacks+"\n")
+			}
+		}
+	}
 	return []byte(strings.Join(lines, ""))
 }

@@ -26,6 +26,7 @@ func Hash(p *spec.Pod) string {
 	n.Volumes = slices.Clone(p.Volumes)
 	for i := range n.Volumes {
 		v := &n.Volumes[i]
+		v.Lacks = "" // a pod of which a volume lacks something is not made
 		if v.Files != nil {
 			v.Files = &spec.FilesVolume{}
 		}
@@ -59,6 +60,9 @@ func hashedContainers(list []spec.Container) []spec.Container {
 		list[i] = list[i].AsDeclared()
 		list[i].RestartOnResize = nil
 		list[i].Resources.Resize(spec.Resources{})
+		if list[i].Lacks != "" { // while it does, it cannot be made, however much or little it lacks
+			list[i].Lacks, list[i].Env, list[i].Command, list[i].Args = "something", nil, nil, nil
+		}
 	}
 	return list
 }

@@ -31,6 +31,8 @@ type builder struct {
 	pod         *spec.Pod
 	claims      []portClaim
 	diagnostics source.Diagnostics
+	lacks       int    // errors that say of no more than that something is missing
+	lacking     string // the first of them in what is being built, in the kubelet's words
 }
 
 // build fills in the pod; what is wrong goes to diagnostics.
@@ -78,6 +80,21 @@ func (b *builder) diagnostic(field, format string, args ...any) source.Diagnosti
 
 func (b *builder) errorf(field, format string, args ...any) {
 	b.diagnostics = append(b.diagnostics, b.diagnostic(field, format, args...))
+}
+
+// lackf is errorf where an object or a key of it is missing that may come yet. why
+// says so as the kubelet does.
+func (b *builder) lackf(why, field, format string, args ...any) {
+	b.errorf(field, format, args...)
+	b.lacks++
+	b.lacking = cmp.Or(b.lacking, why)
+}
+
+// lacked is what was missing since it was asked last.
+func (b *builder) lacked() string {
+	why := b.lacking
+	b.lacking = ""
+	return why
 }
 
 func (b *builder) warnf(field, format string, args ...any) {

@@ -23,6 +23,9 @@ type Result struct {
 	// Broken lists the objects that make pods but have errors. None of their
 	// pods is in Pods; what runs of them should go on.
 	Broken []kube.Key
+	// Lacking are the pods of broken objects about which nothing is wrong but that
+	// ConfigMaps, Secrets or keys of these are missing: they say so themselves.
+	Lacking []*spec.Pod
 	// Diagnostics are the errors and warnings of this translation; those of the
 	// set itself are not repeated.
 	Diagnostics source.Diagnostics
@@ -61,9 +64,11 @@ func (t *translation) object(o *kube.Object, opts Options) {
 	}
 	builders := t.builders(o, opts)
 	var ds source.Diagnostics
+	lacks := 0
 	for _, b := range builders {
 		b.build()
 		ds = append(ds, b.diagnostics...)
+		lacks += b.lacks
 	}
 	if o.Deployment != nil { // without replicas one was built to find mistakes
 		builders = builders[:replicas(o)]
@@ -80,15 +85,21 @@ func (t *translation) object(o *kube.Object, opts Options) {
 			claims = append(claims, c)
 		}
 	}
-	if ds.Err() != nil {
+	into := &t.result.Pods
+	switch errors := len(ds) - len(ds.Warnings()); {
+	case errors == 0:
+		t.result.Diagnostics = append(t.result.Diagnostics, ds...)
+	case errors == lacks:
+		t.reject(o, ds)
+		into = &t.result.Lacking
+	default:
 		t.reject(o, ds)
 		return
 	}
-	t.result.Diagnostics = append(t.result.Diagnostics, ds...)
 	t.claims = claims
 	for _, b := range builders {
 		t.pods[b.pod.Key()] = o
-		t.result.Pods = append(t.result.Pods, b.pod)
+		*into = append(*into, b.pod)
 	}
 }
 

@@ -50,6 +50,9 @@ func (b *builder) volume(v *corev1.Volume, field string) spec.Volume {
 	default:
 		b.errorf(field, "this kind of volume cannot be honoured: use emptyDir, hostPath, configMap, secret, projected, downwardAPI or persistentVolumeClaim")
 	}
+	if why := b.lacked(); why != "" {
+		out.Lacks = fmt.Sprintf("MountVolume.SetUp failed for volume %q : %s", v.Name, why)
+	}
 	return out
 }
 

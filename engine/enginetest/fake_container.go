@@ -17,6 +17,9 @@ func (p *pod) create(h *Host, name string) error {
 	if !ok {
 		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
 	}
+	if c.Lacks != "" {
+		return fmt.Errorf("create container %q: %w: %s", name, spec.ErrConfig, c.Lacks)
+	}
 	attempt, id, createdAt := 0, spec.NewContainerID(), time.Now()
 	if c.ByHand != nil {
 		id = c.ByHand.ID

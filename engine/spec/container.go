@@ -35,6 +35,9 @@ type Container struct {
 	// Declared is what the pod's object says where a person has set something else;
 	// nil: nobody has. Outside the hash.
 	Declared *Declared `json:"declared,omitempty"`
+	// Lacks is what it reads that nobody has declared, in the kubelet's words: until
+	// somebody does, and it is another one, it cannot be made.
+	Lacks string `json:"lacks,omitempty"`
 }
 
 // PullPolicy says when an image is fetched.

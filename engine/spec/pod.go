@@ -3,6 +3,7 @@ package spec
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -210,9 +211,32 @@ func (p *Pod) WithContents(from *Pod) *Pod {
 }
 
 // Describe takes over what is said of a pod and changes nothing that runs:
-// labels, annotations, the manifest. All of it is outside the hash.
+// labels, annotations, the manifest, what containers lack that lacked something
+// before. All of it is outside the hash.
 func (p *Pod) Describe(from *Pod) {
 	p.Labels, p.Annotations, p.Manifest, p.RestartOnChange = from.Labels, from.Annotations, from.Manifest, from.RestartOnChange
+	if p.LacksOtherwise(from) {
+		p.InitContainers, p.Containers = describeAll(p.InitContainers, from), describeAll(p.Containers, from)
+	}
+}
+
+func describeAll(list []Container, from *Pod) []Container {
+	list = slices.Clone(list)
+	for i := range list {
+		if c, ok := from.Container(list[i].Name); ok && list[i].Lacks != "" && c.Lacks != "" {
+			list[i].Lacks = c.Lacks
+		}
+	}
+	return list
+}
+
+// LacksOtherwise reports whether a container lacks something, and something else in
+// the other pod.
+func (p *Pod) LacksOtherwise(other *Pod) bool {
+	return slices.ContainsFunc(p.All(), func(c Container) bool {
+		now, ok := other.Container(c.Name)
+		return ok && c.Lacks != "" && now.Lacks != "" && c.Lacks != now.Lacks
+	})
 }
 
 // SameManifest reports whether both were given the same, however their records

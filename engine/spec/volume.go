@@ -13,6 +13,9 @@ type Volume struct {
 	// Overlay makes what containers write to a host, named or image volume go to
 	// a layer above.
 	Overlay *Overlay `json:"overlay,omitempty"`
+	// Lacks is which of its files nobody has declared, in the kubelet's words: until
+	// somebody does, its pod cannot be made.
+	Lacks string `json:"lacks,omitempty"`
 }
 
 // ImageVolume is the file system of an image.
