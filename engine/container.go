@@ -173,7 +173,7 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 	if err != nil {
 		return err
 	}
-	if err := oci.PrepareImageVolumes(input); err != nil {
+	if err := oci.PrepareImageVolumes(ctx, input); err != nil {
 		return err
 	}
 	record.Command, record.StopSignal, record.Begun = shown(input), oci.HandStopSignal(input), true

@@ -35,7 +35,7 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 		return "", err
 	}
 	if fillable(in.Container, v) {
-		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return oci.CopyFromRoot(in.Rootfs, m.Path, dir) })
+		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return oci.CopyFromRoot(ctx, in.Rootfs, m.Path, dir) })
 		if err != nil {
 			return "", err
 		}

@@ -149,6 +149,19 @@ func (s *Store) UnmountRootfs(ctx context.Context, id spec.ContainerID) error {
 	return fmt.Errorf("unmount root file system %s: %w", id.Short(), err)
 }
 
+// LetGoRootfs takes back one MountRootfs: it stays mounted for others.
+func (s *Store) LetGoRootfs(_ context.Context, id spec.ContainerID) error {
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	_, err = store.Unmount(string(id), false)
+	if err == nil || errors.Is(err, storage.ErrLayerUnknown) || errors.Is(err, storage.ErrLayerNotMounted) {
+		return nil
+	}
+	return fmt.Errorf("unmount root file system %s: %w", id.Short(), err)
+}
+
 // RemoveRootfs unmounts and deletes a root file system. Gone is success.
 func (s *Store) RemoveRootfs(ctx context.Context, id spec.ContainerID) error {
 	store, err := s.open()

@@ -204,7 +204,7 @@ func makeWorkingDir(s *specs.Spec, users *spec.UserNamespace) error {
 		}
 	}
 	uid, gid, _ := users.Host(0, 0) // without a root there is nobody to give it to
-	if err := mkdirInRoot(s.Root.Path, cwd, 0o755, max(uid, 0), max(gid, 0)); err != nil {
+	if err := MkdirInRoot(s.Root.Path, cwd, 0o755, max(uid, 0), max(gid, 0)); err != nil {
 		return fmt.Errorf("%w: working directory %s: %w", spec.ErrConfig, cwd, err)
 	}
 	return nil

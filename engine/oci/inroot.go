@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
+	"berth/internal/tree"
 )
 
 // errKind is a path at which another kind of file lies than is wanted.
@@ -22,29 +23,35 @@ var errKind = errors.New("another kind of file")
 // errKind and was not opened: merely opening a device node may rewind a tape or
 // arm the watchdog that resets the host.
 func openInRoot(rootfs, path string, kind uint32) (*os.File, error) {
-	failed := func(err error) error { return &os.PathError{Op: "open", Path: path, Err: err} }
-	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := os.OpenFile(rootfs, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: rootfs, Err: err}
+		return nil, err
 	}
-	defer unix.Close(root)
-	seen, err := openat2(root, path, unix.O_PATH)
+	defer root.Close()
+	seen, err := tree.OpenIn(root, path, unix.O_PATH)
 	if err != nil {
-		return nil, failed(err)
+		return nil, err
 	}
-	defer unix.Close(seen)
+	defer seen.Close()
+	return reopen(seen, kind, os.O_RDONLY)
+}
+
+// reopen opens for use what was opened to be looked at, if it is of that kind.
+func reopen(seen *os.File, kind uint32, flags int) (*os.File, error) {
+	failed := func(err error) error { return &os.PathError{Op: "open", Path: seen.Name(), Err: err} }
+	fd := int(seen.Fd())
 	var st unix.Stat_t
-	if err := unix.Fstat(seen, &st); err != nil {
+	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, failed(err)
 	}
 	if st.Mode&unix.S_IFMT != kind {
 		return nil, failed(errKind)
 	}
-	fd, err := unix.Open("/proc/self/fd/"+itoa(seen), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open("/proc/self/fd/"+itoa(fd), flags|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, failed(err)
 	}
-	return os.NewFile(uintptr(fd), path), nil
+	return os.NewFile(uintptr(fd), seen.Name()), nil
 }
 
 // ReadInRoot reads a file of a root file system we do not trust, if it is no larger
@@ -65,48 +72,37 @@ func ReadInRoot(rootfs, path string, most int64) ([]byte, error) {
 	return data, err
 }
 
-// mkdirInRoot makes a folder and its parents inside a root file system, for a user
+// MkdirInRoot makes a folder and its parents inside a root file system, for a user
 // and a group of the host.
-func mkdirInRoot(rootfs, path string, perm uint32, uid, gid int) error {
-	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+func MkdirInRoot(rootfs, path string, perm uint32, uid, gid int) error {
+	root, err := os.OpenFile(rootfs, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: rootfs, Err: err}
+		return err
 	}
-	defer unix.Close(root)
+	defer root.Close()
 	at := "/"
 	for _, part := range strings.Split(strings.Trim(filepath.Clean("/"+path), "/"), "/") {
 		if part == "" {
 			continue
 		}
-		parent, err := openat2(root, at, unix.O_PATH|unix.O_DIRECTORY)
+		parent, err := tree.OpenIn(root, at, unix.O_PATH|unix.O_DIRECTORY)
 		if err != nil {
-			return &os.PathError{Op: "open", Path: at, Err: err}
+			return err
 		}
-		err = unix.Mkdirat(parent, part, perm)
+		fd := int(parent.Fd())
+		err = unix.Mkdirat(fd, part, perm)
 		if err == nil && uid != 0 {
-			err = unix.Fchownat(parent, part, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+			err = unix.Fchownat(fd, part, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
 		}
-		_ = unix.Close(parent)
+		_ = parent.Close()
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return &os.PathError{Op: "mkdir", Path: filepath.Join(at, part), Err: err}
 		}
 		at = filepath.Join(at, part)
 	}
-	fd, err := openat2(root, at, unix.O_PATH|unix.O_DIRECTORY)
+	made, err := tree.OpenIn(root, at, unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return fmt.Errorf("%s in the image is not a folder: %w", path, err)
 	}
-	return unix.Close(fd)
-}
-
-func openat2(dir int, path string, flags uint64) (int, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-	for {
-		fd, err := unix.Openat2(dir, path, &how)
-		// The kernel asks to try again when a rename disturbed the walk (openat2(2)).
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-			continue
-		}
-		return fd, err
-	}
+	return made.Close()
 }

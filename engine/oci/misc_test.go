@@ -288,7 +288,7 @@ func TestMkdirInRootStaysInside(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(root, outside), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := mkdirInRoot(root, "/link/new/deep", 0o755, 0, 0); err != nil {
+	if err := MkdirInRoot(root, "/link/new/deep", 0o755, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	if exists(filepath.Join(outside, "new")) {
@@ -298,7 +298,7 @@ func TestMkdirInRootStaysInside(t *testing.T) {
 		t.Error("no folder was made inside")
 	}
 	write(t, filepath.Join(root, "file"), "", 0o644)
-	if err := mkdirInRoot(root, "/file", 0o755, 0, 0); err == nil {
+	if err := MkdirInRoot(root, "/file", 0o755, 0, 0); err == nil {
 		t.Error("a file is taken for a folder")
 	}
 }
@@ -318,7 +318,7 @@ func TestImageVolumesAreCopiedSafely(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := PrepareImageVolumes(in); err != nil {
+		if err := PrepareImageVolumes(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
+	"berth/internal/tree"
 )
 
 // PrepareUsers adds to a root file system's /etc/passwd and /etc/group what a
@@ -100,7 +101,7 @@ func addEntry(in Input, table, id, line string) error {
 	}
 	uid, gid, _ := in.Pod.Users.Host(0, 0)
 	uid, gid = max(uid, 0), max(gid, 0)
-	if err := mkdirInRoot(in.Rootfs, path.Dir(table), 0o755, uid, gid); err != nil { // the runtime would, for /etc/hosts
+	if err := MkdirInRoot(in.Rootfs, path.Dir(table), 0o755, uid, gid); err != nil { // the runtime would, for /etc/hosts
 		return fmt.Errorf("%w: %w", spec.ErrConfig, err)
 	}
 	if len(have) > 0 && !bytes.HasSuffix(have, []byte("\n")) {
@@ -112,50 +113,42 @@ func addEntry(in Input, table, id, line string) error {
 // appendInRoot adds text to a file of a root file system we do not trust, which
 // is made where its folder is there.
 func appendInRoot(rootfs, name, text string, uid, gid int) error {
-	failed := func(err error) error { return &os.PathError{Op: "append to", Path: name, Err: err} }
-	root, err := unix.Open(rootfs, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := os.OpenFile(rootfs, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return failed(err)
+		return err
 	}
-	defer unix.Close(root)
-	seen, err := openat2(root, name, unix.O_PATH)
+	defer root.Close()
+	seen, err := tree.OpenIn(root, name, unix.O_PATH)
 	if errors.Is(err, fs.ErrNotExist) {
 		if seen, err = createAt(root, name, uid, gid); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 	}
 	if err != nil {
-		return failed(err)
+		return err
 	}
-	defer unix.Close(seen)
-	var st unix.Stat_t
-	if err := unix.Fstat(seen, &st); err != nil {
-		return failed(err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return failed(errKind)
-	}
-	f, err := os.OpenFile("/proc/self/fd/"+itoa(seen), os.O_WRONLY|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	defer seen.Close()
+	f, err := reopen(seen, unix.S_IFREG, os.O_WRONLY|os.O_APPEND)
 	if err != nil {
-		return failed(err)
+		return err
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
 }
 
 // createAt makes an empty file that is not there, in a folder that is.
-func createAt(root int, name string, uid, gid int) (int, error) {
-	dir, err := openat2(root, path.Dir(name), unix.O_PATH|unix.O_DIRECTORY)
+func createAt(root *os.File, name string, uid, gid int) (*os.File, error) {
+	dir, err := tree.OpenIn(root, path.Dir(name), unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
-	defer unix.Close(dir)
-	fd, err := unix.Openat(dir, path.Base(name), unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+	defer dir.Close()
+	fd, err := unix.Openat(int(dir.Fd()), path.Base(name), unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 	if errors.Is(err, unix.EEXIST) { // a link that leads nowhere
-		return -1, unix.ENOENT
+		err = unix.ENOENT
 	}
-	if err == nil {
-		err = unix.Fchown(fd, uid, gid)
+	if err != nil {
+		return nil, &os.PathError{Op: "make", Path: name, Err: err}
 	}
-	return fd, err
+	return os.NewFile(uintptr(fd), name), unix.Fchown(fd, uid, gid)
 }

@@ -133,7 +133,7 @@ func TestRealRestrictions(t *testing.T) {
 		k := g.mustStart(c, func(cr *Create) {
 			in := g.input(c, cr.ID)
 			in.Image, in.Mounts, in.VolumeDir = image, mounts, filepath.Join(g.dir, "volumes", string(cr.ID))
-			if err := PrepareImageVolumes(in); err != nil {
+			if err := PrepareImageVolumes(t.Context(), in); err != nil {
 				t.Fatal(err)
 			}
 			s, err := BuildSpec(in)

@@ -45,6 +45,24 @@ func (u *UserNamespace) Host(uid, gid uint32) (hostUID, hostGID int, ok bool) {
 	return hostUID, hostGID, hostUID >= 0 && hostGID >= 0
 }
 
+// Inside is which user and group of a container those of the host are; nobody
+// (65534) where they are none. Of nil they are themselves.
+func (u *UserNamespace) Inside(hostUID, hostGID int) (uid, gid int) {
+	if u == nil {
+		return hostUID, hostGID
+	}
+	return insideID(u.UIDs, hostUID), insideID(u.GIDs, hostGID)
+}
+
+func insideID(maps []IDMap, id int) int {
+	for _, m := range maps {
+		if id >= int(m.Host) && id < int(m.Host)+int(m.Size) {
+			return int(m.Container) + id - int(m.Host)
+		}
+	}
+	return 65534
+}
+
 // hostID is which number of the host one of a container is; -1 if none.
 func hostID(maps []IDMap, id uint32) int {
 	for _, m := range maps {

@@ -105,24 +105,7 @@ func openInside(root, path string) (*os.File, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return openat(r, path, unix.O_PATH)
-}
-
-func openat(root *os.File, path string, flags uint64) (*os.File, error) {
-	for range 128 { // RESOLVE_IN_ROOT asks to be tried again when somebody renames meanwhile
-		fd, err := unix.Openat2(int(root.Fd()), path, &unix.OpenHow{
-			Flags:   flags | unix.O_CLOEXEC,
-			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-		})
-		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return nil, &os.PathError{Op: "openat2", Path: path, Err: err}
-		}
-		return os.NewFile(uintptr(fd), path), nil
-	}
-	return nil, &os.PathError{Op: "openat2", Path: path, Err: unix.EAGAIN}
+	return tree.OpenIn(r, path, unix.O_PATH)
 }
 
 // mkdirInside makes path and its parents, each step looked up inside root.
@@ -138,7 +121,7 @@ func mkdirInside(root, path string) error {
 	}
 	done := ""
 	for step := range strings.SplitSeq(filepath.Clean(path), "/") {
-		parent, err := openat(r, "./"+done, unix.O_PATH|unix.O_DIRECTORY)
+		parent, err := tree.OpenIn(r, "./"+done, unix.O_PATH|unix.O_DIRECTORY)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,6 +43,14 @@ func Remove(path string) error {
 	}
 	defer unix.Close(fd)
 	return removal{}.entry(fd, name, filepath.Clean(path))
+}
+
+// RemoveIn is Remove of what has that name in an open folder.
+func RemoveIn(dir *os.File, name string) error {
+	if name == "" || name == "." || name == ".." || strings.Contains(name, "/") {
+		return fmt.Errorf("remove %q: not a name in a folder", name)
+	}
+	return removal{}.entry(int(dir.Fd()), name, name)
 }
 
 // removal is one call of Remove, at some depth below its path.
