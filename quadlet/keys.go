@@ -283,7 +283,7 @@ func imageKeys() []Key {
 	const s = "Image"
 	return append(common(s, "image pull"), []Key{
 		{s, "Image", String, "", "the image to pull", elsewhere},
-		{s, "ImageTag", String, "", "the name other units use it by, where Image= is an archive", elsewhere},
+		{s, "ImageTag", String, "", "the name of the image in the archive that Image= names, by which other units use it", elsewhere},
 		{s, "AllTags", Bool, "--all-tags", "whether all tags of the repository are pulled", nil},
 		{s, "Arch", String, "--arch", "architecture, in place of the host's", nil},
 		{s, "AuthFile", String, "--authfile", "file with registry credentials", nil},

@@ -9,12 +9,16 @@
 //	PUT /ANY/PATH        a status of http, which GET of the path then has
 //	PUT /tcp             "closed" or "open": whether the tcp address takes connections
 //	PUT /grpc/[SERVICE]  a status of grpc.health.v1, such as NOT_SERVING
+//	PUT /notify          what to tell systemd, such as READY=1
+//
+// Where systemd handed it a socket, it answers http there instead.
 //
 // It writes "answering" when all addresses are open, and ends with 0 by SIGTERM.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,6 +31,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/coreos/go-systemd/v22/daemon"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -62,7 +68,7 @@ func run() error {
 		grpc_health_v1.RegisterHealthServer(g, s.health)
 		go func() { failed <- g.Serve(listener) }()
 	}
-	listener, err := net.Listen("tcp", *web)
+	listener, err := webListener(*web)
 	if err != nil {
 		return err
 	}
@@ -74,6 +80,20 @@ func run() error {
 	case err := <-failed:
 		return err
 	}
+}
+
+// webListener is the socket systemd handed us, else one at the address.
+func webListener(address string) (net.Listener, error) {
+	if handed, err := activation.Listeners(); err != nil || len(handed) > 0 {
+		if err == nil && len(handed) != 1 {
+			err = fmt.Errorf("%d sockets were handed over", len(handed))
+		}
+		if err != nil {
+			return nil, err
+		}
+		return handed[0], nil
+	}
+	return net.Listen("tcp", address)
 }
 
 // server answers as it was told.
@@ -119,6 +139,12 @@ func (s *server) take(path, said string) error {
 		return s.door.close()
 	case path == "/tcp" && said == "open":
 		return s.door.open()
+	case path == "/notify":
+		sent, err := daemon.SdNotify(false, said)
+		if err == nil && !sent {
+			err = errors.New("nobody is to be notified")
+		}
+		return err
 	}
 	code, err := strconv.Atoi(said)
 	if err != nil || code < 200 || code > 599 {
