@@ -66,9 +66,15 @@ type Engine struct {
 // Paths says where the engine's own files lie.
 type Paths = state.Dirs
 
+// ErrNotRoot is what every user but root is told.
+var ErrNotRoot = errors.New("berth runs containers as root only: call it with sudo, or let root run the unit or file")
+
 // Open prepares an engine. Image store and runtime are opened when first used,
 // so that a command that only looks stays cheap.
 func Open(opts Options) (*Engine, error) {
+	if os.Geteuid() != 0 {
+		return nil, ErrNotRoot
+	}
 	conf, err := readConfig(opts.Modules)
 	if err != nil {
 		return nil, err

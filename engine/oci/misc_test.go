@@ -384,3 +384,13 @@ func TestPauseIsASmallStaticProgram(t *testing.T) {
 		t.Errorf("%d bytes, static %v", len(pauseProgram), static(pauseProgram))
 	}
 }
+
+func TestHelpersAreNotToldOfTheCallersSession(t *testing.T) {
+	for _, name := range []string{"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "NOTIFY_SOCKET", "LISTEN_FDS"} {
+		t.Setenv(name, "/run/user/0")
+	}
+	t.Setenv("HOME", "/root")
+	if got := helperEnv("A=b"); !slices.Contains(got, "HOME=/root") || !slices.Contains(got, "A=b") || slices.ContainsFunc(got, func(kv string) bool { return strings.Contains(kv, "/run/user/0") }) {
+		t.Errorf("helpers get %q", got)
+	}
+}

@@ -246,14 +246,16 @@ func chooseManager(asked string, cgroups Controllers) (string, error) {
 }
 
 // helperEnv is the environment of helpers: nothing of ours that would change
-// what they do, such as NOTIFY_SOCKET or LISTEN_FDS.
+// what they do, such as NOTIFY_SOCKET or LISTEN_FDS. Not XDG_RUNTIME_DIR either:
+// crun, called in a session of root's, finds root's own systemd by it and has that
+// make the container's scope, which then ends with the session.
 func helperEnv(more ...string) []string {
 	path := os.Getenv("PATH")
 	if path == "" {
 		path = defaultPath
 	}
 	list := []string{"PATH=" + path}
-	for _, name := range []string{"DBUS_SYSTEM_BUS_ADDRESS", "XDG_RUNTIME_DIR", "HOME"} {
+	for _, name := range []string{"DBUS_SYSTEM_BUS_ADDRESS", "HOME"} {
 		if value := os.Getenv(name); value != "" {
 			list = append(list, name+"="+value)
 		}
