@@ -26,6 +26,7 @@ type app struct {
 	now     func() time.Time
 	globals globals
 	opened  *engine.Engine
+	unit    string            // the Quadlet unit a supervisor carries this command out for, else ""
 	seen    reconciler.Events // what this command did to pods, for the supervisor
 }
 

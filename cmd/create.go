@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,11 +124,11 @@ func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made)
 	}
 	made.SetName(name, kept)
 	own.ByHand.CreateCommand = commandLine()
-	made.Pod.Owner = ownerByHand()
+	made.Pod.Owner = a.ownerByHand()
 	if made.Pod.ID == "" {
 		made.Pod.ID = spec.NewPodID()
 	}
-	nameHost(made.Pod, own.ByHand.ID)
+	option.NameHost(made.Pod, own.ByHand.ID)
 	c = created{made.Pod.ID, made.Pod.Key(), own.Name, own.ByHand.ID}
 	if made.Into == "" {
 		return c, "", nil
@@ -135,19 +136,6 @@ func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made)
 	made.AddTo(&pod.Pod)
 	c.pod, c.key = pod.Pod.ID, pod.Pod.Key()
 	return c, pod.Pod.ID, nil
-}
-
-// nameHost gives a pod the hostname that podman would, where none is given: a
-// container that stands alone is called by its ID, unless it is called as the host.
-func nameHost(p *spec.Pod, alone spec.ContainerID) {
-	uts := p.Join.UTS
-	switch {
-	case p.Hostname != "" || uts.Host || uts.Container != nil || uts.Path != "":
-	case !p.Bare:
-		p.Hostname = p.Name
-	case !p.HostNet:
-		p.Hostname = alone.Short()
-	}
 }
 
 // namesIn says which names pods and containers have.
@@ -162,10 +150,13 @@ func namesIn(observed []spec.PodStatus) func(string) bool {
 // unitVariable is how systemd units that run containers say which they are.
 const unitVariable = "PODMAN_SYSTEMD_UNIT"
 
-// ownerByHand is who owns what this command makes: the systemd unit it runs for,
-// or else a person.
-func ownerByHand() spec.Owner {
-	if unit := os.Getenv(unitVariable); unit != "" {
+// forUnit is the unit this command runs for, "" if it is none.
+func (a *app) forUnit() string { return cmp.Or(a.unit, os.Getenv(unitVariable)) }
+
+// ownerByHand is who owns what this command makes: the unit it runs for, or else a
+// person.
+func (a *app) ownerByHand() spec.Owner {
+	if unit := a.forUnit(); unit != "" {
 		return spec.UnitOwner(unit)
 	}
 	return spec.OwnerRun

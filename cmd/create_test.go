@@ -104,7 +104,7 @@ func TestHostnames(t *testing.T) {
 		"as was said":       {spec.Pod{Bare: true, Hostname: "h"}, "h"},
 		"a pod":             {spec.Pod{ByHand: true, Name: "shop"}, "shop"},
 	} {
-		nameHost(&c.pod, "0123456789abcdef")
+		option.NameHost(&c.pod, "0123456789abcdef")
 		if c.pod.Hostname != c.want {
 			t.Errorf("%s: %q, want %q", name, c.pod.Hostname, c.want)
 		}

@@ -136,7 +136,7 @@ func (a *app) get() *cobra.Command {
 		Use:   "get [flags] KIND [NAME...] | KIND/NAME...",
 		Short: "List pods and other objects as kubectl does",
 		Long: `Lists pods in kubectl's words, or what else was given: deployments, configmaps, secrets, persistentvolumeclaims
-(pvc) and namespaces.
+(pvc), namespaces, and the Quadlet units that berth serve runs (quadlets).
 
 -o takes wide, yaml, json, name, jsonpath=, jsonpath-file=, jsonpath-as-json=, custom-columns=, custom-columns-file=,
 go-template= and go-template-file=. A pod is written as it was given, with its live metadata and status.`,
@@ -145,7 +145,8 @@ go-template= and go-template-file=. A pod is written as it was given, with its l
   berth get pod web -o yaml
   berth get pods -l app=web -o "jsonpath={.items[*].status.podIP}"
   berth get pods -w
-  berth get deployments`,
+  berth get deployments
+  berth get quadlets -o wide`,
 		Args: minArgs(1, "a kind of objects, such as pods"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return kubectlFailure(a.runGet(cmd.Context(), &f, args))
@@ -243,7 +244,7 @@ type objectPrinter struct {
 }
 
 func (p *objectPrinter) print(list []kubectl.Object) error {
-	headings := p.kind.Headings
+	headings := p.kind.Headings(p.flags.format.Wide())
 	if p.kind.Name == kubectl.PodKind {
 		headings = kubectl.PodHeadings(p.flags.format.Wide())
 	}
@@ -273,7 +274,7 @@ func (p *objectPrinter) row(o kubectl.Object, now time.Time) ([]string, error) {
 		}
 		row = kubectl.PodRow(pod, now, p.flags.format.Wide())
 	} else {
-		row = p.kind.Row(o, now)
+		row = p.kind.Row(o, now, p.flags.format.Wide())
 	}
 	if p.showKind {
 		row[0] = kubectl.NameOf(o)

@@ -63,7 +63,7 @@ func TestKubectlsWords(t *testing.T) {
 
 func TestCompletionOfObjects(t *testing.T) {
 	for args, want := range map[string]string{
-		"get p":            "pods\ndeployments\nconfigmaps\nsecrets\npersistentvolumeclaims\nnamespaces\n",
+		"get p":            "pods\ndeployments\nconfigmaps\nsecrets\npersistentvolumeclaims\nnamespaces\nquadlets\n",
 		"get ns d":         "default\n",
 		"get ns/d":         "ns/default\n",
 		"describe pod x":   "",

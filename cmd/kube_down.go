@@ -52,7 +52,7 @@ func (a *app) runDown(ctx context.Context, args []string, force, insecure bool) 
 // takeDown removes what set made and prints it in podman's order.
 func (a *app) takeDown(ctx context.Context, e *engine.Engine, set kube.Set, force bool) error {
 	secrets := storedSecrets(ctx, e, set)
-	result, err := a.applier(e).Down(ctx, set, reconciler.DownOptions{Grace: ownGrace, Unit: ownerByHand()})
+	result, err := a.applier(e).Down(ctx, set, reconciler.DownOptions{Grace: ownGrace, Unit: a.ownerByHand()})
 	if err != nil && len(result.Pods) == 0 {
 		return err
 	}

@@ -92,6 +92,8 @@ func (o *objects) list(ctx context.Context, kind kubectl.Kind, namespace string)
 		return list, err
 	case "Namespace":
 		return o.namespaces(ctx), nil
+	case kubectl.QuadletKind:
+		return o.quadlets(ctx)
 	}
 	var list []kubectl.Object
 	for _, object := range o.all(ctx).Objects {
@@ -105,6 +107,21 @@ func (o *objects) list(ctx context.Context, kind kubectl.Kind, namespace string)
 		list = append(list, fields)
 	}
 	slices.SortFunc(list, kubectl.CompareNames)
+	return list, nil
+}
+
+// quadlets are the Quadlet units that a supervisor runs; without one there are none.
+func (o *objects) quadlets(ctx context.Context) ([]kubectl.Object, error) {
+	views, err := reconciler.NewClient(o.engine.Paths().Run).Units(ctx)
+	if err != nil {
+		return nil, nil // nobody runs any
+	}
+	list := make([]kubectl.Object, len(views))
+	for i, v := range views {
+		if list[i], err = kubectl.QuadletObject(v); err != nil {
+			return nil, err
+		}
+	}
 	return list, nil
 }
 

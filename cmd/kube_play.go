@@ -77,7 +77,7 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	owner, err := f.service.owner()
+	owner, err := f.service.owner(a.forUnit())
 	if err != nil {
 		return err
 	}

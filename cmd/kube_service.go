@@ -30,11 +30,10 @@ func (s *serviceFlags) register(cmd *cobra.Command) {
 }
 
 // owner is who owns what is played: the unit that this command runs for.
-func (s *serviceFlags) owner() (spec.Owner, error) {
+func (s *serviceFlags) owner(unit string) (spec.Owner, error) {
 	if !s.container {
 		return spec.OwnerPlay, nil
 	}
-	unit := os.Getenv(unitVariable)
 	if unit == "" {
 		return "", fmt.Errorf("--service-container is for systemd units, which set %s", unitVariable)
 	}
@@ -44,7 +43,7 @@ func (s *serviceFlags) owner() (spec.Owner, error) {
 // startService starts what stands for a unit's pods, and tells systemd of it. Where
 // no service waits for that, as in one of Type=oneshot, nothing has to.
 func (a *app) startService(ctx context.Context, e *engine.Engine, owner spec.Owner, s *serviceFlags) error {
-	if os.Getenv("NOTIFY_SOCKET") == "" {
+	if os.Getenv("NOTIFY_SOCKET") == "" && a.unit == "" {
 		return nil
 	}
 	root, command, err := e.PauseRoot()
@@ -54,9 +53,15 @@ func (a *app) startService(ctx context.Context, e *engine.Engine, owner spec.Own
 	unit, _ := owner.Unit()
 	name := fmt.Sprintf("%x-service", sha256.Sum256([]byte(unit)))[64-12:] // twelve digits of it
 	pod := reconciler.NewService(name, owner, reconciler.Propagation(s.propagation), root, command)
+	if a.unit != "" {
+		pod.Cgroup = spec.CgroupPlace{} // a supervisor's is not the unit's
+	}
 	id, err := a.applier(e).Create(ctx, pod, reconciler.CreateOptions{Replace: true})
 	if err != nil {
 		return fmt.Errorf("start the service container: %w", err)
+	}
+	if a.unit != "" {
+		return nil // whoever runs the unit sees it
 	}
 	st, err := e.ObservePod(ctx, id)
 	if err != nil {

@@ -57,8 +57,8 @@ func (a *app) makePod(ctx context.Context, e *engine.Engine, made *option.Made) 
 		}
 		pod.Name = madeUpName(namesIn(observed))
 	}
-	pod.ID, pod.Owner = spec.NewPodID(), ownerByHand()
-	nameHost(pod, "")
+	pod.ID, pod.Owner = spec.NewPodID(), a.ownerByHand()
+	option.NameHost(pod, "")
 	drop, err := writeIDFile(made.IDFile, string(pod.ID), made.Replace)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"syscall"
 	"time"
 
@@ -36,9 +35,14 @@ func (a *app) serve() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve [flags] [FOLDER...]",
 		Short: "Keep what folders say running",
-		Long: `Watches folders of Kubernetes YAML and keeps what they say running, and what kube play was given: new files are
-played, changed objects made anew one by one, pods of removed files removed (the data of their claims stays).
-Containers that end are started again by their restartPolicy.
+		Long: `Watches folders of Kubernetes YAML and Quadlet units and keeps what they say running, and what kube play was
+given: new files are played, changed objects made anew one by one, what removed files made is removed (the data of
+volumes stays). Containers that end are started again by their restartPolicy, or by Restart= of their unit.
+
+Quadlet units (*.container, *.pod, *.kube, *.volume, *.network, *.image) need no systemd: they are started in their
+order if [Install] says WantedBy= a target that is reached at boot, such as default.target, or if another unit wants
+them, and started again as Restart=, RestartSec= and StartLimitBurst= say. "berth get quadlets" shows them. What only
+systemd can do is refused by file and line.
 
 A broken file changes nothing: what ran goes on, and the error stands in the log and in berth status. Ending
 berth serve stops no pod, unless --stop-pods is given; the next one takes over what runs.
@@ -128,9 +132,13 @@ func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) 
 	if err != nil {
 		return err
 	}
+	units, err := a.unitOptions(ctx, e, s, log)
+	if err != nil {
+		return err
+	}
 	loop := reconciler.NewLoop(reconciler.LoopOptions{
 		Engine: e, Source: sources, Translate: translator(), Log: log, SlowPass: s.Rescan,
-		Pressure: pressureOptions(e, s),
+		Pressure: pressureOptions(e, s), Units: units,
 	})
 	supervisor := &reconciler.Supervisor{
 		Loop: loop, RunDir: e.Paths().Run, Version: a.build.Version, Log: log, OnDemand: onDemand,
@@ -163,7 +171,7 @@ func (a *app) runServe(ctx context.Context, s settings.Settings, onDemand bool) 
 	if err != nil {
 		return err
 	}
-	return a.stopPods(ctx, e, s, sources.Owners(), shutdown, log)
+	return a.stopPods(ctx, e, s, loop, shutdown, log)
 }
 
 // pressureOptions are what the settings say of memory and disk that run short.
@@ -180,7 +188,7 @@ func pressureOptions(e *engine.Engine, s settings.Settings) *reconciler.Pressure
 
 // stopPods stops pods at the supervisor's end: all of them if the host goes
 // down, else those of the sources, and only if the settings say so.
-func (a *app) stopPods(ctx context.Context, e *engine.Engine, s settings.Settings, owners []string, shutdown *hostShutdown, log *slog.Logger) error {
+func (a *app) stopPods(ctx context.Context, e *engine.Engine, s settings.Settings, loop *reconciler.Loop, shutdown *hostShutdown, log *slog.Logger) error {
 	hostEnds := shutdown != nil && shutdown.going.Load()
 	var within time.Duration
 	if hostEnds {
@@ -191,10 +199,10 @@ func (a *app) stopPods(ctx context.Context, e *engine.Engine, s settings.Setting
 	if !hostEnds && !s.StopPods {
 		return nil
 	}
-	ours := func(o spec.Owner) bool { return hostEnds || slices.Contains(owners, string(o)) }
+	ours := func(o spec.Owner) bool { return hostEnds || loop.Owns(o) }
 	applier := a.applier(e)
 	applier.Log = log
-	err := applier.Shutdown(ctx, ours, within)
+	err := errors.Join(applier.Shutdown(ctx, ours, within), loop.ForgetUnits(ctx))
 	log.Info("pods stopped")
 	return err
 }

@@ -70,13 +70,35 @@ func (a *app) printStatus(s reconciler.Status, events, verbose bool) error {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", p.Namespace, p.Name, p.Phase, p.Restarts, p.Owner, a.reason(p))
 		}
 	})
-	if err != nil || !events {
+	if err != nil {
 		return err
+	}
+	if len(s.Units) > 0 {
+		fmt.Fprintln(a.out)
+		if err := a.printUnits(s.Units); err != nil {
+			return err
+		}
+	}
+	if !events {
+		return nil
 	}
 	fmt.Fprintln(a.out)
 	return a.table("LAST\tTYPE\tPOD\tREASON\tCOUNT\tMESSAGE", func(w io.Writer) {
 		for _, ev := range s.Events {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", output.Ago(now, ev.Last), ev.Type, ev.Pod, ev.Reason, ev.Count, ev.Message)
+		}
+	})
+}
+
+// printUnits prints how Quadlet units do.
+func (a *app) printUnits(units []reconciler.UnitView) error {
+	return a.table("QUADLET\tSTATUS\tRESTARTS\tMAKES\tREASON", func(w io.Writer) {
+		for _, u := range units {
+			reason := u.Message
+			if wait := u.RetryAt.Sub(a.now()); !u.RetryAt.IsZero() && wait > 0 {
+				reason += fmt.Sprintf(" (next try in %s)", output.Duration(wait))
+			}
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", u.Name, u.Status, u.Restarts, u.Resource, reason)
 		}
 	})
 }

@@ -51,16 +51,25 @@ func (f *Folder) Outdated(_ string, key kube.Key, known bool) bool {
 
 // Run hands over the folder's set now and whenever it changes, until ctx ends.
 func (f *Folder) Run(ctx context.Context, emit func(kube.Set)) error {
-	newWatcher(f.tree, f.opts).run(ctx, emit)
+	f.tree.watcher(f.opts, emit).run(ctx)
 	return nil
 }
 
-func newWatcher(t *tree, o FolderOptions) *watcher {
+// watcher hands over the tree's set whenever that changes.
+func (t *tree) watcher(o FolderOptions, emit func(kube.Set)) *watcher {
+	return newWatcher(t.root, o, func() sight {
+		s := t.scan()
+		return sight{print: s.print, watch: s.watch, busy: s.busy, tell: func() { emit(s.set) }}
+	})
+}
+
+// newWatcher watches what scan looks at. The name is for people.
+func newWatcher(name string, o FolderOptions, scan func() sight) *watcher {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Rescan == 0 {
 		o.Rescan = rescanTime
 	}
-	return &watcher{tree: t, log: o.Log, rescan: o.Rescan}
+	return &watcher{name: name, scan: scan, log: o.Log, rescan: o.Rescan}
 }

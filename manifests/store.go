@@ -76,7 +76,7 @@ func (s *Store) Outdated(_ string, key kube.Key, known bool) bool {
 
 // Run hands over the stored set now and whenever it changes, until ctx ends.
 func (s *Store) Run(ctx context.Context, emit func(kube.Set)) error {
-	newWatcher(s.tree, s.opts).run(ctx, emit)
+	s.tree.watcher(s.opts, emit).run(ctx)
 	return nil
 }
 

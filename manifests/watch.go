@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-
-	"berth/kube"
 )
 
 // Times of a watch.
@@ -21,20 +19,29 @@ const (
 	settleLooks = 5                      // at a folder in which new folders keep appearing
 )
 
-// watcher hands over what a tree says whenever that changes.
+// sight is what one look at what is watched came to.
+type sight struct {
+	print string // the same for what says the same
+	watch watchSet
+	busy  bool   // something is being written: look again soon
+	tell  func() // hands it over
+}
+
+// watcher hands over what it sees whenever that changes.
 type watcher struct {
-	tree   *tree
+	name   string
+	scan   func() sight
 	log    *slog.Logger
 	rescan time.Duration
 
 	notify  *fsnotify.Watcher // nil: this host has none left to give
 	watched watchSet
 	deaf    bool   // something could not be watched
-	last    string // the print of the set handed over last
+	last    string // the print of what was handed over last
 }
 
-// run watches until ctx ends. It hands over the first set at once.
-func (w *watcher) run(ctx context.Context, emit func(kube.Set)) {
+// run watches until ctx ends. It hands over the first at once.
+func (w *watcher) run(ctx context.Context) {
 	var events chan fsnotify.Event
 	var errs chan error
 	notify, err := fsnotify.NewWatcher()
@@ -42,7 +49,7 @@ func (w *watcher) run(ctx context.Context, emit func(kube.Set)) {
 		defer notify.Close()
 		w.notify, events, errs = notify, notify.Events, notify.Errors
 	} else {
-		w.cannotWatch(w.tree.root, err)
+		w.cannotWatch(w.name, err)
 	}
 	timer := time.NewTimer(0) // the first look
 	defer timer.Stop()
@@ -64,23 +71,22 @@ func (w *watcher) run(ctx context.Context, emit func(kube.Set)) {
 		case <-timer.C:
 		}
 		first = time.Time{}
-		timer.Reset(w.look(emit))
+		timer.Reset(w.look())
 	}
 }
 
-// look reads the tree, watches what it consists of now, and hands over a set
-// that is new. It returns when to look again if nothing happens.
-func (w *watcher) look(emit func(kube.Set)) time.Duration {
-	seen := w.tree.scan()
+// look scans, watches what there is now, and hands over what is new. It returns when to look again if nothing happens.
+func (w *watcher) look() time.Duration {
+	seen := w.scan()
 	for range settleLooks {
 		if !w.follow(seen.watch) {
 			break
 		}
-		seen = w.tree.scan() // what came into a folder before it was watched
+		seen = w.scan() // what came into a folder before it was watched
 	}
 	if seen.print != w.last {
 		w.last = seen.print
-		emit(seen.set)
+		seen.tell()
 	}
 	switch {
 	case seen.busy:

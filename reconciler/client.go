@@ -58,6 +58,13 @@ func (c *Client) Pods(ctx context.Context) ([]PodView, error) {
 	return v, err
 }
 
+// Units is what the supervisor knows of each Quadlet unit it runs.
+func (c *Client) Units(ctx context.Context) ([]UnitView, error) {
+	var v []UnitView
+	err := c.do(ctx, http.MethodGet, "/v1/units", nil, &v)
+	return v, err
+}
+
 // WatchPods calls f with each pod there is, then with what changes, until ctx
 // ends, f fails or the supervisor ends; then the error says so.
 func (c *Client) WatchPods(ctx context.Context, f func(PodChange) error) error {

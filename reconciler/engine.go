@@ -16,6 +16,7 @@ type Engine interface {
 	PodEngine
 	ContainerEngine
 	WaitEngine
+	UnitEngine
 	VolumeEngine
 	LifeEngine
 	HandEngine
@@ -83,6 +84,15 @@ type WaitEngine interface {
 	// RemoveWait forgets it; nothing is success.
 	RemoveWait(ctx context.Context, key spec.PodKey) error
 	ListWaits(ctx context.Context) ([]spec.Wait, error)
+}
+
+// UnitEngine remembers, until the next boot, how Quadlet units do that run without
+// systemd. It needs no lock: only the one supervisor asks.
+type UnitEngine interface {
+	SaveUnit(ctx context.Context, u spec.UnitState) error
+	ListUnits(ctx context.Context) ([]spec.UnitState, error)
+	// RemoveUnit forgets it; nothing is success.
+	RemoveUnit(ctx context.Context, name string) error
 }
 
 // VolumeEngine makes and removes named volumes.

@@ -34,6 +34,8 @@ type LoopOptions struct {
 	Rotate   time.Duration // how often logs are checked for their size; 0: 10 seconds
 	// Pressure, if not nil, is what is done where memory or disk run short.
 	Pressure *PressureOptions
+	// Units, if not nil, has the loop run Quadlet units.
+	Units *UnitOptions
 }
 
 // Loop keeps the host as its source says and restarts what ends, for ever.
@@ -50,6 +52,7 @@ type Loop struct {
 	whenIdle func()
 
 	pressure *pressure // nil: nobody looks for it
+	units    *units    // nil: there are none
 	swept    bool      // what nobody wants any more was forgotten; Run's alone
 	workers  sync.WaitGroup
 
@@ -79,6 +82,9 @@ func NewLoop(o LoopOptions) *Loop {
 	}
 	if o.Pressure != nil {
 		l.pressure = newPressure(l, *o.Pressure)
+	}
+	if o.Units != nil {
+		l.units = newUnits(l, *o.Units)
 	}
 	return l
 }
@@ -124,6 +130,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	l.workers.Go(func() { l.heal(ctx) })
 	if l.pressure != nil {
 		l.workers.Go(func() { l.pressure.run(ctx) })
+	}
+	if l.units != nil {
+		l.workers.Go(func() { l.units.run(ctx) })
 	}
 	settle, settling := time.NewTimer(settleTime), false
 	settle.Stop()
@@ -188,9 +197,11 @@ func (l *Loop) pass(ctx context.Context) {
 	l.mu.Lock()
 	set := l.set
 	l.mu.Unlock()
-	if set == nil {
+	taken, known := l.units.taken()
+	if set == nil || !known {
 		return // not a word from the source yet
 	}
+	set = without(set, taken)
 	result := l.opts.Translate(set)
 	observed, err := l.opts.Engine.Observe(ctx)
 	if ctx.Err() != nil {
@@ -213,6 +224,7 @@ func (l *Loop) pass(ctx context.Context) {
 		l.sweepWaits(ctx, desired)
 	}
 	l.dispatch(ctx, plan, observed, scope)
+	l.units.poke()
 	l.removeCutOff(ctx, observed)
 	if err == nil { // a pod that cannot be seen is not gone
 		l.endServices(ctx, observed)
@@ -349,10 +361,12 @@ func (l *Loop) look(ctx context.Context, id spec.PodID) {
 	}
 	st, err := l.opts.Engine.ObservePod(ctx, id)
 	if err != nil {
-		return // it is gone, or the next pass will tell
+		l.units.poke() // it is gone, or the next pass will tell
+		return
 	}
 	if !supervised(&st.Pod) {
 		l.actor.health.Sync(ctx, &st)
+		l.units.poke()
 		l.rested()
 		return
 	}
@@ -380,7 +394,9 @@ func (l *Loop) heard(ctx context.Context, r probe.Result) {
 func (l *Loop) turnedHealth(id spec.PodID) {
 	if w := l.workerOf(id); w != nil {
 		w.poke()
+		return
 	}
+	l.units.poke()
 }
 
 func (l *Loop) workerOf(id spec.PodID) *worker {
@@ -426,6 +442,28 @@ func podSlot(p *spec.Pod) spec.Origin {
 	return slot(p.Origin)
 }
 
+// tellDiagnostics logs what is newly wrong, and what no longer is.
+func tellDiagnostics(ctx context.Context, log *slog.Logger, before, now source.Diagnostics) {
+	for _, d := range now {
+		if slices.Contains(before, d) {
+			continue
+		}
+		level := slog.LevelError
+		switch {
+		case d.Harmless:
+			level = slog.LevelDebug
+		case d.Warning:
+			level = slog.LevelWarn
+		}
+		log.Log(ctx, level, d.Message, "at", d.Pos.String(), "field", d.Field)
+	}
+	for _, d := range before {
+		if !d.Warning && !slices.Contains(now, d) {
+			log.InfoContext(ctx, "no longer wrong", "at", d.Pos.String(), "field", d.Field)
+		}
+	}
+}
+
 // tell logs what is newly wrong, and what no longer is.
 func (l *Loop) tell(ctx context.Context, diags source.Diagnostics, plan Plan) {
 	l.mu.Lock()
@@ -438,24 +476,7 @@ func (l *Loop) tell(ctx context.Context, diags source.Diagnostics, plan Plan) {
 	}
 	refused := l.refused
 	l.mu.Unlock()
-	for _, d := range diags {
-		if slices.Contains(before, d) {
-			continue
-		}
-		level := slog.LevelError
-		switch {
-		case d.Harmless:
-			level = slog.LevelDebug
-		case d.Warning:
-			level = slog.LevelWarn
-		}
-		l.opts.Log.Log(ctx, level, d.Message, "at", d.Pos.String(), "field", d.Field)
-	}
-	for _, d := range before {
-		if !d.Warning && !slices.Contains(diags, d) {
-			l.opts.Log.InfoContext(ctx, "no longer wrong", "at", d.Pos.String(), "field", d.Field)
-		}
-	}
+	tellDiagnostics(ctx, l.opts.Log, before, diags)
 	for _, p := range refused {
 		known := slices.ContainsFunc(refusedBefore, func(o PodPlan) bool { return o.Key == p.Key && o.Reason == p.Reason })
 		if !known {

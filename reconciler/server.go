@@ -25,6 +25,7 @@ type VersionInfo struct {
 //	GET  /v1/status          Status
 //	GET  /v1/pods            []PodView
 //	GET  /v1/pods?watch=1    PodChange, one a line: all there are, then what changes
+//	GET  /v1/units           []UnitView
 //	GET  /v1/events          []Event, the oldest first
 //	GET  /v1/events?watch=1  Event, one a line: those there are, then what happens
 //	POST /v1/events          []Event that others saw
@@ -49,6 +50,7 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 		status.Version, status.PID, status.Since = s.Version, os.Getpid(), since
 		s.answer(ctx, w, status)
 	})
+	mux.HandleFunc("GET /v1/units", func(w http.ResponseWriter, _ *http.Request) { s.answer(ctx, w, s.Loop.Units()) })
 	streams, endStreams := context.WithCancel(ctx)
 	s.handlePods(streams, mux)
 	s.handleEvents(streams, mux)

@@ -23,6 +23,7 @@ type Status struct {
 	// Diagnostics says what is wrong in the sources, with file and line.
 	Diagnostics source.Diagnostics `json:"diagnostics,omitempty"`
 	Pods        []PodReport        `json:"pods"`
+	Units       []UnitView         `json:"units,omitempty"`
 	Events      []Event            `json:"events,omitempty"` // the oldest first
 }
 
@@ -60,7 +61,8 @@ func (l *Loop) Status() Status {
 	}
 	l.mu.Unlock()
 
-	out := Status{Diagnostics: diags, Events: l.events.list(), Sources: []SourceStatus{}, Pods: []PodReport{}}
+	diags = append(slices.Clone(diags), l.units.diagnostics()...)
+	out := Status{Diagnostics: diags, Units: l.Units(), Events: l.events.list(), Sources: []SourceStatus{}, Pods: []PodReport{}}
 	for _, owner := range l.opts.Source.Owners() {
 		s := SourceStatus{Owner: spec.Owner(owner)}
 		if set != nil {

@@ -12,12 +12,23 @@ type Kind struct {
 	Name       string   // "ConfigMap"
 	Words      []string // what it is called on a command line, its plural first
 	Namespaced bool
-	Headings   []string
+	headings   []string
+	wide       []string // further ones of -o wide
 	row        func(o Object, now time.Time) []string
 }
 
+// Headings are those of kubectl get.
+func (k Kind) Headings(wide bool) []string {
+	if wide {
+		return slices.Concat(k.headings, k.wide)
+	}
+	return k.headings
+}
+
 // Row is an object as kubectl get lists it.
-func (k Kind) Row(o Object, now time.Time) []string { return k.row(o, now) }
+func (k Kind) Row(o Object, now time.Time, wide bool) []string {
+	return k.row(o, now)[:len(k.Headings(wide))]
+}
 
 // Group is the plural of the kind and its API group, as errors name it.
 func (k Kind) Group() string {
@@ -30,16 +41,20 @@ func (k Kind) Group() string {
 // PodKind is the kind of pods; their rows are PodRow's.
 const PodKind = "Pod"
 
+// QuadletKind is the kind of Quadlet units, which kubectl does not know.
+const QuadletKind = "Quadlet"
+
 // Kinds are all that can be listed.
 func Kinds() []Kind {
 	return []Kind{
-		{PodKind, []string{"pods", "pod", "po"}, true, nil, nil},
-		{"Deployment", []string{"deployments", "deployment", "deploy"}, true, []string{"NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"}, deploymentRow},
-		{"ConfigMap", []string{"configmaps", "configmap", "cm"}, true, []string{"NAME", "DATA", "AGE"}, configMapRow},
-		{"Secret", []string{"secrets", "secret"}, true, []string{"NAME", "TYPE", "DATA", "AGE"}, secretRow},
+		{PodKind, []string{"pods", "pod", "po"}, true, nil, nil, nil},
+		{"Deployment", []string{"deployments", "deployment", "deploy"}, true, []string{"NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"}, nil, deploymentRow},
+		{"ConfigMap", []string{"configmaps", "configmap", "cm"}, true, []string{"NAME", "DATA", "AGE"}, nil, configMapRow},
+		{"Secret", []string{"secrets", "secret"}, true, []string{"NAME", "TYPE", "DATA", "AGE"}, nil, secretRow},
 		{"PersistentVolumeClaim", []string{"persistentvolumeclaims", "persistentvolumeclaim", "pvc"}, true,
-			[]string{"NAME", "STATUS", "VOLUME", "CAPACITY", "ACCESS MODES", "STORAGECLASS", "VOLUMEATTRIBUTESCLASS", "AGE"}, claimRow},
-		{"Namespace", []string{"namespaces", "namespace", "ns"}, false, []string{"NAME", "STATUS", "AGE"}, namespaceRow},
+			[]string{"NAME", "STATUS", "VOLUME", "CAPACITY", "ACCESS MODES", "STORAGECLASS", "VOLUMEATTRIBUTESCLASS", "AGE"}, nil, claimRow},
+		{"Namespace", []string{"namespaces", "namespace", "ns"}, false, []string{"NAME", "STATUS", "AGE"}, nil, namespaceRow},
+		{QuadletKind, []string{"quadlets", "quadlet"}, false, []string{"NAME", "SERVICE", "STATUS", "RESTARTS", "AGE"}, []string{"MAKES", "REASON", "FILE"}, quadletRow},
 	}
 }
 

@@ -238,6 +238,8 @@ func TestRowsOfOtherKinds(t *testing.T) {
 		{"{kind: Namespace, metadata: {name: one}, status: {phase: Active}}", "one|Active|<unknown>"},
 		{"{kind: PersistentVolumeClaim, metadata: {name: p}, spec: {accessModes: [ReadWriteOnce, ReadOnlyMany], volumeName: p}, status: {phase: Bound, capacity: {storage: 1Gi}}}",
 			"p|Bound|p|1Gi|RWO,ROX||<unset>|<unknown>"},
+		{"{kind: Quadlet, metadata: {name: web.container}, spec: {service: web.service, resource: systemd-web, file: /m/web.container}, status: {status: activating, sub: auto-restart, restarts: 2, message: it ended}}",
+			"web.container|web.service|activating/auto-restart|2|<unknown>|systemd-web|it ended|/m/web.container"},
 	} {
 		o := objectIn(t, test.object)
 		kind, err := KindOf(strings.ToLower(o["kind"].(string)))
@@ -245,7 +247,7 @@ func TestRowsOfOtherKinds(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if got := strings.Join(kind.Row(o, noon), "|"); got != test.want || len(kind.Headings) != len(kind.Row(o, noon)) {
+		if got := strings.Join(kind.Row(o, noon, true), "|"); got != test.want || len(kind.Headings(true)) != len(kind.Row(o, noon, true)) {
 			t.Errorf("%s: %s, want %s", kind.Name, got, test.want)
 		}
 	}

@@ -51,6 +51,7 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"a removed container is made anew":                     (*suite).removeContainer,
 		"what is known of a container goes with it":            (*suite).lives,
 		"why a pod could not be made is kept":                  (*suite).waits,
+		"how a unit does is kept":                              (*suite).units,
 		"that a pod is on its way out is seen by all":          (*suite).removals,
 		"a verdict is kept":                                    (*suite).verdicts,
 		"commands run in containers":                           (*suite).commands,

@@ -33,6 +33,10 @@ type Engine interface {
 	RemoveWait(ctx context.Context, key spec.PodKey) error
 	ListWaits(ctx context.Context) ([]spec.Wait, error)
 
+	SaveUnit(ctx context.Context, u spec.UnitState) error
+	ListUnits(ctx context.Context) ([]spec.UnitState, error)
+	RemoveUnit(ctx context.Context, name string) error
+
 	EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error)
 	RemoveVolume(ctx context.Context, name string, force bool) error
 

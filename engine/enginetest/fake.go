@@ -30,6 +30,7 @@ type Host struct {
 	volumes map[string]bool
 	images  map[string]spec.Image
 	waits   map[spec.PodKey]spec.Wait
+	units   map[string]spec.UnitState
 	locks   map[spec.PodKey]chan struct{}
 	subs    map[*subscriber]bool
 	faults  []*fault
@@ -73,7 +74,7 @@ type container struct {
 // NewFake returns an engine on a host without pods that has the images named.
 func NewFake(images ...string) *Fake {
 	h := &Host{
-		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{}, waits: map[spec.PodKey]spec.Wait{},
+		pods: map[spec.PodID]*pod{}, volumes: map[string]bool{}, images: map[string]spec.Image{}, waits: map[spec.PodKey]spec.Wait{}, units: map[string]spec.UnitState{},
 		locks: map[spec.PodKey]chan struct{}{}, subs: map[*subscriber]bool{}, servers: map[string]func(net.Conn){},
 		programs: map[string]bool{},
 	}

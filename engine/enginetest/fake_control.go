@@ -180,6 +180,7 @@ func (h *Host) Reboot() {
 		p.removal = nil
 		clear(p.files)
 	}
+	clear(h.units)
 }
 
 // subscriber is a reader of Exits.

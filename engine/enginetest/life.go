@@ -277,6 +277,21 @@ func (s *suite) waits() {
 	s.same("waits", len(list), 0)
 }
 
+func (s *suite) units() {
+	u := spec.UnitState{Name: "web@blue.service", File: "/m/web@.container", Owner: spec.FolderOwner("/m"), Phase: spec.UnitActive, Restarts: 2}
+	s.must(s.Engine.SaveUnit(s.ctx, spec.UnitState{Name: u.Name, Phase: spec.UnitStarting}))
+	s.must(s.Engine.SaveUnit(s.ctx, u))
+	elsewhere := s.Reopen(s.T)
+	list, err := elsewhere.ListUnits(s.ctx)
+	s.must(err)
+	s.same("units", list, []spec.UnitState{u})
+	s.must(elsewhere.RemoveUnit(s.ctx, u.Name))
+	s.must(s.Engine.RemoveUnit(s.ctx, u.Name))
+	list, err = s.Engine.ListUnits(s.ctx)
+	s.must(err)
+	s.same("units", len(list), 0)
+}
+
 func (s *suite) resizes() {
 	p := s.watched(s.pod("grows", forever()), "a")
 	p.AllowUnenforcedLimits = true // whether limits are enforced, depends on the host

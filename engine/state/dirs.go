@@ -79,6 +79,9 @@ func (d Dirs) Objects() string { return filepath.Join(d.State, "objects") }
 // Waits holds why pods that are wanted could not be made yet.
 func (d Dirs) Waits() string { return filepath.Join(d.State, "waits") }
 
+// Units holds what is known of Quadlet units that run without systemd.
+func (d Dirs) Units() string { return filepath.Join(d.Run, "units") }
+
 // Socket is where the supervisor listens.
 func (d Dirs) Socket() string { return filepath.Join(d.Run, "berth.sock") }
 

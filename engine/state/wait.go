@@ -35,21 +35,25 @@ func (s *Store) ReadWait(key spec.PodKey) (w spec.Wait, ok bool, err error) {
 func (s *Store) RemoveWait(key spec.PodKey) error { return atomicfile.Remove(s.wait(key)) }
 
 // ListWaits reads all of them.
-func (s *Store) ListWaits() ([]spec.Wait, error) {
-	entries, err := os.ReadDir(s.Waits())
+func (s *Store) ListWaits() ([]spec.Wait, error) { return loadAll[spec.Wait](s.Waits()) }
+
+// loadAll reads all values of a folder that need not be there. A torn file counts
+// as none.
+func loadAll[T any](dir string) ([]T, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var list []spec.Wait
+	var list []T
 	var errs []error
 	for _, e := range entries {
 		if !strings.HasSuffix(e.Name(), ".json") || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		w, err := load[spec.Wait](filepath.Join(s.Waits(), e.Name()))
+		v, err := load[T](filepath.Join(dir, e.Name()))
 		switch {
 		case err == nil:
-			list = append(list, w)
+			list = append(list, v)
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrTorn):
 			errs = append(errs, err)
 		}

@@ -146,6 +146,13 @@ func ParseRun(argv []string, host Host) (*Made, error) {
 	return r.Make(flags.Args(), host)
 }
 
+// CheckRun is everything that is wrong with an argument list of `run`, whatever
+// host it is for.
+func CheckRun(argv []string) error {
+	_, err := ParseRun(argv, nowhere{})
+	return err
+}
+
 func quietSet(name string) *pflag.FlagSet {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)

@@ -54,6 +54,19 @@ func (m *Made) SetName(name, kept string) {
 	}
 }
 
+// NameHost gives a pod the hostname that podman would, where none is given: a
+// container that stands alone is called by its ID, unless it is called as the host.
+func NameHost(p *spec.Pod, alone spec.ContainerID) {
+	uts := p.Join.UTS
+	switch {
+	case p.Hostname != "" || uts.Host || uts.Container != nil || uts.Path != "":
+	case !p.Bare:
+		p.Hostname = p.Name
+	case !p.HostNet:
+		p.Hostname = alone.Short()
+	}
+}
+
 // Attach says what of the container the caller's terminal gets.
 type Attach struct {
 	Detach                bool

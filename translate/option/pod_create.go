@@ -80,6 +80,13 @@ func ParsePodCreate(argv []string, host Host) (*Made, error) {
 	return p.Make(flags.Args(), host)
 }
 
+// CheckPodCreate is everything that is wrong with an argument list of `pod create`,
+// whatever host it is for.
+func CheckPodCreate(argv []string) error {
+	_, err := ParsePodCreate(argv, nowhere{})
+	return err
+}
+
 // pod is what only a pod has.
 type pod struct {
 	flagName, idFile, exitPolicy, restart, share            string

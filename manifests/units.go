@@ -1,0 +1,186 @@
+package manifests
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"berth/internal/source"
+	"berth/manifests/unitdir"
+	"berth/quadlet"
+)
+
+// Units is the Quadlet unit files of folders, as one source: their references
+// reach over all of them. Of two files of a name, that in the first folder counts.
+type Units struct {
+	dirs    []string
+	options quadlet.Options
+	opts    FolderOptions
+
+	found quadlet.Found
+	print string
+	read  bool              // there is a found
+	sums  map[string]string // of the files it was made from
+	devs  map[string]uint64 // the file system a folder lay on when it last had units
+	busy  time.Time         // since when a file is open for writing; zero: none is
+}
+
+// NewUnits makes a source of the unit files in folders, which need not exist yet.
+func NewUnits(dirs []string, options quadlet.Options, o FolderOptions) (*Units, error) {
+	u := &Units{options: options, opts: o, sums: map[string]string{}, devs: map[string]uint64{}}
+	for _, dir := range dirs {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, fmt.Errorf("folder %s: %w", dir, err)
+		}
+		u.dirs = append(u.dirs, abs)
+	}
+	return u, nil
+}
+
+// Run hands over what is found now and whenever it changes, until ctx ends.
+func (u *Units) Run(ctx context.Context, emit func(quadlet.Found)) error {
+	newWatcher(strings.Join(u.dirs, ", "), u.opts, func() sight {
+		watch, busy := u.scan()
+		found := u.found
+		return sight{print: u.print, watch: watch, busy: busy, tell: func() { emit(found) }}
+	}).run(ctx)
+	return nil
+}
+
+// Read reads the folders now.
+func (u *Units) Read() quadlet.Found {
+	u.scan()
+	return u.found
+}
+
+// isUnit reports whether a file name is a unit's or a drop-in's.
+func isUnit(name string) bool {
+	_, ok := quadlet.ParseName(name)
+	return ok || strings.HasSuffix(name, ".conf")
+}
+
+// scan looks at the folders. While a file is being written all stays as it was.
+func (u *Units) scan() (watch watchSet, busy bool) {
+	watch = watchSet{}
+	units := unitdir.Read(u.dirs)
+	unknown := u.walk(watch, len(units.Files) > 0)
+	sums := map[string]string{}
+	for _, f := range units.Files {
+		sums[f.Path] = sumOf(f.Data)
+		for _, d := range f.DropIns {
+			sums[d.Path] = sumOf(d.Data)
+		}
+	}
+	if u.read && u.beingWritten(sums) {
+		return watch, true
+	}
+	for _, p := range units.Problems {
+		unknown = append(unknown, p.File)
+	}
+	found := quadlet.Found{
+		Results: quadlet.Convert(units.Files, u.options), Problems: units.Problems, Unknown: unknown, Contents: map[string]string{},
+	}
+	for _, r := range found.Results {
+		u.contents(&found, r, watch)
+	}
+	u.found, u.sums, u.read = found, sums, true
+	u.print = fmt.Sprint(sums, found.Contents, unknown, found.Problems, problemsOf(found.Results)) // maps are printed in order
+	return watch, false
+}
+
+func problemsOf(results []quadlet.Result) source.Diagnostics {
+	var all source.Diagnostics
+	for _, r := range results {
+		all = append(all, r.Problems...)
+	}
+	return all
+}
+
+// walk finds what is to be watched, and what is unknown of each folder.
+func (u *Units) walk(watch watchSet, any bool) (unknown []string) {
+	for _, dir := range u.dirs {
+		found := walk(dir, isUnit)
+		for at, names := range found.watch {
+			if names == nil {
+				watch.all(at)
+			}
+			for name := range names {
+				watch.name(at, name)
+			}
+		}
+		for _, rel := range found.lost {
+			unknown = append(unknown, filepath.Join(dir, rel))
+		}
+		if dev, had := u.devs[dir]; had && len(found.files) == 0 && found.dev != dev {
+			unknown = append(unknown, dir) // another file system is mounted there, and it is empty
+		}
+		if len(found.files) > 0 && any {
+			u.devs[dir] = found.dev
+		}
+	}
+	return unknown
+}
+
+// beingWritten reports whether somebody is writing a file that is new or changed.
+func (u *Units) beingWritten(sums map[string]string) bool {
+	for path, sum := range sums {
+		if u.sums[path] == sum {
+			continue
+		}
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			continue
+		}
+		writing := openForWriting(fd)
+		unix.Close(fd)
+		switch {
+		case !writing:
+		case u.busy.IsZero():
+			u.busy = time.Now()
+			return true
+		case time.Since(u.busy) < busyMost:
+			return true
+		}
+	}
+	u.busy = time.Time{}
+	return false
+}
+
+// contents notes what the files hold that a .kube unit names, and has them watched.
+func (u *Units) contents(found *quadlet.Found, r quadlet.Result, watch watchSet) {
+	if r.Unit == nil || r.Unit.Name.Kind != quadlet.Kube {
+		return
+	}
+	for _, c := range r.Unit.Start {
+		for _, arg := range c.Args {
+			path := strings.ReplaceAll(arg, "%%", "%")
+			if !filepath.IsAbs(path) {
+				continue
+			}
+			real, err := filepath.EvalSymlinks(path)
+			if err != nil {
+				real = path
+			}
+			watch.name(filepath.Dir(path), filepath.Base(path))
+			watch.name(filepath.Dir(real), filepath.Base(real))
+			data, err := readRegular(path, false)
+			if err != nil {
+				found.Contents[path] = "" // whoever plays it says what is wrong
+				continue
+			}
+			found.Contents[path] = sumOf(data)
+		}
+	}
+}
+
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,123 @@
+package reconciler
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/engine/spec"
+	"berth/internal/source"
+	"berth/quadlet"
+)
+
+// UnitView is what a supervisor knows of a Quadlet unit that it runs.
+type UnitView struct {
+	Name     string     `json:"name"`    // "web.container"; of a template's instance "web@blue.container"
+	Service  string     `json:"service"` // "web.service"
+	Kind     string     `json:"kind"`    // "container"
+	File     string     `json:"file"`
+	Owner    spec.Owner `json:"owner"`
+	Resource string     `json:"resource,omitempty"` // the name of what it makes
+	Enabled  bool       `json:"enabled"`            // [Install] has it started with everything
+
+	// Status and Sub are systemd's words: "active" and "running", "activating" and
+	// "auto-restart"; "bad" is a unit of which no good definition is known.
+	Status   string             `json:"status"`
+	Sub      string             `json:"sub,omitempty"`
+	Result   spec.UnitResult    `json:"result,omitempty"`
+	Message  string             `json:"message,omitempty"`
+	ExitCode int                `json:"exitCode,omitempty"`
+	Restarts int                `json:"restarts"`
+	Since    time.Time          `json:"since,omitzero"`
+	RetryAt  time.Time          `json:"retryAt,omitzero"`
+	Problems source.Diagnostics `json:"problems,omitempty"` // with its file
+}
+
+// unitStatus is systemd's words for a phase.
+func unitStatus(st *spec.UnitState, running string) (status, sub string) {
+	switch st.Phase {
+	case spec.UnitStarting:
+		return "activating", "start"
+	case spec.UnitWaiting:
+		return "activating", "start"
+	case spec.UnitActive:
+		return "active", running
+	case spec.UnitStopping:
+		return "deactivating", "stop"
+	case spec.UnitRestarting:
+		return "activating", "auto-restart"
+	case spec.UnitFailed:
+		return "failed", "failed"
+	}
+	return "inactive", "dead"
+}
+
+// Units is what the loop knows of each Quadlet unit, by name.
+func (l *Loop) Units() []UnitView {
+	if l.units == nil {
+		return []UnitView{}
+	}
+	return l.units.views()
+}
+
+func (u *units) views() []UnitView {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out := []UnitView{}
+	shown := map[string]bool{}
+	for name := range u.states {
+		st := u.states[name]
+		v := UnitView{
+			Name: filepath.Base(st.File), Service: name, Kind: string(kindOf(st.File)), File: st.File, Owner: st.Owner, Resource: st.Resource,
+			Result: st.Result, Message: st.Message, ExitCode: st.ExitCode, Restarts: st.Restarts, Since: st.Since, RetryAt: st.RetryAt,
+			Problems: u.problemsOf(st.File),
+		}
+		running := "running"
+		if s := u.graph.Services[name]; s != nil {
+			v.Enabled = s.Enabled
+			if s.Kept() || s.Oneshot {
+				running = "exited"
+			}
+		}
+		v.Status, v.Sub = unitStatus(&st, running)
+		if n, _ := quadlet.ParseName(v.Name); n.Abstract() {
+			_, instance, _ := strings.Cut(strings.TrimSuffix(name, ".service"), "@")
+			v.Name = n.Base + "@" + instance + "." + v.Kind
+		}
+		shown[st.File] = true
+		out = append(out, v)
+	}
+	for path := range u.broken {
+		if u.broken[path] && !shown[path] {
+			out = append(out, UnitView{
+				Name: filepath.Base(path), Kind: string(kindOf(path)), File: path, Owner: u.ownerOf(path), Status: "bad", Problems: u.problemsOf(path),
+			})
+		}
+	}
+	slices.SortFunc(out, func(a, b UnitView) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File)) })
+	return out
+}
+
+// problemsOf are the problems with a unit file, its drop-ins included. The mutex
+// is held.
+func (u *units) problemsOf(file string) source.Diagnostics {
+	var out source.Diagnostics
+	for _, p := range u.problems {
+		if p.File == file || strings.HasPrefix(p.File, file+".d/") {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// diagnostics are the problems with all unit files.
+func (u *units) diagnostics() source.Diagnostics {
+	if u == nil {
+		return nil
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.problems
+}
