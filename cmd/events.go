@@ -26,21 +26,38 @@ type eventFlags struct {
 
 func (a *app) events() *cobra.Command {
 	var f eventFlags
+	var p actFlags
 	types := []string{string(reconciler.EventNormal), string(reconciler.EventWarning)}
 	cmd := &cobra.Command{
 		Use:   "events [flags]",
-		Short: "List what happened to pods lately",
-		Long: `Lists what happened to pods as kubectl events does: what was started, what failed, and why. It is the supervisor
-that remembers; what the last one knew is listed until the next takes it over. A reboot forgets all.`,
-		Example: `  berth events
-  berth events --for pod/web --types Warning
-  berth events -A -w`,
+		Short: "List what happened lately",
+		Long: `Lists what happened to pods as kubectl events does: what was started, what failed, and why, repetitions counted. It
+is the supervisor that remembers; what the last one knew is listed until the next takes it over.
+
+With any of podman's flags, --filter, --format, --since, --until, --stream and --no-trunc, it lists as podman events
+does what was done to containers, pods, images, volumes, networks and secrets, one line each, and goes on with what
+is done; --stream=false ends with what is known. "berth system events" always does that. Both kinds of flags cannot
+be mixed.
+
+A reboot forgets all.`,
+		Example: `  berth events --for pod/web --types Warning
+  berth events -A -w
+  berth events --since 10m --stream=false
+  berth events --filter event=died --format "{{.Name}} {{.ContainerExitCode}}"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			podmans, err := p.asked(cmd)
+			if err != nil {
+				return err
+			}
+			if podmans {
+				return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error { return a.runActs(ctx, cmd, e, &p) })
+			}
 			return kubectlFailure(a.runEvents(cmd.Context(), &f))
 		},
 	}
 	flags := cmd.Flags()
+	p.register(cmd)
 	flags.StringVarP(&f.namespace, "namespace", "n", spec.DefaultNamespace, "of this `namespace`")
 	mustComplete(cmd, "namespace", a.completeNamespaces)
 	flags.BoolVarP(&f.all, "all-namespaces", "A", false, "of all namespaces")

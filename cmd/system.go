@@ -15,7 +15,7 @@ import (
 func (a *app) system() *cobra.Command {
 	return newGroup("system", "Check, measure, tidy up and reset",
 		"Finds and removes what was left behind or is of no more use, says what takes how much disk, and resets everything.",
-		a.systemCheck(), a.systemDf(), a.newInfo("berth system info"), a.systemPrune(), a.systemReset())
+		a.systemCheck(), a.systemDf(), a.systemEvents(), a.newInfo("berth system info"), a.systemPrune(), a.systemReset())
 }
 
 func (a *app) systemCheck() *cobra.Command {

@@ -39,6 +39,7 @@ func (e *Engine) CommitContainer(ctx context.Context, id spec.PodID, name string
 	if err != nil {
 		return "", fmt.Errorf("commit container %q: %w", name, err)
 	}
+	e.noteContainer(&pod, &record, "commit")
 	return made, nil
 }
 

@@ -20,6 +20,7 @@ type config struct {
 		CgroupManager     string              `toml:"cgroup_manager"`
 		HelperBinariesDir []string            `toml:"helper_binaries_dir"`
 		ConmonPath        []string            `toml:"conmon_path"`
+		EventsLogger      string              `toml:"events_logger"`
 	} `toml:"engine"`
 	Containers struct {
 		LogSizeMax     int64  `toml:"log_size_max"`

@@ -21,21 +21,29 @@ func setLease(sb *state.Sandbox, lease network.Lease) (err error) {
 // ConnectNetwork attaches a pod that is up to one more network, until its sandbox
 // ends: what it joins for good is in its spec.
 func (e *Engine) ConnectNetwork(ctx context.Context, id spec.PodID, a spec.NetworkAttachment) error {
-	return e.rewire(ctx, id, func(pod network.Pod, lease network.Lease, keep func(network.Lease) error) (network.Lease, error) {
+	err := e.rewire(ctx, id, func(pod network.Pod, lease network.Lease, keep func(network.Lease) error) (network.Lease, error) {
 		return e.networks.Connect(ctx, pod, lease, a, keep)
 	})
+	if err == nil {
+		e.noteNetwork(id, a.Network, "connect")
+	}
+	return err
 }
 
 // DisconnectNetwork detaches a pod that is up from a network, until its sandbox is
 // made anew. That ports nobody could reach then are published there is
 // spec.ErrInUse, unless force.
 func (e *Engine) DisconnectNetwork(ctx context.Context, id spec.PodID, name string, force bool) error {
-	return e.rewire(ctx, id, func(pod network.Pod, lease network.Lease, keep func(network.Lease) error) (network.Lease, error) {
+	err := e.rewire(ctx, id, func(pod network.Pod, lease network.Lease, keep func(network.Lease) error) (network.Lease, error) {
 		if lost := lease.Unpublishes(name); lost != nil && !force {
 			return lease, fmt.Errorf("network %q: %w: %w", name, spec.ErrInUse, lost)
 		}
 		return e.networks.Disconnect(ctx, pod, lease, name, keep)
 	})
+	if err == nil {
+		e.noteNetwork(id, name, "disconnect")
+	}
+	return err
 }
 
 // rewire changes the networks of a pod that is up, and what its containers read

@@ -49,6 +49,7 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 		made, _ := pod.Container(name)
 		return e.notStarted(ctx, &pod, made, c, c, fmt.Errorf("start container %q: %w", name, atRuntime{err}))
 	}
+	e.noteContainer(&pod, &c, "start")
 	return e.records.TellStarted(id)
 }
 
@@ -114,6 +115,7 @@ func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandb
 	if err := e.records.SaveContainer(pod.ID, record); err != nil {
 		return record, err
 	}
+	e.noteContainer(pod, &record, "create")
 	if attempt >= 2 && pod.Log.Path == "" { // the previous one's is kept
 		if err := oci.RemoveLog(e.records.Log(pod.ID, c.Name, attempt-2)); err != nil {
 			return record, err
@@ -180,9 +182,13 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 	if err := e.records.SaveContainer(m.pod.ID, record); err != nil {
 		return err
 	}
-	return e.launch(ctx, runtime, m, c, oci.Create{
+	err = e.launch(ctx, runtime, m, c, oci.Create{
 		Container: target, Spec: built, NotifySocket: notify, Pass: passed, Users: m.pod.Users, Log: oci.Logging{Path: record.LogPath},
 	})
+	if err == nil {
+		e.noteContainer(m.pod, &record, "init")
+	}
+	return err
 }
 
 // launch has conmon create the container that is prepared.

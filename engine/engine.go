@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"berth/engine/image"
+	"berth/engine/journal"
 	"berth/engine/network"
 	"berth/engine/oci"
 	"berth/engine/secret"
@@ -49,6 +50,7 @@ type Engine struct {
 	secrets  *secret.Store
 	log      *slog.Logger
 	waits    *holder.Teller
+	acts     *journal.Journal
 
 	runtime     func() (*oci.Runtime, error)    // found at first need
 	infraRootfs func() (oci.InfraRootfs, error) // made at first need
@@ -95,21 +97,22 @@ func Open(opts Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts: opts, conf: conf, records: records, log: opts.Log, waits: holder.NewTeller(opts.Log),
-		secrets: secret.NewStore(dirs.Secrets()),
-		held:    map[spec.PodKey]*os.File{},
-		images: image.New(image.Options{
-			Root: opts.Root, RunRoot: opts.RunRoot, Driver: opts.StorageDriver, DriverOptions: opts.StorageOpts,
-			Progress: opts.Progress, ProgressTTY: opts.ProgressTTY, Log: opts.Log,
-		}),
+		acts: journal.New(dirs.Journal()),
+		held: map[spec.PodKey]*os.File{},
 	}
-	e.volumes = volume.NewStore(dirs.Volumes(), e.images)
+	e.images = image.New(image.Options{
+		Root: opts.Root, RunRoot: opts.RunRoot, Driver: opts.StorageDriver, DriverOptions: opts.StorageOpts,
+		Progress: opts.Progress, ProgressTTY: opts.ProgressTTY, Log: opts.Log, Note: e.note,
+	})
+	e.secrets = secret.NewStore(dirs.Secrets(), e.note)
+	e.volumes = volume.NewStore(dirs.Volumes(), e.images, e.note)
 	networkDir := opts.NetworkDir
 	if networkDir == "" {
 		networkDir = dirs.Networks()
 	}
 	e.networks = network.New(network.Options{
 		ConfigDir: networkDir, RunDir: dirs.Run, HelperDirs: conf.Engine.HelperBinariesDir,
-		DefaultSubnet: conf.Network.DefaultSubnet, Firewall: conf.Network.FirewallDriver, Log: opts.Log,
+		DefaultSubnet: conf.Network.DefaultSubnet, Firewall: conf.Network.FirewallDriver, Log: opts.Log, Note: e.note,
 	})
 	e.runtime = sync.OnceValues(func() (*oci.Runtime, error) {
 		manager := opts.CgroupManager

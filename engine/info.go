@@ -248,7 +248,7 @@ func (e *Engine) Reset(ctx context.Context) error {
 	}
 	errs = append(errs, e.secrets.Clear())
 	_, err = e.images.Prune(ctx, true, nil)
-	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()), os.RemoveAll(e.records.Waits()))...)
+	return errors.Join(append(errs, err, e.networks.Reset(ctx), os.RemoveAll(e.records.Objects()), os.RemoveAll(e.records.Waits()), os.RemoveAll(e.records.Journal()))...)
 }
 
 // HostIPs are the host's own addresses, IPv4 first.

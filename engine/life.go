@@ -22,8 +22,15 @@ func (e *Engine) SaveLife(ctx context.Context, id spec.PodID, name string, life 
 	if err != nil || c.ID != life.Container || c.Ended != nil {
 		return err
 	}
+	before, err := e.records.ReadLife(id, name, c.ID)
+	if err != nil {
+		before = nil // it is written over
+	}
 	if err := e.records.SaveLife(id, name, life); err != nil || life.Health == nil {
 		return err
+	}
+	if before == nil || before.Health == nil || before.Health.State != life.Health.State {
+		e.noteByName(id, name, "health_status", func(a *spec.Act) { a.Health = life.Health.State })
 	}
 	if err := e.writeHealthLog(id, name, c.ID, life.Health); err != nil { // that it is not healthy counts all the same
 		e.log.WarnContext(ctx, "the log of a health check is not written", "pod", id.Short(), "container", name, "error", err)
@@ -90,7 +97,11 @@ func (e *Engine) SignalContainer(ctx context.Context, id spec.PodID, name string
 	if err != nil {
 		return err
 	}
-	err = runtime.Kill(ctx, e.target(runtime, id, c), stopSignal(c.StopSignal), false)
+	target := e.target(runtime, id, c)
+	if s, err := runtime.State(target); err == nil && s.Running() {
+		e.noteByName(id, name, "stop")
+	}
+	err = runtime.Kill(ctx, target, stopSignal(c.StopSignal), false)
 	if errors.Is(err, oci.ErrNotRunning) {
 		return nil
 	}

@@ -29,5 +29,6 @@ func (e *Engine) freezeContainer(id spec.PodID, name, verb string, do func(*oci.
 	if err != nil {
 		return fmt.Errorf("%s container %q: %w", verb, name, err)
 	}
+	e.noteByName(id, name, verb)
 	return nil
 }

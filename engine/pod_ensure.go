@@ -75,6 +75,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	}
 	err = e.startSandbox(ctx, pod, create)
 	if err == nil || spec.StartErrors(err) != nil {
+		e.notePod(pod, "start")
 		return err
 	}
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
@@ -107,6 +108,7 @@ func (e *Engine) recordPod(ctx context.Context, pod *spec.Pod) (*spec.Pod, error
 	if err := e.records.CreatePod(pod); err != nil {
 		return nil, fmt.Errorf("record pod %s: %w", pod.Key(), err)
 	}
+	e.notePod(pod, "create")
 	return pod, nil
 }
 

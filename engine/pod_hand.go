@@ -164,6 +164,7 @@ func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container
 		if err := e.records.SaveContainer(pod.ID, record); err != nil {
 			return record, err
 		}
+		e.noteContainer(pod, &record, "create")
 	}
 	if c.ByHand.Rootfs != nil {
 		return record, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -46,7 +47,11 @@ func (e *Engine) RemovePod(ctx context.Context, id spec.PodID, grace time.Durati
 	if err != nil {
 		return fmt.Errorf("remove pod %s: %w", pod.Key(), err)
 	}
-	return e.records.RemovePod(id)
+	if err := e.records.RemovePod(id); err != nil {
+		return err
+	}
+	e.notePod(&pod, "remove")
+	return nil
 }
 
 // removeUnrecorded removes the layers of containers made by hand whose own record
@@ -90,7 +95,11 @@ func (e *Engine) takeDown(ctx context.Context, pod *spec.Pod, grace time.Duratio
 	if err := together(clears...); err != nil {
 		return err // the sandbox's record stays, for the next attempt
 	}
-	return e.clearSandbox(ctx, pod)
+	if err := e.clearSandbox(ctx, pod); err != nil {
+		return err
+	}
+	e.notePod(pod, "stop")
+	return nil
 }
 
 // together does things at the same time, all of them whatever fails.
@@ -114,7 +123,8 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 		return err
 	}
 	target := e.target(runtime, pod.ID, *c)
-	if err := endProcess(ctx, runtime, target, c.StopSignal, grace); err != nil {
+	tell := func(status string) { e.noteContainer(pod, c, status) }
+	if err := endProcess(ctx, runtime, target, c.StopSignal, grace, tell); err != nil {
 		return fmt.Errorf("stop container %q: %w", c.Name, err)
 	}
 	if c.Ended != nil {
@@ -123,13 +133,19 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 	if c.Ended, err = e.ended(runtime, target, pod, *c); err != nil || c.Ended == nil {
 		return err
 	}
+	e.noteContainer(pod, c, "died", died(c.Ended))
 	return e.records.SaveContainer(pod.ID, *c)
 }
 
 // clearContainer clears away what made an ended container run; its layer, its
 // log and how it ended stay.
 func (e *Engine) clearContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
-	return errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.ID))
+	_, there := os.Lstat(e.records.Bundle(pod.ID, c.Name))
+	err := errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.ID))
+	if err == nil && there == nil {
+		e.noteContainer(pod, &c, "cleanup")
+	}
+	return err
 }
 
 // removeContainer removes an ended container and all that was made for it but
@@ -145,7 +161,11 @@ func (e *Engine) removeContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	if err := tree.Remove(e.imageVolumes(pod.ID, c.ID)); err != nil {
 		return err
 	}
-	return e.records.RemoveContainer(pod.ID, c)
+	if err := e.records.RemoveContainer(pod.ID, c); err != nil {
+		return err
+	}
+	e.noteContainer(pod, &c, "remove")
+	return nil
 }
 
 func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
@@ -193,13 +213,17 @@ func (e *Engine) ended(runtime *oci.Runtime, target oci.Container, pod *spec.Pod
 }
 
 // endProcess signals a container's process and, after grace, kills it and all
-// that it left. One that was created and never started is cleared away by Delete.
-func endProcess(ctx context.Context, runtime *oci.Runtime, target oci.Container, signal string, grace time.Duration) error {
+// that it left; tell is called before either. One that was created and never
+// started is cleared away by Delete.
+func endProcess(
+	ctx context.Context, runtime *oci.Runtime, target oci.Container, signal string, grace time.Duration, tell func(status string),
+) error {
 	s, err := runtime.State(target)
 	if err != nil || !s.Running() {
 		return err
 	}
 	if grace > 0 && !s.ConmonLost {
+		tell("stop")
 		if err := runtime.Kill(ctx, target, stopSignal(signal), false); err != nil && !errors.Is(err, oci.ErrNotRunning) {
 			return err
 		}
@@ -209,6 +233,7 @@ func endProcess(ctx context.Context, runtime *oci.Runtime, target oci.Container,
 			return ctx.Err()
 		}
 	}
+	tell("kill")
 	if err := runtime.Kill(ctx, target, syscall.SIGKILL, true); err != nil && !errors.Is(err, oci.ErrNotRunning) {
 		return err
 	}
@@ -272,7 +297,7 @@ func (e *Engine) deleteInfra(ctx context.Context, pod *spec.Pod, sb state.Sandbo
 	target.Locks = e.locks(pod.Key())
 	if pod.Infra != nil && pod.Infra.ConmonPidFile != "" {
 		// Whoever asked for the PID of its conmon wants to see it end well.
-		if err := endProcess(ctx, runtime, target, "SIGTERM", infraGrace); err != nil {
+		if err := endProcess(ctx, runtime, target, "SIGTERM", infraGrace, func(string) {}); err != nil {
 			return err
 		}
 	}
@@ -342,7 +367,11 @@ func (e *Engine) KillContainer(ctx context.Context, id spec.PodID, name, signal 
 	if err != nil {
 		return err
 	}
-	return runtime.Kill(ctx, e.target(runtime, id, c), sig, false)
+	target := e.target(runtime, id, c)
+	if s, err := runtime.State(target); err == nil && s.Running() {
+		e.noteByName(id, name, "kill") // before what it does to the container is told
+	}
+	return runtime.Kill(ctx, target, sig, false)
 }
 
 // RemoveContainer ends a container at once and forgets it; in a pod that takes

@@ -57,6 +57,7 @@ func (e *Engine) RenameContainer(ctx context.Context, id spec.PodID, name, to st
 	if pod.Bare {
 		err = errors.Join(err, e.renameOnNetworks(ctx, &renamed))
 	}
+	e.noteContainer(&renamed, &record, "rename")
 	return err
 }
 

@@ -15,7 +15,12 @@ func (e *Engine) Exec(ctx context.Context, id spec.PodID, container string, o oc
 	if err != nil {
 		return 0, err
 	}
-	return run.Exec(ctx, target, o)
+	e.noteByName(id, container, "exec")
+	code, err := run.Exec(ctx, target, o)
+	if err == nil {
+		e.noteByName(id, container, "exec_died", exitCode(code))
+	}
+	return code, err
 }
 
 // Attach connects to a running container's streams until it ends.
@@ -24,6 +29,7 @@ func (e *Engine) Attach(ctx context.Context, id spec.PodID, container string, s 
 	if err != nil {
 		return err
 	}
+	e.noteByName(id, container, "attach")
 	return run.Attach(ctx, target, s, connected)
 }
 

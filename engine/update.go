@@ -47,7 +47,11 @@ func (e *Engine) UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Co
 			return fmt.Errorf("resize container %q: %w", c.Name, err)
 		}
 	}
-	return e.records.SavePod(&pod)
+	if err := e.records.SavePod(&pod); err != nil {
+		return err
+	}
+	e.noteByName(id, to.Name, "update")
+	return nil
 }
 
 // resize gives a running container other limits, or where one of them cannot be

@@ -152,10 +152,12 @@ func (s *Store) fetch(ctx context.Context, sys *types.SystemContext, req spec.Im
 		id, err = s.importFrom(ctx, sys, transport, rest, req.Pull.Quiet)
 	}
 	if err == nil {
+		s.note("pull", id, req.Ref)
 		return id, nil
 	}
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
+	s.opts.Note(spec.Act{Type: spec.ActImage, Status: "pull-error", Name: req.Ref, Error: err.Error()})
 	return "", fmt.Errorf("%s: %w: %w", req.Ref, spec.ErrPull, err)
 }

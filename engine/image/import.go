@@ -57,7 +57,11 @@ func (s *Store) Import(ctx context.Context, in io.Reader, o ImportOptions) (id s
 	if err := m.finish(&config); err != nil {
 		return "", err
 	}
-	return s.keepMade(ctx, m, o.Name, false)
+	id, err = s.keepMade(ctx, m, o.Name, false)
+	if err == nil {
+		s.note("import", id, o.Name)
+	}
+	return id, err
 }
 
 // copyTar copies an archive, up to maxArchive, and fails if it does not begin as one.

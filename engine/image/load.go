@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	dockerarchive "go.podman.io/image/v5/docker/archive"
 	ociarchive "go.podman.io/image/v5/oci/archive"
@@ -29,6 +30,18 @@ type Source struct {
 // format, and returns their names, "sha256:<id>" for one without. The names
 // loaded before an error are returned with it.
 func (s *Store) Load(ctx context.Context, from Source) ([]string, error) {
+	names, err := s.load(ctx, from)
+	for _, name := range names {
+		id := strings.TrimPrefix(name, "sha256:")
+		if img, err := s.find(ctx, name); err == nil {
+			id = img.ID
+		}
+		s.note("loadfromarchive", id, name)
+	}
+	return names, err
+}
+
+func (s *Store) load(ctx context.Context, from Source) ([]string, error) {
 	sys, err := s.system(spec.PullOptions{})
 	if err != nil {
 		return nil, err

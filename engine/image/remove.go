@@ -51,6 +51,7 @@ func (s *Store) Remove(ctx context.Context, nameOrID string, force bool) (Remove
 		if err := store.RemoveNames(img.ID, []string{name}); err != nil {
 			return Removed{}, err
 		}
+		s.note("untag", img.ID, name)
 		return Removed{Untagged: []string{name}}, nil
 	}
 	if len(img.Names) > 1 && !force {
@@ -68,6 +69,7 @@ func (s *Store) Remove(ctx context.Context, nameOrID string, force bool) (Remove
 		if err := store.RemoveNames(img.ID, img.Names); err != nil {
 			return Removed{}, err
 		}
+		s.note("untag", img.ID, strings.Join(img.Names, ", "))
 		return Removed{Untagged: img.Names}, nil
 	}
 	removed, err := s.delete(store, c, img)
@@ -94,6 +96,7 @@ func (s *Store) delete(store storage.Store, c *census, img *storage.Image) (Remo
 		return Removed{}, fmt.Errorf("remove image %s: %w", label(img), err)
 	}
 	s.facts.drop(img.ID)
+	s.note("remove", img.ID, first(img.Names))
 	removed := Removed{Untagged: tags(img), Deleted: []string{img.ID}}
 	for _, id := range layers {
 		if layer, ok := c.layers[id]; ok {

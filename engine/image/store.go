@@ -12,6 +12,8 @@ import (
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 	"golang.org/x/sync/semaphore"
+
+	"berth/engine/spec"
 )
 
 // maxPulls is how many images are fetched at a time.
@@ -32,7 +34,8 @@ type Options struct {
 	Progress    io.Writer
 	ProgressTTY bool
 
-	Log *slog.Logger // nil: discarded
+	Log  *slog.Logger   // nil: discarded
+	Note func(spec.Act) // is told what was done; nil: nobody is
 }
 
 // Store is the images and root file systems of one containers/storage. It may
@@ -61,6 +64,9 @@ func New(o Options) *Store {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	if o.Note == nil {
+		o.Note = func(spec.Act) {}
+	}
 	return &Store{
 		opts:  o,
 		log:   log,
@@ -68,6 +74,11 @@ func New(o Options) *Store {
 		slots: semaphore.NewWeighted(maxPulls),
 		clock: time.Now,
 	}
+}
+
+// note tells what was done to an image.
+func (s *Store) note(status, id, name string) {
+	s.opts.Note(spec.Act{Type: spec.ActImage, Status: status, ID: id, Name: name})
 }
 
 // Close forgets the opened storage. What is mounted stays mounted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Tag gives an image further names. A name that another image has moves over.
@@ -12,7 +13,13 @@ func (s *Store) Tag(ctx context.Context, nameOrID string, names ...string) error
 	if err != nil {
 		return err
 	}
-	return s.addNames(img.ID, names)
+	if err := s.addNames(img.ID, names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		s.note("tag", img.ID, name)
+	}
+	return nil
 }
 
 // Untag takes names from an image, all of them when none is given. The image
@@ -43,5 +50,9 @@ func (s *Store) Untag(ctx context.Context, nameOrID string, names ...string) err
 	if len(full) == 0 {
 		return nil
 	}
-	return store.RemoveNames(img.ID, full)
+	if err := store.RemoveNames(img.ID, full); err != nil {
+		return err
+	}
+	s.note("untag", img.ID, strings.Join(full, ", "))
+	return nil
 }

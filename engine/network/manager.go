@@ -33,6 +33,7 @@ type Options struct {
 	DefaultSubnet string   // of the default network, in CIDR form; empty: the first free one
 	Firewall      string   // containers.conf's firewall_driver: "iptables" or "nftables"; empty: as netavark prefers
 	Log           *slog.Logger
+	Note          func(spec.Act) // is told what was done; nil: nobody is
 }
 
 // Manager is this host's networks. It may be used from many goroutines, and
@@ -43,6 +44,7 @@ type Manager struct {
 	defaultSubnet     string
 	driver            string // of the firewall, as configured
 	log               *slog.Logger
+	note              func(spec.Act)
 	waits             *holder.Teller
 
 	prefix        string        // of everything we name in the kernel and in rules
@@ -63,7 +65,11 @@ func New(o Options) *Manager {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Note == nil {
+		o.Note = func(spec.Act) {}
+	}
 	return &Manager{
+		note:      o.Note,
 		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, driver: o.Firewall, log: o.Log, waits: holder.NewTeller(o.Log),
 		prefix:        prefixOf(o.RunDir),
 		limiter:       make(chan struct{}, max(4, 2*runtime.NumCPU())),

@@ -69,7 +69,12 @@ func (m *Manager) create(ctx context.Context, n Network) (Network, error) {
 	if err := m.store(n); err != nil {
 		return Network{}, fmt.Errorf("create network %q: %w", n.Name, err)
 	}
+	m.tell("create", n)
 	return n, nil
+}
+
+func (m *Manager) tell(status string, n Network) {
+	m.note(spec.Act{Type: spec.ActNetwork, Status: status, ID: n.ID, Name: n.Name, Network: n.Name, Attributes: map[string]string{"driver": n.Driver}})
 }
 
 // store writes a network's file without ever replacing one that is there.
@@ -192,6 +197,7 @@ func (m *Manager) forget(ctx context.Context, name string) error {
 	}
 	err = os.Remove(m.addressDir(name))
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		m.tell("remove", n)
 		return atomicfile.Remove(m.hintPath(name))
 	}
 	if back := m.store(n); back != nil && !errors.Is(back, spec.ErrExists) {

@@ -36,10 +36,19 @@ type Secret struct {
 }
 
 // Store keeps secrets, one file each.
-type Store struct{ dir string }
+type Store struct {
+	dir  string
+	note func(spec.Act)
+}
 
-// NewStore keeps secrets below dir.
-func NewStore(dir string) *Store { return &Store{dir: dir} }
+// NewStore keeps secrets below dir; note is told what was done, nil: nobody is.
+func NewStore(dir string, note func(spec.Act)) *Store { return &Store{dir, note} }
+
+func (s *Store) tell(status string, of Secret) {
+	if s.note != nil {
+		s.note(spec.Act{Type: spec.ActSecret, Status: status, ID: of.ID, Name: of.Name})
+	}
+}
 
 type stored struct {
 	Version int    `json:"version"`
@@ -70,6 +79,7 @@ func (s *Store) Create(of Secret, data []byte, replace bool) (Secret, error) {
 		if err := atomicfile.WriteJSON(s.path(of.ID), stored{1, of, data}, 0o600); err != nil {
 			return Secret{}, fmt.Errorf("keep secret %q: %w", of.Name, err)
 		}
+		s.tell("create", of)
 		return of, nil
 	}
 	// Written beside its place and moved there, which fails where one is.
@@ -89,6 +99,7 @@ func (s *Store) Create(of Secret, data []byte, replace bool) (Secret, error) {
 	if err != nil {
 		return Secret{}, fmt.Errorf("secret %q: %w", of.Name, err)
 	}
+	s.tell("create", of)
 	return of, atomicfile.SyncDir(s.dir)
 }
 
@@ -210,6 +221,7 @@ func (s *Store) Remove(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("secret %q: %w", name, err)
 	}
+	s.tell("remove", Secret{ID: id, Name: name})
 	return id, atomicfile.SyncDir(s.dir)
 }
 

@@ -23,7 +23,7 @@ func create(t *testing.T, s *Store, name, data string) Secret {
 }
 
 func TestASecretIsFoundByNameAndID(t *testing.T) {
-	s := NewStore(filepath.Join(t.TempDir(), "secrets"))
+	s := NewStore(filepath.Join(t.TempDir(), "secrets"), nil)
 	made := create(t, s, "password", "x\n\x00y")
 	if len(made.ID) != 25 || strings.Trim(made.ID, "0123456789abcdef") != "" {
 		t.Errorf("ID %q", made.ID)
@@ -48,7 +48,7 @@ func TestASecretIsFoundByNameAndID(t *testing.T) {
 }
 
 func TestANameGoesBeforeABeginningOfAnID(t *testing.T) {
-	s := NewStore(t.TempDir())
+	s := NewStore(t.TempDir(), nil)
 	other := create(t, s, "other", "o")
 	create(t, s, other.ID[:3], "named so")
 	if found, err := s.Find(other.ID[:3]); err != nil || found.Name != other.ID[:3] {
@@ -77,7 +77,7 @@ func TestANameGoesBeforeABeginningOfAnID(t *testing.T) {
 }
 
 func TestReplacing(t *testing.T) {
-	s := NewStore(t.TempDir())
+	s := NewStore(t.TempDir(), nil)
 	if _, err := s.Create(Secret{Name: "new"}, []byte("1"), true); err != nil {
 		t.Errorf("what is not there: %v", err)
 	}
@@ -92,7 +92,7 @@ func TestReplacing(t *testing.T) {
 }
 
 func TestNamesAndSizes(t *testing.T) {
-	s := NewStore(t.TempDir())
+	s := NewStore(t.TempDir(), nil)
 	for _, name := range []string{"a", "..", ".x", "a b", "Ü?!", strings.Repeat("x", 253)} {
 		if _, err := s.Create(Secret{Name: name}, []byte("x"), false); err != nil {
 			t.Errorf("%q: %v", name, err)
@@ -116,7 +116,7 @@ func TestNamesAndSizes(t *testing.T) {
 
 func TestOnlyRootReadsAndNothingIsLeft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "secrets")
-	s := NewStore(dir)
+	s := NewStore(dir, nil)
 	made := create(t, s, "p", "1")
 	_, _ = s.Create(Secret{Name: "p"}, []byte("2"), false)
 	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, made.ID+".json"): 0o600} {
@@ -139,7 +139,7 @@ func TestOnlyRootReadsAndNothingIsLeft(t *testing.T) {
 }
 
 func TestOfManyAtOnceOneMakesIt(t *testing.T) {
-	s := NewStore(t.TempDir())
+	s := NewStore(t.TempDir(), nil)
 	var group sync.WaitGroup
 	var made atomic.Int32
 	for range 16 {
@@ -160,7 +160,7 @@ func TestOfManyAtOnceOneMakesIt(t *testing.T) {
 
 // TestVersion1 reads what the first release wrote.
 func TestVersion1(t *testing.T) {
-	s := NewStore("testdata/v1")
+	s := NewStore("testdata/v1", nil)
 	found, data, err := s.Read("password")
 	if err != nil || found.ID != "5e884898da28047151d0e56f8" || found.Labels["app"] != "web" || string(data) != "hidden\n" ||
 		found.DriverOptions["opt"] != "val" || found.CreatedAt.Year() != 2026 || !found.UpdatedAt.After(found.CreatedAt) {

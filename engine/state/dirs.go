@@ -61,6 +61,9 @@ func (d Dirs) Exits() string { return filepath.Join(d.Run, "exits") }
 // Exit is the exit file of one container.
 func (d Dirs) Exit(id spec.ContainerID) string { return filepath.Join(d.Exits(), string(id)) }
 
+// Journal holds what was done lately.
+func (d Dirs) Journal() string { return filepath.Join(d.Run, "journal") }
+
 // OCI is the runtime's own state folder.
 func (d Dirs) OCI() string { return filepath.Join(d.Run, "oci") }
 

@@ -42,7 +42,7 @@ func TestASwapCutShortIsFinished(t *testing.T) {
 }
 
 func TestAVolumeCanBeRemovedAfterARemovalThatWasCutShort(t *testing.T) {
-	ctx, s := context.Background(), NewStore(t.TempDir(), nil)
+	ctx, s := context.Background(), NewStore(t.TempDir(), nil, nil)
 	for range 2 {
 		if _, err := s.Create(ctx, Volume{Name: "data"}); err != nil {
 			t.Fatal(err)
@@ -105,7 +105,7 @@ func TestUnmountingAPartLeavesTheHostsMounts(t *testing.T) {
 
 func TestAVolumeIsMountedOnceHoweverManyPodsStart(t *testing.T) {
 	testhost.Need(t)
-	ctx, s := context.Background(), NewStore(t.TempDir(), nil)
+	ctx, s := context.Background(), NewStore(t.TempDir(), nil, nil)
 	n := &spec.NamedVolume{Volume: "memory", Options: map[string]string{"type": "tmpfs"}}
 	var group sync.WaitGroup
 	for range 8 {
@@ -135,7 +135,7 @@ func TestAVolumeIsMountedOnceHoweverManyPodsStart(t *testing.T) {
 
 func TestRemovingAVolumeSparesWhatIsMountedInIt(t *testing.T) {
 	testhost.Need(t)
-	ctx, s := context.Background(), NewStore(t.TempDir(), nil)
+	ctx, s := context.Background(), NewStore(t.TempDir(), nil, nil)
 	v, err := s.Create(ctx, Volume{Name: "data"})
 	if err != nil {
 		t.Fatal(err)

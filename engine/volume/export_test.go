@@ -36,7 +36,7 @@ func made(t *testing.T, s *Store, name string) Volume {
 
 func TestWhatIsExportedIsImported(t *testing.T) {
 	testhost.Need(t)
-	s := NewStore(diskFolder(t), nil)
+	s := NewStore(diskFolder(t), nil, nil)
 	from, to := made(t, s, "from"), made(t, s, "to")
 	in := func(path string) string { return filepath.Join(from.Mountpoint, path) }
 	must(t, os.Chmod(from.Mountpoint, 0o2770), os.Chown(from.Mountpoint, 5, 6),
@@ -117,7 +117,7 @@ func look(t *testing.T, dir string) map[string]string {
 func TestNothingInAnArchiveLeadsOutOfTheVolume(t *testing.T) {
 	testhost.Need(t)
 	dir := diskFolder(t)
-	s := NewStore(filepath.Join(dir, "volumes"), nil)
+	s := NewStore(filepath.Join(dir, "volumes"), nil, nil)
 	outside := filepath.Join(dir, "outside")
 	must(t, os.MkdirAll(outside, 0o755), os.WriteFile(filepath.Join(outside, "f"), []byte("untouched"), 0o600))
 	for name, entries := range map[string][]tar.Header{
@@ -155,7 +155,7 @@ func TestNothingInAnArchiveLeadsOutOfTheVolume(t *testing.T) {
 
 func TestAnExportFollowsNoSymlink(t *testing.T) {
 	dir := t.TempDir()
-	s := NewStore(filepath.Join(dir, "volumes"), nil)
+	s := NewStore(filepath.Join(dir, "volumes"), nil, nil)
 	v := made(t, s, "data")
 	secret := filepath.Join(dir, "secret")
 	must(t, os.WriteFile(secret, []byte("hidden"), 0o600), os.Symlink(secret, filepath.Join(v.Mountpoint, "a")),
@@ -182,7 +182,7 @@ func (s *shrinking) Write(p []byte) (int, error) {
 }
 
 func TestAFileThatShrinksIsToldOf(t *testing.T) {
-	s := NewStore(t.TempDir(), nil)
+	s := NewStore(t.TempDir(), nil, nil)
 	v := made(t, s, "data")
 	file := filepath.Join(v.Mountpoint, "log")
 	must(t, os.WriteFile(file, bytes.Repeat([]byte("x"), 1<<20), 0o600), os.WriteFile(filepath.Join(v.Mountpoint, "z"), []byte("z"), 0o600))
@@ -210,7 +210,7 @@ func TestAFileThatShrinksIsToldOf(t *testing.T) {
 
 func TestCopiesEndWithTheirContext(t *testing.T) {
 	testhost.Need(t)
-	s := NewStore(diskFolder(t), nil)
+	s := NewStore(diskFolder(t), nil, nil)
 	v := made(t, s, "data")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -31,7 +31,7 @@ func TestFillingThatWasCutShortTakesNothingOfOthers(t *testing.T) {
 		}, []string{"theirs"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := NewStore(t.TempDir(), nil)
+			s := NewStore(t.TempDir(), nil, nil)
 			v, err := s.Create(t.Context(), Volume{Name: "data"})
 			if err != nil {
 				t.Fatal(err)

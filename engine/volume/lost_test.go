@@ -24,7 +24,7 @@ func loseRecord(t *testing.T, s *Store, name string, write func(dir string) erro
 }
 
 func TestAVolumeWithoutARecordIsRecoveredNotThrownAway(t *testing.T) {
-	s, ctx := NewStore(t.TempDir(), nil), t.Context()
+	s, ctx := NewStore(t.TempDir(), nil, nil), t.Context()
 	if _, err := s.Create(ctx, Volume{Name: "kept"}); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestAVolumeWithoutARecordIsRecoveredNotThrownAway(t *testing.T) {
 }
 
 func TestClearLeavesNoVolume(t *testing.T) {
-	s, ctx := NewStore(filepath.Join(t.TempDir(), "volumes"), nil), t.Context()
+	s, ctx := NewStore(filepath.Join(t.TempDir(), "volumes"), nil, nil), t.Context()
 	if err := s.Clear(ctx); err != nil {
 		t.Errorf("without a folder: %v", err)
 	}

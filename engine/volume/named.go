@@ -48,10 +48,19 @@ type Layers interface {
 type Store struct {
 	dir    string
 	layers Layers
+	note   func(spec.Act)
 }
 
-// NewStore keeps volumes below dir.
-func NewStore(dir string, layers Layers) *Store { return &Store{dir, layers} }
+// NewStore keeps volumes below dir; note is told what was done, nil: nobody is.
+func NewStore(dir string, layers Layers, note func(spec.Act)) *Store {
+	return &Store{dir, layers, note}
+}
+
+func (s *Store) tell(status string, v Volume) {
+	if s.note != nil {
+		s.note(spec.Act{Type: spec.ActVolume, Status: status, Name: v.Name, Attributes: v.Labels})
+	}
+}
 
 var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 
@@ -115,6 +124,7 @@ func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
 		}
 		return Volume{}, fmt.Errorf("make volume %q: %w", v.Name, err)
 	}
+	s.tell("create", v)
 	return v, atomicfile.SyncDir(s.dir) // or a power cut takes the name from what is written there
 }
 

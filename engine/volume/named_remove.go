@@ -65,6 +65,7 @@ func (s *Store) Take(ctx context.Context, name string, allowed func() error) (di
 	if err != nil {
 		return nil, fmt.Errorf("remove volume %q: %w", name, errors.Join(err, tree.Remove(gone)))
 	}
+	s.tell("remove", v)
 	return func() error {
 		if err := tree.Remove(gone); err != nil {
 			return fmt.Errorf("remove volume %q: %w", name, err)

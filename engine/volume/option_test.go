@@ -38,7 +38,7 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: mounted with %q, want %q", name, got, c.words)
 		}
 	}
-	if _, err := NewStore(t.TempDir(), nil).Create(t.Context(), Volume{Name: "x", Driver: "rclone"}); err == nil || !strings.Contains(err.Error(), "plugins are not") {
+	if _, err := NewStore(t.TempDir(), nil, nil).Create(t.Context(), Volume{Name: "x", Driver: "rclone"}); err == nil || !strings.Contains(err.Error(), "plugins are not") {
 		t.Errorf("a plugin: %v", err)
 	}
 }

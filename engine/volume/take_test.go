@@ -11,7 +11,7 @@ import (
 )
 
 func TestWhoComesWhileAVolumeIsTakenGetsANewOne(t *testing.T) {
-	s := NewStore(t.TempDir(), nil)
+	s := NewStore(t.TempDir(), nil, nil)
 	v, err := s.Create(t.Context(), Volume{Name: "data"})
 	if err != nil {
 		t.Fatal(err)

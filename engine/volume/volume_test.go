@@ -15,7 +15,7 @@ import (
 func set(t *testing.T) Set {
 	t.Helper()
 	dir := t.TempDir()
-	s := Set{Named: NewStore(filepath.Join(dir, "volumes"), nil), Disk: filepath.Join(dir, "disk"), Run: filepath.Join("/dev/shm", filepath.Base(t.TempDir())+filepath.Base(dir))}
+	s := Set{Named: NewStore(filepath.Join(dir, "volumes"), nil, nil), Disk: filepath.Join(dir, "disk"), Run: filepath.Join("/dev/shm", filepath.Base(t.TempDir())+filepath.Base(dir))}
 	for _, d := range []string{s.Disk, s.Run} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func set(t *testing.T) Set {
 
 func TestNamedVolumes(t *testing.T) {
 	ctx := context.Background()
-	s := NewStore(t.TempDir(), nil)
+	s := NewStore(t.TempDir(), nil, nil)
 	made, err := s.Create(ctx, Volume{Name: "data", Labels: map[string]string{"a": "b"}})
 	if err != nil {
 		t.Fatal(err)
