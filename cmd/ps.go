@@ -85,19 +85,7 @@ func (a *app) runPs(ctx context.Context, e *engine.Engine, f *psFlags) error {
 	if f.watch == 0 {
 		return a.listContainers(ctx, e, f)
 	}
-	tick := time.NewTicker(time.Duration(f.watch) * time.Second)
-	defer tick.Stop()
-	for {
-		fmt.Fprint(a.out, "\x1b[H\x1b[2J")
-		if err := a.listContainers(ctx, e, f); err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
+	return a.repeat(ctx, time.Duration(f.watch)*time.Second, true, func() error { return a.listContainers(ctx, e, f) })
 }
 
 func (a *app) listContainers(ctx context.Context, e *engine.Engine, f *psFlags) error {
