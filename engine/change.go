@@ -50,6 +50,67 @@ func (e *Engine) DescribePod(_ context.Context, id spec.PodID, from *spec.Pod) e
 	return e.records.SavePod(&pod)
 }
 
+// TakeImage has a container made from another image from its next start on. The one
+// it had stays known, as the way back.
+func (e *Engine) TakeImage(_ context.Context, id spec.PodID, name string, image spec.Image) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	c, ok := pod.Container(name)
+	if !ok {
+		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
+	if c.ImageID == image.ID {
+		return nil
+	}
+	if c.ImageID != "" && !slices.Contains(pod.Previous, c.ImageID) {
+		pod.Previous = append(slices.Clone(pod.Previous), c.ImageID)
+		pod.Previous = pod.Previous[max(0, len(pod.Previous)-len(pod.All())):]
+	}
+	c.ImageID, c.ImageDigest = image.ID, image.Digest
+	return e.records.SavePod(&pod)
+}
+
+// SaveFailure records why a container that has ended cannot be made again; with any
+// other it does nothing.
+func (e *Engine) SaveFailure(ctx context.Context, id spec.PodID, name string, why spec.Failure) error {
+	pod, err := e.pod(id)
+	if err != nil {
+		return err
+	}
+	if _, ok := pod.Container(name); !ok {
+		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
+	run, err := e.runtimeOf(id)
+	if err != nil {
+		return err
+	}
+	status, err := e.observeContainer(run, &pod, name)
+	if err != nil || !status.Finished() {
+		return err
+	}
+	c, err := e.records.ReadContainer(id, name)
+	if err != nil {
+		return err
+	}
+	if err := e.endContainer(ctx, &pod, &c, 0); err != nil {
+		return err
+	}
+	if c.Ended == nil {
+		c.Ended = unseenEnd(&status)
+	}
+	c.Failed = &why
+	return e.records.SaveContainer(id, c)
+}
+
+// unseenEnd is the end of a container that nobody saw.
+func unseenEnd(status *spec.ContainerStatus) *spec.Termination {
+	return &spec.Termination{
+		ContainerID: status.ID, ExitCode: status.ExitCode, Reason: status.Reason, Message: status.Message, StartedAt: status.StartedAt,
+	}
+}
+
 // SetStopped records that a person stopped a container, or with container ""
 // the whole pod, or that this no longer holds.
 func (e *Engine) SetStopped(_ context.Context, id spec.PodID, container string, stopped bool) error {

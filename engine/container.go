@@ -80,10 +80,8 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 	attempt := status.Attempt
 	if status.Finished() {
 		attempt++
-		if before.Ended == nil { // nobody saw its end
-			before.Ended = &spec.Termination{
-				ContainerID: status.ID, ExitCode: status.ExitCode, Reason: status.Reason, Message: status.Message, StartedAt: status.StartedAt,
-			}
+		if before.Ended == nil {
+			before.Ended = unseenEnd(&status)
 		}
 	}
 	record, err := e.newContainer(ctx, pod, m.sb, c, attempt)

@@ -193,6 +193,13 @@ func (a *actor) bear(ctx context.Context, pod *spec.Pod, err error) (failed []st
 // there is nothing to do at this moment, or something was started. Its lock is
 // held. want, if the pod is wanted, has the contents of its files.
 func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurry Hurry) (*spec.PodStatus, Next, error) {
+	return a.advanceWith(ctx, id, want, hurry, nil)
+}
+
+// advanceWith is advance where images are pulled again before; nil: nobody does.
+func (a *actor) advanceWith(
+	ctx context.Context, id spec.PodID, want *spec.Pod, hurry Hurry, images pulls,
+) (*spec.PodStatus, Next, error) {
 	for range observedTooOften {
 		st, err := a.engine.ObservePod(ctx, id)
 		if err != nil {
@@ -201,6 +208,11 @@ func (a *actor) advance(ctx context.Context, id spec.PodID, want *spec.Pod, hurr
 		next := NextOf(&st, time.Now(), hurry)
 		if next.Idle() {
 			return &st, next, nil
+		}
+		if images != nil {
+			if err := a.takeImages(ctx, &st, &next, images); err != nil {
+				return &st, next, err
+			}
 		}
 		if err := a.do(ctx, &st, st.Pod.WithContents(want), next); err != nil {
 			return &st, next, err

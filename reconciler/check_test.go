@@ -86,6 +86,12 @@ func (s *script) word(pod string, st *spec.PodStatus, word string) error {
 			return fmt.Errorf("no such container")
 		}
 		got = fmt.Sprintf("%dm/%d", c.Resources.CPULimit, c.Resources.MemoryLimit)
+	case strings.HasPrefix(name, "image:"):
+		c, ok := st.Pod.Container(strings.TrimPrefix(name, "image:"))
+		if !ok {
+			return fmt.Errorf("no such container")
+		}
+		got = c.ImageID
 	case strings.HasPrefix(name, "end:"):
 		c, ok := st.Container(strings.TrimPrefix(name, "end:"))
 		if !ok {

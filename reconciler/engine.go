@@ -111,6 +111,10 @@ type ContainerEngine interface {
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
 	// StopContainer signals it and, after grace, kills it with all it left.
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
+	// TakeImage has a container made from another image from its next start on.
+	TakeImage(ctx context.Context, id spec.PodID, name string, image spec.Image) error
+	// SaveFailure records why a container that has ended cannot be made again.
+	SaveFailure(ctx context.Context, id spec.PodID, name string, why spec.Failure) error
 }
 
 // HandEngine is for what people make on the command line.

@@ -41,6 +41,7 @@ import (
 //	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
 //	run COMMAND CODE|hang|missing  how a command ends that a probe or hook runs in a container: else well, at once
 //	background COMMAND, join it goes on beside what follows; wait for its end
+//	image NAME [ID], noimage NAME  there is such an image, for pulls too, now of that ID; there is none
 //	program PATH             an absent or denied program is there from now on
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
@@ -51,7 +52,7 @@ import (
 //	                         then words of form restarts=N, owner=O, phase=P, file:VOLUME/PATH=TEXT,
 //	                         ends=GRACE (it is being removed) or ends= (it is not),
 //	                         size:CONTAINER=CPU/MEMORY, set:CONTAINER=PIDS/POLICY,
-//	                         end:CONTAINER=REASON/CODE
+//	                         end:CONTAINER=REASON/CODE, image:CONTAINER=ID
 //	status POD WORD…         reason=R, retry=TIME (from now), message=TEXT-WITH-_-FOR-SPACE
 //	mark POD, same POD, other POD   remember its containers; they are the same; they are others
 //	pods N                   there are so many pods
@@ -263,7 +264,13 @@ func (s *script) act(verb string, args []string) error {
 	case "program":
 		s.engine.AddProgram(args[0])
 	case "image":
-		s.engine.AddImage(args[0])
+		if len(args) > 1 {
+			s.engine.RenewImage(args[0], args[1])
+		} else {
+			s.engine.AddImage(args[0])
+		}
+	case "noimage":
+		s.engine.RemoveImage(args[0])
 	case "advance":
 		d, err := time.ParseDuration(args[0])
 		if err != nil {

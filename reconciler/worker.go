@@ -517,13 +517,15 @@ func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec
 	w.report = podState{seen: have, next: next} // ending a container may take long
 	w.mu.Unlock()
 	w.events.stir()
+	images := pulls{}
 	if len(next.Start) > 0 {
 		if err := w.startNeeds(ctx, &have.Pod, next.Start, nil); err != nil {
 			return podState{seen: have, next: next}, err
 		}
+		images = w.pullAgain(ctx, have, next.Start)
 	}
 	err := w.locked(ctx, have.Pod.Key(), func() error {
-		st, _, err := w.advance(ctx, have.Pod.ID, want, Hurry{})
+		st, _, err := w.advanceWith(ctx, have.Pod.ID, want, Hurry{}, images)
 		if st != nil {
 			have = st
 		}
@@ -532,6 +534,8 @@ func (w *worker) supervise(ctx context.Context, have *spec.PodStatus, want *spec
 	switch {
 	case gone(err):
 		return podState{}, nil
+	case errors.Is(err, errPullFirst):
+		w.poke()
 	case err != nil:
 		return podState{seen: have, next: next}, err
 	}

@@ -40,6 +40,7 @@ func Conformance(t *testing.T, harness func(t *testing.T) Harness) {
 		"what is not there is said so":                         (*suite).notThere,
 		"a missing image makes no container":                   (*suite).missingImage,
 		"one that cannot start leaves the others alone":        (*suite).startErrors,
+		"why the next one is not made is kept":                 (*suite).failures,
 		"one made by hand that cannot start stays itself":      (*suite).handStartErrors,
 		"volumes are made once and go when nobody uses them":   (*suite).volumes,
 		"files of a pod can be swapped":                        (*suite).updateFiles,

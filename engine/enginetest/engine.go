@@ -47,6 +47,8 @@ type Engine interface {
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
 	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error
 	RemoveContainer(ctx context.Context, id spec.PodID, name string) error
+	TakeImage(ctx context.Context, id spec.PodID, name string, image spec.Image) error
+	SaveFailure(ctx context.Context, id spec.PodID, name string, why spec.Failure) error
 	RotateLogs(ctx context.Context) error
 	HealNetworks(ctx context.Context) ([]spec.PodKey, error)
 

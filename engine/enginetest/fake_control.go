@@ -17,6 +17,13 @@ func (h *Host) AddImage(name string) {
 	h.images[name] = spec.Image{ID: "id-of-" + name, Names: []string{name}, Digest: "sha256:" + name}
 }
 
+// RenewImage has a name mean another image.
+func (h *Host) RenewImage(name, id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.images[name] = spec.Image{ID: id, Names: []string{name}, Digest: "sha256:" + id}
+}
+
 // RemoveImage takes an image out of the store.
 func (h *Host) RemoveImage(name string) {
 	h.mu.Lock()

@@ -81,3 +81,28 @@ func (s *suite) handStartErrors() {
 	s.same("its reason", c.Failed.Reason, "RunContainerError")
 	s.same("its tries", c.Failed.Tries > 1, true)
 }
+
+func (s *suite) failures() {
+	p := s.pod("failing", shell("exit 3"), forever())
+	s.up(p)
+	s.wait(p, "a")
+	image, err := s.Engine.EnsureImage(s.ctx, spec.ImageRequest{Ref: s.Image, Policy: spec.PullMissing})
+	s.must(err)
+	why := spec.Failure{Reason: "ErrImagePull", Message: "no", At: time.Now().UTC().Truncate(time.Second), Tries: 2}
+	s.locked(p, func() {
+		s.must(s.Engine.SaveFailure(s.ctx, p.ID, "a", why))
+		s.must(s.Engine.SaveFailure(s.ctx, p.ID, "b", why)) // runs
+		s.wants(s.Engine.SaveFailure(s.ctx, p.ID, "other", why), spec.ErrNotFound)
+		s.must(s.Engine.TakeImage(s.ctx, p.ID, "a", image))
+		s.wants(s.Engine.TakeImage(s.ctx, p.ID, "other", image), spec.ErrNotFound)
+	})
+	s.Engine = s.Reopen(s.T)
+	st := s.observe(p)
+	a, b := st.Containers[0], st.Containers[1]
+	s.same("how it ended", a.ExitCode, 3)
+	s.same("the failure", a.Failed != nil && a.Failed.Message == "no" && a.Failed.Tries == 2 && a.Failed.At.Equal(why.At), true)
+	s.same("the one that runs", b.Failed == nil && b.Running(), true)
+	s.same("image", st.Pod.Containers[0].ImageID, image.ID)
+	s.locked(p, func() { s.must(s.Engine.StartContainer(s.ctx, p.ID, "a")) })
+	s.same("once it is made again", s.see(p, "a").Failed == nil, true)
+}

@@ -124,7 +124,8 @@ type ContainerStatus struct {
 	Failed *Failure `json:"failed,omitempty"`
 }
 
-// Failure is a try to make a container that came to nothing.
+// Failure is a try to make a container that came to nothing, or to have its image
+// again before.
 type Failure struct {
 	Reason  string    `json:"reason"` // in the kubelet's words
 	Message string    `json:"message"`
