@@ -239,6 +239,9 @@ func (c *conversion) joinPod(k Key) {
 	if pod == "" {
 		return
 	}
+	if !c.name.Abstract() {
+		pod = UnitSpecifiers(c.service + ".service").Expand(pod) // Pod=%N.pod is the one of the unit's own name
+	}
 	at := c.at(k.Name)
 	if !isFile(pod, Pod) {
 		c.failAt(at, "pod %s is not Quadlet based: a .pod unit file has to be named", pod)

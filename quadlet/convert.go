@@ -258,11 +258,14 @@ func (c *conversion) call(key string, ignore bool, args ...string) {
 // absolute is a path relative to the unit file's folder. One that starts with a
 // specifier is systemd's to resolve.
 func (c *conversion) absolute(p string) string {
-	if path.IsAbs(p) || strings.HasPrefix(p, "%") {
+	if path.IsAbs(p) || specified(p) {
 		return p
 	}
 	return path.Join(literal(path.Dir(c.path)), p)
 }
+
+// specified says whether a path starts with a specifier; %% is a percent sign.
+func specified(p string) bool { return strings.HasPrefix(p, "%") && !strings.HasPrefix(p, "%%") }
 
 // literal keeps systemd from seeing specifiers in a path of the host.
 func literal(p string) string { return strings.ReplaceAll(p, "%", "%%") }

@@ -40,7 +40,7 @@ func (c *conversion) unitSection() {
 
 // translated is a line with the names of unit files replaced by their services.
 func (c *conversion) translated(l Line) Line {
-	words := strings.Fields(l.Value)
+	words := c.words(l)
 	changed := false
 	for i, w := range words {
 		if _, ok := ParseName(w); !ok {

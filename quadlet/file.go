@@ -14,7 +14,8 @@ import (
 const MaxSize = 1 << 20
 
 // File is a unit file, byte for byte: writing its sections one after another
-// gives what was read.
+// gives what was read, without the blanks between a backslash that continues a
+// line and the line's end.
 type File struct {
 	Name     string // "web.container"
 	Path     string // where it was read
@@ -121,35 +122,43 @@ func (p *parser) header(text, raw string, at source.Pos) {
 	p.section = &Section{Name: "X-Broken", Header: raw, Pos: at} // its keys belong nowhere
 }
 
-// assignment takes KEY=VALUE and the lines that continue it: a backslash that
-// ends a line stands for a blank, and comments in between are left out.
-func (p *parser) assignment(first string, at source.Pos) {
+// assignment takes KEY=VALUE and the lines that continue it, without the blanks
+// they begin with; comments in between are left out. A backslash that ends a
+// line goes with it, as podman reads its sections; in the others it stands for a
+// blank, as systemd will read it.
+func (p *parser) assignment(row string, at source.Pos) {
 	var value, raw strings.Builder
-	raw.WriteString(first)
-	line := strings.TrimRight(first, "\r\n")
+	line, joint := bare(row), " "
+	if own(p.section.Name) {
+		joint = ""
+	}
+	text := line
 	for continued(line) {
-		value.WriteString(line[:len(line)-1] + " ")
-		line = ""
+		value.WriteString(text[:len(text)-1] + joint)
+		line, text = "", ""
+		raw.WriteString(tight(row))
 		if p.rest == "" {
+			row = ""
 			p.fail(at.Line, "the last line is continued by a backslash, but the file ends there")
 			break
 		}
-		next := p.next()
-		raw.WriteString(next)
-		for isComment(strings.TrimSpace(next)) && p.rest != "" {
-			next = p.next()
-			raw.WriteString(next)
+		row = p.next()
+		for isComment(strings.TrimSpace(row)) && p.rest != "" {
+			raw.WriteString(row)
+			row = p.next()
 		}
-		if !isComment(strings.TrimSpace(next)) {
-			line = strings.TrimRight(next, "\r\n")
+		if !isComment(strings.TrimSpace(row)) {
+			line = bare(row)
+			text = strings.TrimLeft(line, " \t")
 		}
 	}
-	value.WriteString(line)
+	raw.WriteString(row)
+	value.WriteString(text)
 	key, text, ok := strings.Cut(value.String(), "=")
 	key = strings.TrimSpace(key)
 	switch {
 	case !ok || key == "":
-		p.fail(at.Line, "%s is no section, assignment or comment", shown(strings.TrimSpace(first)))
+		p.fail(at.Line, "%s is no section, assignment or comment", shown(strings.TrimSpace(value.String())))
 	case !printable(value.String()):
 		p.fail(at.Line, "%s has bytes that are not UTF-8 text", shown(key))
 	case p.section.Name == "":
@@ -158,6 +167,18 @@ func (p *parser) assignment(first string, at source.Pos) {
 		p.add(Line{Key: key, Value: strings.TrimSpace(text), Raw: raw.String(), Pos: at})
 	}
 }
+
+// own says whether a section is Quadlet's, not systemd's.
+func own(section string) bool {
+	return section == "Quadlet" || slices.ContainsFunc(Kinds(), func(k Kind) bool { return k.Section() == section })
+}
+
+// bare is a line without its newline and the blanks before that.
+func bare(line string) string { return strings.TrimRight(line, " \t\r\n") }
+
+// tight is a line that ends in a backslash, without the blanks that may follow
+// it, which systemd would not read over.
+func tight(line string) string { return bare(line) + line[len(strings.TrimRight(line, "\r\n")):] }
 
 // continued says whether a line ends in a backslash that no other one escapes.
 func continued(line string) bool {

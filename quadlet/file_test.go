@@ -1,6 +1,7 @@
 package quadlet
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestParseKeepsEveryByteAndKnowsEveryLine(t *testing.T) {
 		t.Error(cmp.Diff(sample, got))
 	}
 	exec := f.Lines("Container", "Exec")
-	if len(exec) != 1 || exec[0].Value != `one    two \\` || exec[0].Pos.String() != "dir/a.container:8" {
+	if len(exec) != 1 || exec[0].Value != `one two \\` || exec[0].Pos.String() != "dir/a.container:8" {
 		t.Errorf("Exec = %+v", exec)
 	}
 	if image, _ := f.Value("Container", "Image"); image != "localhost/app" {
@@ -64,6 +65,31 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s: %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestContinuedLines has what podman makes of lines that go on in its sections,
+// and systemd in its own.
+func TestContinuedLines(t *testing.T) {
+	for _, c := range []struct{ name, text, own, systemd string }{
+		{"blanks before the backslash stay, those after the newline go", "A=a  \\\n   b\n", "a  b", "a   b"},
+		{"a word goes on", "A=a\\\n\tb\n", "ab", "a b"},
+		{"blanks behind the backslash", "A=a \\ \t\n b\n", "a b", "a  b"},
+		{"CRLF", "A=a \\\r\n b\r\n", "a b", "a  b"},
+		{"comments are left out", "A=a \\\n# one \\\n;two\nb\n", "a b", "a  b"},
+		{"an empty line ends it", "A=a \\\n\n", "a", "a"},
+		{"a backslash that is escaped", "A=a \\\\\n", `a \\`, `a \\`},
+		{"nothing before", "A=\\\n a\n", "a", "a"},
+	} {
+		for section, want := range map[string]string{"Container": c.own, "Quadlet": c.own, "Service": c.systemd, "X-Mine": c.systemd} {
+			f, problems := Parse("x", "x", []byte("["+section+"]\n"+c.text))
+			if got, _ := f.Value(section, "A"); got != want || problems != nil {
+				t.Errorf("%s: [%s] has %q, %v; want %q", c.name, section, got, problems, want)
+			}
+			if strings.Contains(string(f.Bytes()), "\\ ") {
+				t.Errorf("%s: systemd would not read on after %q", c.name, f.Bytes())
+			}
 		}
 	}
 }
@@ -107,15 +133,18 @@ func TestNames(t *testing.T) {
 }
 
 // FuzzParse holds that any file is read without a panic, is kept byte for byte
-// unless it is refused, and that line numbers are those of the file.
+// but for blanks behind a backslash unless it is refused, and that line numbers
+// are those of the file.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{sample, "", "[", "[A]\nb=\\", "[A]\r\nb=c\\\r\n#\r\nd", "\ufeff[A]\n", "[A]\n\\\n=\n", "x=\\\n\\\n\\\n"} {
+	for _, s := range []string{sample, "", "[", "[A]\nb=\\", "[A]\r\nb=c\\\r\n#\r\nd", "\ufeff[A]\n", "[A]\n\\\n=\n", "x=\\\n\\\n\\\n", "[A]\nb=c \\ \n\td"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, problems := Parse("a.container", "a.container", data)
 		if problems == nil {
-			if got := string(file.Bytes()); got != strings.TrimPrefix(string(data), "\ufeff") {
+			behind := regexp.MustCompile(`\\[ \t\r]+(\n|$)`)
+			want := strings.TrimPrefix(string(data), "\ufeff")
+			if got := string(file.Bytes()); behind.ReplaceAllString(got, `\$1`) != behind.ReplaceAllString(want, `\$1`) {
 				t.Errorf("%q became %q", data, got)
 			}
 		}

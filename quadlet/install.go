@@ -30,7 +30,7 @@ func (c *conversion) install() {
 		}
 	}
 	for _, l := range c.src.current("Install", "Alias") {
-		for _, alias := range strings.Fields(l.Value) {
+		for _, alias := range c.words(l) {
 			c.link(l.Pos, alias, c.service+".service")
 		}
 	}
@@ -39,7 +39,7 @@ func (c *conversion) install() {
 	}
 	for _, by := range []struct{ key, folder string }{{"WantedBy", "wants"}, {"RequiredBy", "requires"}, {"UpheldBy", "upholds"}} {
 		for _, l := range c.src.current("Install", by.key) {
-			for _, unit := range strings.Fields(l.Value) {
+			for _, unit := range c.words(l) {
 				if strings.Contains(unit, "/") {
 					c.failAt(l.Pos, "%s=%s is no unit's name", by.key, unit)
 					continue

@@ -139,6 +139,7 @@ func containerSafetyKeys() []Key {
 		{s, "VolatileTmp", Bool, "--tmpfs /tmp:rw,size=512M,mode=1777", "whether /tmp is a tmpfs; a read-only container has one anyway", (*conversion).volatileTmp},
 		{s, "User", String, "--user", "user of the program, name or number", (*conversion).user},
 		{s, "Group", String, "--user", "group of the program; takes User=", elsewhere},
+		{s, "Umask", String, "--umask", "umask of the program, octal", nil},
 		{s, "UserNS", String, "--userns", "the user namespace", nil},
 		{s, "UIDMap", Words, "--uidmap", "a mapping of user ids", nil},
 		{s, "GIDMap", Words, "--gidmap", "a mapping of group ids", nil},

@@ -12,8 +12,8 @@ import (
 // at blanks, with quotes taken off and C's escapes resolved.
 func SplitArgs(s string) ([]string, error) { return split(s, true) }
 
-// SplitWords splits a value at blanks and takes quotes off; a backslash is one
-// character like others.
+// SplitWords splits a value at blanks and takes quotes off; a backslash is a
+// character like others, and escapes nothing.
 func SplitWords(s string) ([]string, error) { return split(s, false) }
 
 func split(s string, escapes bool) ([]string, error) {
@@ -29,10 +29,6 @@ func split(s string, escapes bool) ([]string, error) {
 			}
 			word.WriteString(text)
 			open, i = true, i+n-1
-		case c == '\\' && i+1 < len(s):
-			// both are kept as they stand, and what follows opens, closes and parts nothing
-			word.WriteString(s[i : i+2])
-			open, i = true, i+1
 		case quote != 0 && c == quote:
 			quote = 0
 		case quote == 0 && (c == '"' || c == '\''):
@@ -150,9 +146,10 @@ func special(r rune) bool {
 	return r <= ' ' || r == 0x7f || r == '"' || r == '\'' || r == '\\' || r == utf8.RuneError
 }
 
-// unquote takes the quotes off that stand around a whole value.
+// unquote takes the double quotes off that stand around a whole value. Single
+// ones are part of it: a shell may be what reads them.
 func unquote(s string) string {
-	if n := len(s); n >= 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] {
+	if n := len(s); n >= 2 && s[0] == '"' && s[n-1] == '"' {
 		return s[1 : n-1]
 	}
 	return s

@@ -21,7 +21,7 @@ func TestSplit(t *testing.T) {
 		{value: `""`, args: []string{""}},
 		{value: `tag="{{.Name}}"`, args: []string{"tag={{.Name}}"}},
 		{value: `a\nb \x41\102\u0043 \s`, args: []string{"a\nb", "ABC", " "}, words: []string{`a\nb`, `\x41\102\u0043`, `\s`}},
-		{value: `\"a b\"`, args: []string{`"a`, `b"`}, words: []string{`\"a`, `b\"`}},
+		{value: `\"a b\"`, args: []string{`"a`, `b"`}, words: []string{`\a b\`}},
 		{value: `'a"b'`, args: []string{`a"b`}},
 		{value: `x \; y`, args: []string{"x", ";", "y"}, words: []string{"x", `\;`, "y"}},
 		{value: `"a b`, bad: "the quote \" is never closed"},

@@ -172,7 +172,7 @@ func (c *conversion) build() {
 		c.add("--file", file)
 	}
 	c.podmanArgs()
-	relative := !path.IsAbs(file) && !isURL(file) && !strings.HasPrefix(file, "%")
+	relative := !path.IsAbs(file) && !isURL(file) && !specified(file)
 	switch {
 	case context != "":
 		c.add(context)
@@ -195,6 +195,9 @@ func (c *conversion) buildContext() string {
 	case "unit":
 		c.workingFolder(literal(c.path))
 		return ""
+	case "yaml":
+		c.fail("SetWorkingDirectory", "SetWorkingDirectory=yaml is only supported in .kube files: write ./yaml for a folder of this name")
+		return context
 	case "file":
 		if file := c.text("File"); file != "" && !isURL(file) {
 			c.workingFolder(c.absolute(file))

@@ -66,8 +66,8 @@ func (c *conversion) source(at source.Pos, s string, kinds ...Kind) (string, boo
 func (c *conversion) volumes(k Key) {
 	for _, v := range c.values(k) {
 		from, to, ok := strings.Cut(v.text, ":")
-		if !ok {
-			c.option(k.Option, v.text) // only where it is mounted
+		if !ok || from == "" {
+			c.option(k.Option, from+to) // only where it is mounted
 			continue
 		}
 		if from, ok = c.source(v.at, from, Volume); ok {
@@ -84,24 +84,42 @@ func (c *conversion) mounts(k Key) {
 			c.failAt(v.at, "Mount=%s is no list of options: %w", v.text, err)
 			continue
 		}
-		kind := "volume"
-		for _, f := range fields {
-			if t, ok := strings.CutPrefix(f, "type="); ok {
-				kind = t
-			}
+		if !strings.Contains(v.text, "=") {
+			c.failAt(v.at, "invalid quadlet mount format %s: write type=bind,source=%[1]s,destination=…; Volume= takes SOURCE:DESTINATION", v.text)
+			continue
 		}
-		kinds, sourced := mountSources()[kind]
-		for i, f := range fields {
-			name, from, _ := strings.Cut(f, "=")
-			if name != "source" && name != "src" || !sourced {
-				continue
-			}
-			if from, ok := c.source(v.at, from, kinds...); ok {
-				fields[i] = "source=" + from
-			}
+		if c.mountSource(v.at, fields) {
+			c.option(k.Option, writeCSV(fields))
 		}
-		c.option(k.Option, writeCSV(fields))
 	}
+}
+
+// mountSource makes a mount's source what it names, and says whether it may be
+// what it is.
+func (c *conversion) mountSource(at source.Pos, fields []string) bool {
+	kind, found := "volume", false
+	for _, f := range fields {
+		if t, ok := strings.CutPrefix(f, "type="); ok {
+			kind = t
+		}
+	}
+	kinds, sourced := mountSources()[kind]
+	for i, f := range fields {
+		name, from, _ := strings.Cut(f, "=")
+		if name != "source" && name != "src" || !sourced {
+			continue
+		}
+		from, ok := c.source(at, from, kinds...)
+		if !ok {
+			return false
+		}
+		fields[i], found = "source="+from, from != ""
+	}
+	if sourced && !found && kind != "volume" { // a volume without a source is one without a name
+		c.failAt(at, "source parameter is required for mount type %s", kind)
+		return false
+	}
+	return true
 }
 
 // mountSources are the types of mounts that have a source, and what kinds of

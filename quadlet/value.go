@@ -62,12 +62,24 @@ type value struct {
 	at   source.Pos
 }
 
-// values are the values of a key that may have several.
+// words are those of a line of one of systemd's sections.
+func (c *conversion) words(l Line) []string {
+	words, err := SplitWords(l.Value)
+	if err != nil {
+		c.failAt(l.Pos, "%s: %w", l.Key, err)
+	}
+	return words
+}
+
+// values are the values of a key that may have several. One that is nothing but
+// quotes is none, as an option without a value would be.
 func (c *conversion) values(k Key) []value {
 	var all []value
 	for _, l := range c.src.current(c.section, k.Name) {
 		if k.Value == List {
-			all = append(all, value{unquote(l.Value), l.Pos})
+			if text := unquote(l.Value); text != "" {
+				all = append(all, value{text, l.Pos})
+			}
 			continue
 		}
 		split := SplitArgs
@@ -79,7 +91,9 @@ func (c *conversion) values(k Key) []value {
 			c.failAt(l.Pos, "%s: %w", k.Name, err)
 		}
 		for _, w := range words {
-			all = append(all, value{w, l.Pos})
+			if w != "" || k.Value == Args && len(words) > 1 {
+				all = append(all, value{w, l.Pos})
+			}
 		}
 	}
 	if k.Value == Pairs {
@@ -125,6 +139,9 @@ func (c *conversion) command(key string) []string {
 	args, err := SplitArgs(l.Value)
 	if err != nil {
 		c.failAt(l.Pos, "%s: %w", key, err)
+	}
+	if len(args) == 1 && args[0] == "" {
+		return nil // Exec="" is what people write for none
 	}
 	return args
 }
