@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"berth/engine"
 	"berth/engine/spec"
+	"berth/reconciler"
 )
 
 // updateRunner restarts what auto-update has newer images for.
@@ -46,56 +48,68 @@ func (r *updateRunner) RestorePod(ctx context.Context, st *spec.PodStatus) error
 	return err
 }
 
-// RestartUnit has systemd restart a unit, and waits as long as the unit's own
-// settings let that take.
+// RestartUnit has whoever runs a unit restart it: systemd, or berth serve in its
+// place.
 func (r *updateRunner) RestartUnit(ctx context.Context, unit string, watch bool) error {
-	if r.conn == nil {
-		conn, err := systemdConn(ctx, asUser())
-		if err != nil {
-			return fmt.Errorf("reach systemd: %w", err)
-		}
-		if conn == nil {
-			return errors.New("systemd does not run here, so that its units cannot be restarted")
-		}
-		r.conn = conn
+	manager, err := r.managerOf(ctx, unit)
+	if err != nil {
+		return err
 	}
-	done := make(chan string, 1)
-	if _, err := r.conn.RestartUnitContext(ctx, unit, "replace", done); err != nil {
+	if err := manager.restart(ctx, unit); err != nil {
 		return fmt.Errorf("restart %s: %w", unit, err)
-	}
-	select {
-	case result := <-done:
-		if result != "done" {
-			return fmt.Errorf("restart %s: %s: journalctl -u %s says why", unit, result, unit)
-		}
-	case <-ctx.Done():
-		return fmt.Errorf("restart %s: %w", unit, ctx.Err())
 	}
 	if !watch {
 		return nil
 	}
-	return r.unitProved(ctx, unit)
+	return r.unitProved(ctx, manager, unit)
 }
 
-// Between two looks at a unit, and how long it has to stay up: as long as a pod.
+// unitManager runs units.
+type unitManager interface {
+	// restart waits until the unit is up, as long as its own settings let that take.
+	restart(ctx context.Context, unit string) error
+	// state says how the unit does; start differs from start to start.
+	state(ctx context.Context, unit string) (up bool, start string, err error)
+}
+
+func (r *updateRunner) managerOf(ctx context.Context, unit string) (unitManager, error) {
+	client := reconciler.NewClient(r.e.Paths().Run)
+	if _, err := (servedUnits{client}).view(ctx, unit); err == nil {
+		return servedUnits{client}, nil
+	}
+	if r.conn == nil {
+		conn, err := systemdConn(ctx, asUser())
+		if err != nil {
+			return nil, fmt.Errorf("reach systemd: %w", err)
+		}
+		if conn == nil {
+			return nil, fmt.Errorf("%s cannot be restarted: neither systemd runs here nor a berth serve with that unit", unit)
+		}
+		r.conn = conn
+	}
+	return systemdUnits{r.conn}, nil
+}
+
+// unitProof is how long a unit has to stay up, as a pod; unitLook is between two
+// looks: of one unit neither manager tells by itself.
 const (
-	unitLook  = 250 * time.Millisecond
 	unitProof = 5 * time.Second
+	unitLook  = 250 * time.Millisecond
 )
 
 // unitProved waits until a unit has stayed up for a while, and its pods have shown
 // that they work. A unit that merely began to run, which is all that a restart
 // waits for where nothing in it tells when it is ready, may have failed since.
-func (r *updateRunner) unitProved(ctx context.Context, unit string) error {
+func (r *updateRunner) unitProved(ctx context.Context, manager unitManager, unit string) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.unitStays(ctx, unit) })
+	group.Go(func() error { return unitStays(ctx, manager, unit) })
 	observed, err := r.e.Observe(ctx)
 	if err != nil && len(observed) == 0 {
 		return errors.Join(err, group.Wait())
 	}
 	for i := range observed {
 		pod := &observed[i].Pod
-		if pod.Owner != spec.UnitOwner(unit) || !pod.HasInfra() && len(pod.Containers) == 0 {
+		if pod.Owner != spec.UnitOwner(unit) {
 			continue
 		}
 		group.Go(func() error {
@@ -109,26 +123,24 @@ func (r *updateRunner) unitProved(ctx context.Context, unit string) error {
 	return group.Wait()
 }
 
-// unitStays watches a unit for a while. Nothing tells of a unit but signals that
-// systemd sends for all of them; so it is looked at.
-func (r *updateRunner) unitStays(ctx context.Context, unit string) error {
+// unitStays watches a unit for a while. One that is done has ended well, or it
+// would have failed.
+func unitStays(ctx context.Context, manager unitManager, unit string) error {
 	began, again, first := time.Now(), time.NewTicker(unitLook), ""
 	defer again.Stop()
 	for {
-		properties, err := r.conn.GetUnitPropertiesContext(ctx, unit)
+		up, start, err := manager.state(ctx, unit)
 		if err != nil {
-			return fmt.Errorf("ask systemd for %s: %w", unit, err)
+			return err
 		}
-		state, _ := properties["ActiveState"].(string)
-		invocation := fmt.Sprint(properties["InvocationID"])
 		if first == "" {
-			first = invocation
+			first = start
 		}
 		switch {
-		case state == "failed", state == "activating", invocation != first:
-			return fmt.Errorf("%s does not stay up: journalctl -u %s says why", unit, unit)
-		case time.Since(began) >= unitProof, state == "inactive":
-			return nil // one that is done has ended well, or it would have failed
+		case start != first:
+			return fmt.Errorf("%s does not stay up: it was started again", unit)
+		case !up, time.Since(began) >= unitProof:
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -136,4 +148,92 @@ func (r *updateRunner) unitStays(ctx context.Context, unit string) error {
 		case <-again.C:
 		}
 	}
+}
+
+// systemdUnits are units that systemd runs.
+type systemdUnits struct{ conn *dbus.Conn }
+
+func (s systemdUnits) restart(ctx context.Context, unit string) error {
+	done := make(chan string, 1)
+	if _, err := s.conn.RestartUnitContext(ctx, unit, "replace", done); err != nil {
+		return err
+	}
+	select {
+	case result := <-done:
+		if result != "done" {
+			return fmt.Errorf("%s: journalctl -u %s says why", result, unit)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s systemdUnits) state(ctx context.Context, unit string) (up bool, start string, err error) {
+	properties, err := s.conn.GetUnitPropertiesContext(ctx, unit)
+	if err != nil {
+		return false, "", fmt.Errorf("ask systemd for %s: %w", unit, err)
+	}
+	state, _ := properties["ActiveState"].(string)
+	if state == "failed" || state == "activating" {
+		return false, "", fmt.Errorf("%s does not stay up, it is %s: journalctl -u %s says why", unit, state, unit)
+	}
+	return state != "inactive", fmt.Sprint(properties["InvocationID"]), nil
+}
+
+// servedUnits are units that a berth serve runs.
+type servedUnits struct{ client *reconciler.Client }
+
+func (s servedUnits) view(ctx context.Context, unit string) (reconciler.UnitView, error) {
+	views, err := s.client.Units(ctx)
+	if err != nil {
+		return reconciler.UnitView{}, err
+	}
+	for _, v := range views {
+		if v.Service == unit {
+			return v, nil
+		}
+	}
+	return reconciler.UnitView{}, fmt.Errorf("unit %s: %w", unit, spec.ErrNotFound)
+}
+
+func (s servedUnits) restart(ctx context.Context, unit string) error {
+	before, err := s.view(ctx, unit)
+	if err != nil {
+		return err
+	}
+	if err := s.client.RenewUnit(ctx, unit); err != nil {
+		return err
+	}
+	again := time.NewTicker(unitLook)
+	defer again.Stop()
+	for {
+		now, err := s.view(ctx, unit)
+		switch anew := now.Since != before.Since; {
+		case err != nil:
+			return err
+		case anew && now.Status == "failed":
+			return fmt.Errorf("it has failed: %s", cmp.Or(now.Message, string(now.Result)))
+		case anew && (now.Status == "active" || now.Status == "inactive"):
+			return nil
+		case !anew && now.Status == "active" && now.Message != "" && now.Message != before.Message:
+			return errors.New(now.Message) // it cannot be replaced
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+		}
+	}
+}
+
+func (s servedUnits) state(ctx context.Context, unit string) (up bool, start string, err error) {
+	v, err := s.view(ctx, unit)
+	if err != nil {
+		return false, "", err
+	}
+	if v.Status == "failed" || v.Status == "activating" {
+		return false, "", fmt.Errorf("%s does not stay up: %s", unit, cmp.Or(v.Message, string(v.Result), v.Status))
+	}
+	return v.Status == "active", v.Since.String(), nil
 }

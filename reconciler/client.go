@@ -65,6 +65,11 @@ func (c *Client) Units(ctx context.Context) ([]UnitView, error) {
 	return v, err
 }
 
+// RenewUnit has the supervisor make a unit that it runs anew, and does not wait.
+func (c *Client) RenewUnit(ctx context.Context, service string) error {
+	return c.do(ctx, http.MethodPost, "/v1/units/renew", service, nil)
+}
+
 // WatchPods calls f with each pod there is, then with what changes, until ctx
 // ends, f fails or the supervisor ends; then the error says so.
 func (c *Client) WatchPods(ctx context.Context, f func(PodChange) error) error {

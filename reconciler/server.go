@@ -26,6 +26,7 @@ type VersionInfo struct {
 //	GET  /v1/pods            []PodView
 //	GET  /v1/pods?watch=1    PodChange, one a line: all there are, then what changes
 //	GET  /v1/units           []UnitView
+//	POST /v1/units/renew     the name of a service whose unit is to be made anew
 //	GET  /v1/events          []Event, the oldest first
 //	GET  /v1/events?watch=1  Event, one a line: those there are, then what happens
 //	POST /v1/events          []Event that others saw
@@ -51,6 +52,17 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 		s.answer(ctx, w, status)
 	})
 	mux.HandleFunc("GET /v1/units", func(w http.ResponseWriter, _ *http.Request) { s.answer(ctx, w, s.Loop.Units()) })
+	mux.HandleFunc("POST /v1/units/renew", func(w http.ResponseWriter, r *http.Request) {
+		var name string
+		switch err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostNameAsked)).Decode(&name); {
+		case err != nil:
+			http.Error(w, "want the name of a service", http.StatusBadRequest)
+		case !s.Loop.RenewUnit(name):
+			http.Error(w, "there is no such unit", http.StatusNotFound)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
 	streams, endStreams := context.WithCancel(ctx)
 	s.handlePods(streams, mux)
 	s.handleEvents(streams, mux)
@@ -81,6 +93,9 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 	}()
 	return srv, nil
 }
+
+// mostNameAsked bounds what names a unit, in bytes.
+const mostNameAsked = 4 << 10
 
 func (s *Supervisor) answer(ctx context.Context, w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")

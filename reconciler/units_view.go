@@ -62,6 +62,32 @@ func (l *Loop) Units() []UnitView {
 	return l.units.views()
 }
 
+// RenewUnit has a unit made anew, as if its file had changed: what it stands for is
+// made ready first, such as another image of the same name. One that has failed is
+// started. ok is false where the loop runs no such unit.
+func (l *Loop) RenewUnit(name string) (ok bool) {
+	if l.units == nil {
+		return false
+	}
+	u := l.units
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	st, ok := u.states[name]
+	if !ok {
+		return false
+	}
+	st.Hash = "outdated" // no definition has it
+	if st.Phase.Down() {
+		st.Job, st.Starts = spec.UnitStart, nil
+	}
+	u.states[name] = st
+	delete(u.prepared, name)
+	delete(u.notBefore, name)
+	delete(u.tries, name)
+	u.poke()
+	return true
+}
+
 func (u *units) views() []UnitView {
 	u.mu.Lock()
 	defer u.mu.Unlock()
