@@ -64,11 +64,17 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 	if err != nil {
 		return err
 	}
-	if log := pod.LogOf(container); !readable(log) {
-		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, log.Driver)
+	var read func(context.Context, oci.LogOptions) error
+	switch log := pod.LogOf(container); {
+	case log.Driver == "journald":
+		read = func(ctx context.Context, o oci.LogOptions) error { return oci.ReadJournal(ctx, c.ID, o, each) }
+	case readable(log):
+		read = func(ctx context.Context, o oci.LogOptions) error { return oci.ReadLog(ctx, c.LogPath, o, each) }
+	default:
+		return unreadable(pod, container, log)
 	}
 	if !o.Follow {
-		return oci.ReadLog(ctx, c.LogPath, o, each)
+		return read(ctx, o)
 	}
 	// Its end closes the log: what it wrote last is still read.
 	done := make(chan struct{})
@@ -79,7 +85,7 @@ func (e *Engine) Logs(ctx context.Context, id spec.PodID, container string, o oc
 		defer close(done)
 		_, _ = e.WaitContainer(watch, id, container)
 	}()
-	return oci.ReadLog(ctx, c.LogPath, o, each)
+	return read(ctx, o)
 }
 
 // PreviousLogs reads what the container made before under that name wrote;
@@ -95,7 +101,7 @@ func (e *Engine) PreviousLogs(ctx context.Context, id spec.PodID, container stri
 	case err != nil:
 		return err
 	case !readable(pod.LogOf(container)):
-		return fmt.Errorf("container %q logs to %q: only k8s-file logs can be read back", container, pod.LogOf(container).Driver)
+		return unreadable(pod, container, pod.LogOf(container))
 	case c.Attempt == 0:
 		return fmt.Errorf("previous terminated container %q in pod %s: %w", container, pod.Key(), spec.ErrNotFound)
 	case pod.OneLog(container):
@@ -109,6 +115,14 @@ func (e *Engine) PreviousLogs(ctx context.Context, id spec.PodID, container stri
 func readable(log spec.Log) bool {
 	d := log.Driver
 	return d == "" || d == "k8s-file" || d == "json-file"
+}
+
+// unreadable says where the output of a container is to be looked for.
+func unreadable(pod spec.Pod, container string, log spec.Log) error {
+	if log.Driver == "journald" {
+		return fmt.Errorf("what container %q wrote is in the journal: journalctl CONTAINER_NAME=%s", container, pod.ContainerName(container))
+	}
+	return fmt.Errorf("what container %q wrote cannot be read back: its log driver is %s", container, log.Driver)
 }
 
 // LastOutput is the end of what a container wrote: at most so many lines, none

@@ -33,7 +33,7 @@ const maxRawLine = 1 << 20
 // empty. Lines that are not of the form are left out.
 func ReadLog(ctx context.Context, path string, o LogOptions, each func(Line) error) error {
 	f := &logFollower{ctx: ctx, path: path, options: o}
-	f.lines = newJoiner(f.filter(each))
+	f.lines = newJoiner(o.filter(each))
 	if err := f.open(); err != nil {
 		return err
 	}
@@ -64,12 +64,12 @@ func (o LogOptions) wanted(l Line) bool {
 }
 
 // filter drops the lines that are not wanted and ends behind the last one.
-func (f *logFollower) filter(each func(Line) error) func(Line) error {
+func (o LogOptions) filter(each func(Line) error) func(Line) error {
 	return func(l Line) error {
-		if !f.options.Until.IsZero() && l.Time.After(f.options.Until) {
+		if !o.Until.IsZero() && l.Time.After(o.Until) {
 			return errEnough
 		}
-		if !f.options.wanted(l) {
+		if !o.wanted(l) {
 			return nil
 		}
 		return each(l)
