@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -43,13 +44,13 @@ func (r historyRow) CreatedBy() string {
 // Size is the size of the layer.
 func (r historyRow) Size() string { return output.TightSize(r.Step.Size) }
 
-func (a *app) imageHistory() *cobra.Command {
+func (a *app) newHistory(command string) *cobra.Command {
 	var l listing
 	cmd := &cobra.Command{
 		Use:     "history [flags] IMAGE",
 		Short:   "Show how an image was made",
 		Long:    "Lists the steps an image was made by, the latest first. What is not known of a step is <missing>.",
-		Example: "  berth image history nginx\n  berth image history --no-trunc --format \"{{.CreatedBy}}\" nginx",
+		Example: fmt.Sprintf("  %[1]s nginx\n  %[1]s --no-trunc --format \"{{.CreatedBy}}\" nginx", command),
 		Args:    exactArgs(1, "the name or ID of one image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := a.engine()

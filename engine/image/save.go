@@ -185,7 +185,7 @@ func (s *Store) writeDockerArchive(ctx context.Context, f *os.File, exports []*e
 		if err != nil {
 			return err
 		}
-		if err := s.copyOut(ctx, dest, e.img, options, show); err != nil {
+		if _, err := s.copyOut(ctx, dest, e.img, options, show); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (s *Store) writeLayout(ctx context.Context, dir string, exports []*export, 
 				return err
 			}
 			options := copy.Options{ForceManifestMIMEType: ociv1.MediaTypeImageManifest}
-			if err := s.copyOut(ctx, dest, e.img, options, show); err != nil {
+			if _, err := s.copyOut(ctx, dest, e.img, options, show); err != nil {
 				return err
 			}
 		}
@@ -258,28 +258,30 @@ func (s *Store) writeDockerDir(ctx context.Context, dir string, img *storage.Ima
 	if err != nil {
 		return err
 	}
-	return s.copyOut(ctx, dest, img, copy.Options{ForceManifestMIMEType: manifest.DockerV2Schema2MediaType}, show)
+	_, err = s.copyOut(ctx, dest, img, copy.Options{ForceManifestMIMEType: manifest.DockerV2Schema2MediaType}, show)
+	return err
 }
 
 // copyOut copies an image out of the store. What is in the store was accepted
-// when it came in, so the signature policy is not asked again.
-func (s *Store) copyOut(ctx context.Context, dest types.ImageReference, img *storage.Image, options copy.Options, show *display) (err error) {
+// when it came in, so the signature policy is not asked again. It returns the
+// manifest as it was written.
+func (s *Store) copyOut(ctx context.Context, dest types.ImageReference, img *storage.Image, options copy.Options, show *display) (written []byte, err error) {
 	store, err := s.open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	src, err := istorage.Transport.NewStoreReference(store, nil, img.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	dir, release, err := s.scratch()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer release()
 	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, policy.Destroy()) }()
 	if options.DestinationCtx == nil {
@@ -288,12 +290,11 @@ func (s *Store) copyOut(ctx context.Context, dest types.ImageReference, img *sto
 	options.DestinationCtx.BigFilesTemporaryDir = dir
 	options.DestinationCtx.BlobInfoCacheDir = dir
 	options.SourceCtx = &types.SystemContext{BigFilesTemporaryDir: dir}
-	options.RemoveSignatures = true // no archive can keep them
+	options.RemoveSignatures = true // no archive can keep them, and a registry only where it is set up to
 	options.ReportWriter = show.lines()
 	stop := show.watch(&options)
 	defer stop()
-	_, err = copy.Image(ctx, policy, dest, src, &options)
-	return err
+	return copy.Image(ctx, policy, dest, src, &options)
 }
 
 // packLayout writes an OCI layout as a tar archive.

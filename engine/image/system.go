@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,20 +21,28 @@ const policyFile = "containers/policy.json"
 
 // system turns pull options into what containers/image wants to know.
 func (s *Store) system(o spec.PullOptions) (*types.SystemContext, error) {
-	sys := s.host
-	sys.SignaturePolicyPath = s.opts.SignaturePolicy
-	sys.DockerRegistryUserAgent = "berth"
-	sys.AuthFilePath = o.Authfile
-	if sys.AuthFilePath == "" {
-		// As podman and skopeo do; containers/image itself does not read it.
-		sys.AuthFilePath = os.Getenv("REGISTRY_AUTH_FILE")
-	}
-	if sys.AuthFilePath != "" {
+	file := authFile(o)
+	if file != "" {
 		// A missing file would be taken for one without credentials.
-		if _, err := os.Stat(sys.AuthFilePath); err != nil {
+		if _, err := os.Stat(file); err != nil {
 			return nil, fmt.Errorf("read credentials: %w", err)
 		}
 	}
+	return s.systemWith(o, file)
+}
+
+// authFile is where credentials are, if not where containers/image looks for them.
+func authFile(o spec.PullOptions) string {
+	// As podman and skopeo do; containers/image itself does not read the variable.
+	return cmp.Or(o.Authfile, os.Getenv("REGISTRY_AUTH_FILE"))
+}
+
+// systemWith is system with this file of credentials, which need not be there.
+func (s *Store) systemWith(o spec.PullOptions, file string) (*types.SystemContext, error) {
+	sys := s.host
+	sys.SignaturePolicyPath = s.opts.SignaturePolicy
+	sys.DockerRegistryUserAgent = "berth"
+	sys.AuthFilePath = file
 	if o.Creds != "" {
 		user, password, _ := strings.Cut(o.Creds, ":")
 		if user == "" {
