@@ -29,7 +29,7 @@ func record(t *testing.T, dir string, pods ...*spec.Pod) {
 	}
 	for _, p := range pods {
 		p.ID, p.CreatedAt = spec.NewPodID(), time.Now()
-		if err := store.CreatePod(p); err != nil {
+		if err := store.CreatePod(p, state.Intent{}); err != nil {
 			t.Fatal(err)
 		}
 	}

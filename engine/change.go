@@ -121,15 +121,10 @@ func (e *Engine) SetStopped(_ context.Context, id spec.PodID, container string, 
 	if err != nil {
 		return err
 	}
-	switch {
-	case container == "" && stopped:
-		intent.Pod = true
-	case container == "":
-		intent.Pod, intent.Containers = false, nil
-	case stopped && !slices.Contains(intent.Containers, container):
-		intent.Containers = append(intent.Containers, container)
-	case !stopped:
-		intent.Containers = slices.DeleteFunc(intent.Containers, func(c string) bool { return c == container })
+	if stopped {
+		intent.Stop(container)
+	} else {
+		intent.Start(container)
 	}
 	return e.records.SaveIntent(id, intent)
 }

@@ -58,7 +58,7 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	if err := errors.Join(runtime.Ready(), checkLimits(runtime, pod)); err != nil {
 		return err
 	}
-	if pod, err = e.recordPod(ctx, pod); err != nil {
+	if pod, err = e.recordPod(ctx, pod, state.Intent{}); err != nil {
 		return err
 	}
 	sb, ok, err := e.records.ReadSandbox(pod.ID)
@@ -83,8 +83,9 @@ func (e *Engine) EnsurePod(ctx context.Context, pod *spec.Pod, create []string) 
 	return errors.Join(err, e.StopPod(undo, pod.ID, 0))
 }
 
-// recordPod records a pod, unless it is; then it is the recorded one.
-func (e *Engine) recordPod(ctx context.Context, pod *spec.Pod) (*spec.Pod, error) {
+// recordPod records a pod, with what a person wants of it, unless it is; then it is
+// the recorded one.
+func (e *Engine) recordPod(ctx context.Context, pod *spec.Pod, intent state.Intent) (*spec.Pod, error) {
 	recorded, err := e.records.ReadPod(pod.ID)
 	if err == nil {
 		return recorded.WithContents(pod), nil
@@ -105,7 +106,7 @@ func (e *Engine) recordPod(ctx context.Context, pod *spec.Pod) (*spec.Pod, error
 	if pod, err = e.complete(ctx, pod); err != nil {
 		return nil, err
 	}
-	if err := e.records.CreatePod(pod); err != nil {
+	if err := e.records.CreatePod(pod, intent); err != nil {
 		return nil, fmt.Errorf("record pod %s: %w", pod.Key(), err)
 	}
 	e.notePod(pod, "create")

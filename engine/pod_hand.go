@@ -20,12 +20,17 @@ import (
 
 // RecordPod records a pod that is to be started later, and makes the layers of
 // its containers made by hand, which are StateCreated from then on. A pod that
-// is recorded already is left as it is.
-func (e *Engine) RecordPod(ctx context.Context, pod *spec.Pod) error {
+// is recorded already is left as it is. stopped are the containers a person wants
+// down, "" the whole pod: that is recorded with it.
+func (e *Engine) RecordPod(ctx context.Context, pod *spec.Pod, stopped []string) error {
 	if err := errors.Join(e.locked(pod.Key()), checkByHand(pod)); err != nil {
 		return err
 	}
-	pod, err := e.recordPod(ctx, pod)
+	var intent state.Intent
+	for _, name := range stopped {
+		intent.Stop(name)
+	}
+	pod, err := e.recordPod(ctx, pod, intent)
 	if err != nil {
 		return err
 	}
@@ -42,8 +47,9 @@ func (e *Engine) RecordPod(ctx context.Context, pod *spec.Pod) error {
 
 // AddContainer adds a container, and the volumes it mounts, to a pod that takes
 // them one by one; it is not started. One of that name is spec.ErrExists. A
-// volume that the pod has already is shared.
-func (e *Engine) AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error {
+// volume that the pod has already is shared. stopped is that a person wants it
+// down: that is recorded before it is.
+func (e *Engine) AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume, stopped bool) error {
 	pod, err := e.pod(id)
 	if err != nil {
 		return err
@@ -73,7 +79,7 @@ func (e *Engine) AddContainer(ctx context.Context, id spec.PodID, c spec.Contain
 	if err := errors.Join(checkLimits(run, &pod), checkByHand(&pod)); err != nil {
 		return err
 	}
-	if err := e.records.SavePod(&pod); err != nil {
+	if err := errors.Join(e.SetStopped(ctx, id, c.Name, stopped), e.records.SavePod(&pod)); err != nil {
 		return err
 	}
 	if _, err := e.layByHand(ctx, &pod, &c); err != nil {

@@ -103,7 +103,7 @@ func TestContainersOfAPodMadeByHandShareWhatItSays(t *testing.T) {
 			c.ByHand.Namespaces.UTS.Private = true
 			c.ByHand.Hostname = "mine"
 		}
-		if err := errors.Join(e.AddContainer(ctx, pod.ID, c, nil), e.StartContainer(ctx, pod.ID, name)); err != nil {
+		if err := errors.Join(e.AddContainer(ctx, pod.ID, c, nil, false), e.StartContainer(ctx, pod.ID, name)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -134,7 +134,7 @@ func TestAPodMadeByHandHasUsersOfItsOwn(t *testing.T) {
 		}
 	}()
 	c := handPod("c", "sleep", "1000").Containers[0]
-	if err := errors.Join(e.EnsurePod(ctx, pod, nil), e.AddContainer(ctx, pod.ID, c, nil), e.StartContainer(ctx, pod.ID, "c")); err != nil {
+	if err := errors.Join(e.EnsurePod(ctx, pod, nil), e.AddContainer(ctx, pod.ID, c, nil, false), e.StartContainer(ctx, pod.ID, "c")); err != nil {
 		t.Fatal(err)
 	}
 	st, err := e.ObservePod(ctx, pod.ID)

@@ -117,13 +117,13 @@ func (a *actor) createByHand(ctx context.Context, pod *spec.Pod, o CreateOptions
 	return errors.Join(err, a.setAside(ctx, pod, ""))
 }
 
+// wholePod is what is stopped of a pod that is only created.
+var wholePod = []string{""}
+
 // recordByHand makes a prepared pod that a person starts later. Where that fails
 // nothing is left, which a supervisor would start. Its lock is held.
 func (a *actor) recordByHand(ctx context.Context, pod *spec.Pod) error {
-	err := a.engine.RecordPod(ctx, pod)
-	if err == nil {
-		err = a.engine.SetStopped(ctx, pod.ID, "", true)
-	}
+	err := a.engine.RecordPod(ctx, pod, wholePod)
 	if err == nil || errors.Is(err, spec.ErrExists) {
 		return err
 	}
@@ -216,14 +216,11 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 
 // addByHand adds a prepared container to a pod, whose lock is held.
 func (a *actor) addByHand(ctx context.Context, pod *spec.Pod, c spec.Container, volumes []spec.Volume, o CreateOptions) error {
-	if err := a.engine.AddContainer(ctx, pod.ID, c, volumes); err != nil {
+	if err := a.engine.AddContainer(ctx, pod.ID, c, volumes, o.NoStart); err != nil || o.NoStart {
 		return err
 	}
 	grown := *pod
 	grown.Containers = append(slices.Clone(pod.Containers), c)
-	if o.NoStart {
-		return a.engine.SetStopped(ctx, pod.ID, c.Name, true)
-	}
 	if err := a.startOne(ctx, pod.ID, c.Name, nil, o.Connect); err != nil {
 		return errors.Join(err, a.setAside(ctx, &grown, c.Name))
 	}

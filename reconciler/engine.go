@@ -57,8 +57,9 @@ type PodEngine interface {
 	// CheckPod fails, wrapping spec.ErrConfig, if this host cannot honour what
 	// the pod asks for. It is asked before anything is taken down.
 	CheckPod(ctx context.Context, pod *spec.Pod) error
-	// RecordPod makes the record of a pod, and nothing of it runs.
-	RecordPod(ctx context.Context, pod *spec.Pod) error
+	// RecordPod makes the record of a pod, and nothing of it runs. stopped are the
+	// containers a person wants down, "" the whole pod: it is never seen without.
+	RecordPod(ctx context.Context, pod *spec.Pod, stopped []string) error
 	// EnsurePod makes record and sandbox and has the named containers created,
 	// not started. Another pod of the same key is spec.ErrExists.
 	EnsurePod(ctx context.Context, pod *spec.Pod, create []string) error
@@ -121,10 +122,10 @@ type ContainerEngine interface {
 type HandEngine interface {
 	// RecordPod records a pod to be started later, and makes the layers of its
 	// containers: they are StateCreated. One that is recorded is left as it is.
-	RecordPod(ctx context.Context, pod *spec.Pod) error
+	RecordPod(ctx context.Context, pod *spec.Pod, stopped []string) error
 	// AddContainer adds a container, and the volumes it mounts, to a ByHand pod. One
-	// of that name is spec.ErrExists.
-	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error
+	// of that name is spec.ErrExists. stopped is that a person wants it down.
+	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume, stopped bool) error
 	// RemoveContainer ends a container at once and forgets it; a ByHand pod also
 	// that it was to have it.
 	RemoveContainer(ctx context.Context, id spec.PodID, name string) error

@@ -182,13 +182,11 @@ func (a *actor) createAs(ctx context.Context, pod *spec.Pod, former *spec.PodSta
 		}
 	}
 	return a.setup.do(ctx, func() error {
-		if err := a.engine.EnsurePod(ctx, pod, inOrder(pod)); err != nil {
+		if err := a.engine.RecordPod(ctx, pod, down); err != nil { // or a supervisor would start what was down
 			return err
 		}
-		for _, name := range down {
-			if err := a.engine.SetStopped(ctx, pod.ID, name, true); err != nil {
-				return err
-			}
+		if err := a.engine.EnsurePod(ctx, pod, inOrder(pod)); err != nil {
+			return err
 		}
 		for _, name := range up {
 			if err := a.startConnected(ctx, pod, name, nil); err != nil {

@@ -25,11 +25,12 @@ func (a *actor) createStopped(ctx context.Context, pod *spec.Pod) (spec.PodID, e
 			create = append(create, made.Containers[i].Name)
 		}
 	}
-	err := a.setup.do(ctx, func() error { return a.engine.EnsurePod(ctx, &made, create) })
-	if err != nil {
-		return made.ID, err
-	}
-	return made.ID, a.engine.SetStopped(ctx, made.ID, "", true)
+	return made.ID, a.setup.do(ctx, func() error {
+		if err := a.engine.RecordPod(ctx, &made, wholePod); err != nil { // or a supervisor would start it meanwhile
+			return err
+		}
+		return a.engine.EnsurePod(ctx, &made, create)
+	})
 }
 
 // wanted takes back that a pod is to be removed: whoever was at it holds its lock

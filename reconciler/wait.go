@@ -129,7 +129,7 @@ func (w *worker) giveUp(ctx context.Context, t target) (podState, error) {
 	pod := *t.plan.Desired
 	pod.ID, pod.CreatedAt = spec.NewPodID(), w.wantedSince(t)
 	err := w.locked(ctx, pod.Key(), func() error {
-		if err := w.engine.RecordPod(ctx, &pod); err != nil {
+		if err := w.engine.RecordPod(ctx, &pod, nil); err != nil {
 			return err
 		}
 		st := fresh(&pod)

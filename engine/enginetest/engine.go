@@ -40,8 +40,8 @@ type Engine interface {
 	EnsureVolume(ctx context.Context, v *spec.NamedVolume) (made bool, err error)
 	RemoveVolume(ctx context.Context, name string, force bool) error
 
-	RecordPod(ctx context.Context, pod *spec.Pod) error
-	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error
+	RecordPod(ctx context.Context, pod *spec.Pod, stopped []string) error
+	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume, stopped bool) error
 	RenameContainer(ctx context.Context, id spec.PodID, name, to string) error
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error

@@ -10,7 +10,7 @@ import (
 )
 
 // RecordPod records a pod and makes the layers of its containers made by hand.
-func (f *Fake) RecordPod(_ context.Context, want *spec.Pod) error {
+func (f *Fake) RecordPod(_ context.Context, want *spec.Pod, stopped []string) error {
 	late, err := f.begin("RecordPod")
 	if err != nil {
 		return err
@@ -24,6 +24,9 @@ func (f *Fake) RecordPod(_ context.Context, want *spec.Pod) error {
 	if p == nil {
 		if p, err = f.record(want); err != nil {
 			return err
+		}
+		for _, name := range stopped {
+			p.stop(name)
 		}
 	}
 	f.writes++
@@ -39,7 +42,7 @@ func (f *Fake) RecordPod(_ context.Context, want *spec.Pod) error {
 }
 
 // AddContainer adds a container to a pod that takes them one by one.
-func (f *Fake) AddContainer(_ context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume) error {
+func (f *Fake) AddContainer(_ context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume, stopped bool) error {
 	p, after, err := f.change("AddContainer", id)
 	if err != nil {
 		return err
@@ -49,6 +52,10 @@ func (f *Fake) AddContainer(_ context.Context, id spec.PodID, c spec.Container, 
 	}
 	if _, there := p.spec.Container(c.Name); there {
 		return after(fmt.Errorf("container %q: %w", c.Name, spec.ErrExists))
+	}
+	delete(p.intents, c.Name)
+	if stopped {
+		p.stop(c.Name)
 	}
 	p.spec.Containers = append(slices.Clone(p.spec.Containers), c)
 	for _, v := range volumes {

@@ -209,17 +209,25 @@ func (f *Fake) SetStopped(_ context.Context, id spec.PodID, name string, stopped
 	if err != nil {
 		return err
 	}
-	if name == "" {
-		p.stopped = stopped
-		if !stopped {
-			clear(p.intents)
-		}
-	} else if stopped {
-		p.intents[name] = true
-	} else {
+	switch {
+	case stopped:
+		p.stop(name)
+	case name == "":
+		p.stopped = false
+		clear(p.intents)
+	default:
 		delete(p.intents, name)
 	}
 	return after(nil)
+}
+
+// stop notes a person's wish; "" is the whole pod.
+func (p *pod) stop(name string) {
+	if name == "" {
+		p.stopped = true
+	} else {
+		p.intents[name] = true
+	}
 }
 
 // SaveHistory records restart counts and back-off.

@@ -65,8 +65,8 @@ func (s *suite) byHand() {
 func (s *suite) recorded() {
 	p := s.hand("later", forever())
 	s.locked(p, func() {
-		s.must(s.Engine.RecordPod(s.ctx, p))
-		s.must(s.Engine.RecordPod(s.ctx, p))
+		s.must(s.Engine.RecordPod(s.ctx, p, nil))
+		s.must(s.Engine.RecordPod(s.ctx, p, nil))
 	})
 	st := s.observe(p)
 	s.same("sandbox", st.Sandbox, spec.SandboxNone)
@@ -80,8 +80,18 @@ func (s *suite) recorded() {
 	c := s.see(p, "later")
 	s.same("it runs", c.Running(), true)
 	s.same("attempt", c.Attempt, 0)
+	r := s.hand("rests", forever())
+	s.locked(r, func() { s.must(s.Engine.RecordPod(s.ctx, r, []string{""})) })
+	s.same("one that is to stay down", s.observe(r).Stopped, true)
+	h := s.pod("half", forever(), forever())
+	s.locked(h, func() {
+		s.must(s.Engine.RecordPod(s.ctx, h, []string{"b"}))
+		s.must(s.Engine.EnsurePod(s.ctx, h, []string{"a", "b"}))
+	})
+	st = s.observe(h)
+	s.same("one of which half is", []bool{st.Stopped, st.Containers[0].Stopped, st.Containers[1].Stopped}, []bool{false, false, true})
 	q := s.hand("later", forever())
-	s.locked(q, func() { s.wants(s.Engine.RecordPod(s.ctx, q), spec.ErrExists) })
+	s.locked(q, func() { s.wants(s.Engine.RecordPod(s.ctx, q, nil), spec.ErrExists) })
 }
 
 func (s *suite) comeAndGo() {
@@ -96,15 +106,16 @@ func (s *suite) comeAndGo() {
 
 	ready := []spec.Volume{{Name: "ready", Empty: &spec.EmptyVolume{}}}
 	guest := s.container("guest", forever())
-	s.locked(p, func() { s.wants(s.Engine.AddContainer(s.ctx, p.ID, guest, ready), spec.ErrConfig) })
+	s.locked(p, func() { s.wants(s.Engine.AddContainer(s.ctx, p.ID, guest, ready, false), spec.ErrConfig) })
 	guest.ByHand = &spec.ByHand{ID: spec.NewContainerID()}
 	other := s.container("other", shell("exit 0"))
 	other.ByHand, other.Mounts = &spec.ByHand{ID: spec.NewContainerID()}, nil
 	s.locked(p, func() {
-		s.must(s.Engine.AddContainer(s.ctx, p.ID, guest, ready))
-		s.wants(s.Engine.AddContainer(s.ctx, p.ID, guest, ready), spec.ErrExists)
-		s.must(s.Engine.AddContainer(s.ctx, p.ID, other, nil))
+		s.must(s.Engine.AddContainer(s.ctx, p.ID, guest, ready, false))
+		s.wants(s.Engine.AddContainer(s.ctx, p.ID, guest, ready, false), spec.ErrExists)
+		s.must(s.Engine.AddContainer(s.ctx, p.ID, other, nil, true))
 	})
+	s.same("which is to stay down", []bool{s.see(p, "guest").Stopped, s.see(p, "other").Stopped}, []bool{false, true})
 	s.same("state", s.see(p, "guest").State, spec.StateCreated)
 	s.locked(p, func() { s.must(s.Engine.StartContainer(s.ctx, p.ID, "guest")) })
 	c := s.see(p, "guest")
@@ -117,6 +128,13 @@ func (s *suite) comeAndGo() {
 		s.must(s.Engine.RemoveContainer(s.ctx, p.ID, "guest"))
 	})
 	st = s.observe(p)
+	guest.ByHand = &spec.ByHand{ID: spec.NewContainerID()}
+	s.locked(p, func() {
+		s.must(s.Engine.SetStopped(s.ctx, p.ID, "guest", true)) // a wish of before, say
+		s.must(s.Engine.AddContainer(s.ctx, p.ID, guest, ready, false))
+		s.same("a new wish", s.see(p, "guest").Stopped, false)
+		s.must(s.Engine.RemoveContainer(s.ctx, p.ID, "guest"))
+	})
 	s.same("what is left", []string{st.Containers[0].Name}, []string{"other"})
 	s.same("volumes", len(st.Pod.Volumes), 0)
 	s.same("sandbox", st.Sandbox, spec.SandboxReady)
@@ -153,7 +171,7 @@ func (s *suite) rename() {
 	unlock, err := other.Lock(s.ctx, again.Key())
 	s.must(err)
 	defer unlock()
-	s.must(other.RecordPod(s.ctx, again))
+	s.must(other.RecordPod(s.ctx, again, nil))
 	s.must(other.RemovePod(s.ctx, again.ID, 0))
 	s.locked(p, func() { s.must(s.Engine.StopPod(s.ctx, p.ID, 0)) })
 
@@ -163,7 +181,7 @@ func (s *suite) rename() {
 	guest.ByHand, guest.Mounts = &spec.ByHand{ID: spec.NewContainerID()}, nil
 	s.locked(house, func() {
 		s.must(s.Engine.EnsurePod(s.ctx, house, nil))
-		s.must(s.Engine.AddContainer(s.ctx, house.ID, guest, nil))
+		s.must(s.Engine.AddContainer(s.ctx, house.ID, guest, nil, false))
 		s.must(s.Engine.RenameContainer(s.ctx, house.ID, "guest", "lodger"))
 		s.must(s.Engine.StartContainer(s.ctx, house.ID, "guest"))
 	})

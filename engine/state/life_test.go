@@ -9,7 +9,7 @@ import (
 
 func TestAHasteIsOfOneSandboxAndOnlyShortens(t *testing.T) {
 	s, p := store(t), pod("web")
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	until := func(c spec.ContainerID) time.Duration {

@@ -62,6 +62,24 @@ type Intent struct {
 	Verdict    *spec.Verdict `json:"verdict,omitempty"`
 }
 
+// Stop adds the wish that a container be down, or with the name "" the whole pod.
+func (i *Intent) Stop(container string) {
+	switch {
+	case container == "":
+		i.Pod = true
+	case !slices.Contains(i.Containers, container):
+		i.Containers = append(i.Containers, container)
+	}
+}
+
+// Start takes it back; with the name "" for each container as well.
+func (i *Intent) Start(container string) {
+	if container == "" {
+		i.Pod, i.Containers = false, nil
+	}
+	i.Containers = slices.DeleteFunc(i.Containers, func(c string) bool { return c == container })
+}
+
 // Sandbox is a pod's infra container and addresses. It is written before any
 // of them is made, so that whatever is half made can be found.
 type Sandbox struct {
@@ -129,10 +147,10 @@ func load[T any](path string) (T, error) {
 	return e.Value, nil
 }
 
-// CreatePod records a pod, synced to disk, and makes its folders. Contents of
-// ConfigMaps and Secrets are left out. The folder appears with the record in it:
+// CreatePod records a pod and what was decided about it, synced to disk, and makes
+// its folders. Contents of ConfigMaps and Secrets are left out. The folder appears with the record in it:
 // one without is a leftover.
-func (s *Store) CreatePod(pod *spec.Pod) (err error) {
+func (s *Store) CreatePod(pod *spec.Pod, intent Intent) (err error) {
 	half := filepath.Join(s.Pods(), newPrefix+pod.ID.UID())
 	if err := os.MkdirAll(filepath.Join(half, "c"), 0o700); err != nil {
 		return err
@@ -151,6 +169,9 @@ func (s *Store) CreatePod(pod *spec.Pod) (err error) {
 		return err
 	}
 	if err := savePod(filepath.Join(half, "pod.json"), pod); err != nil {
+		return err
+	}
+	if err := saveIntent(half, intent); err != nil {
 		return err
 	}
 	if err := os.Rename(half, s.Pod(pod.ID)); err != nil {
@@ -336,8 +357,10 @@ func (s *Store) RemoveSandbox(id spec.PodID) error {
 }
 
 // SaveIntent records what was decided about a pod.
-func (s *Store) SaveIntent(id spec.PodID, i Intent) error {
-	path := filepath.Join(s.Pod(id), "intent.json")
+func (s *Store) SaveIntent(id spec.PodID, i Intent) error { return saveIntent(s.Pod(id), i) }
+
+func saveIntent(dir string, i Intent) error {
+	path := filepath.Join(dir, "intent.json")
 	if !i.Pod && len(i.Containers) == 0 && i.Verdict == nil {
 		return atomicfile.Remove(path)
 	}

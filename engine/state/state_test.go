@@ -32,7 +32,7 @@ func pod(name string) *spec.Pod {
 
 func TestPodRecordsComeBackWithoutFileContents(t *testing.T) {
 	s, p := store(t), pod("web")
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.ReadPod(p.ID)
@@ -56,7 +56,7 @@ func TestPodRecordsComeBackWithoutFileContents(t *testing.T) {
 
 func TestARecordOfANewerBerthIsRefusedNotGuessed(t *testing.T) {
 	s, p := store(t), pod("web")
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(s.Pod(p.ID), "pod.json"), []byte(`{"version":99,"value":{}}`), 0o600); err != nil {
@@ -66,7 +66,7 @@ func TestARecordOfANewerBerthIsRefusedNotGuessed(t *testing.T) {
 		t.Errorf("err %v", err)
 	}
 	other := pod("ok")
-	if err := s.CreatePod(other); err != nil {
+	if err := s.CreatePod(other, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if list, _, err := s.ListPods(); !errors.Is(err, ErrNewer) || len(list) != 1 {
@@ -76,7 +76,7 @@ func TestARecordOfANewerBerthIsRefusedNotGuessed(t *testing.T) {
 
 func TestATornContainerRecordCountsAsNone(t *testing.T) {
 	s, p := store(t), pod("web")
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SaveContainer(p.ID, Container{Name: "whole", ID: "1"}); err != nil {
@@ -102,7 +102,7 @@ func TestATornContainerRecordCountsAsNone(t *testing.T) {
 
 func TestATornPodRecordIsInNobodysWay(t *testing.T) {
 	s, lost, p := store(t), pod("web"), pod("web")
-	if err := s.CreatePod(lost); err != nil {
+	if err := s.CreatePod(lost, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(s.Pod(lost.ID), "pod.json"), nil, 0o600); err != nil {
@@ -111,7 +111,7 @@ func TestATornPodRecordIsInNobodysWay(t *testing.T) {
 	if _, ok, err := s.Find(p.Key()); ok || err != nil {
 		t.Errorf("Find = %v, %v", ok, err)
 	}
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if id, ok, err := s.Find(p.Key()); !ok || err != nil || id != p.ID {
@@ -124,7 +124,7 @@ func TestATornPodRecordIsInNobodysWay(t *testing.T) {
 
 func TestIntentIsAFileOnlyWhileThereIsOne(t *testing.T) {
 	s, p := store(t), pod("web")
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SaveIntent(p.ID, Intent{Pod: true}); err != nil {
@@ -250,7 +250,7 @@ func TestAPodAppearsWithItsRecord(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	if list, _, err := s.ListPods(); err != nil || len(list) != 1 {
@@ -309,7 +309,7 @@ func TestClearingThatWasCutShortIsFinished(t *testing.T) {
 
 func TestFindGoesByWhatLiesOnDisk(t *testing.T) {
 	s, p := store(t), pod("web")
-	if err := s.CreatePod(p); err != nil {
+	if err := s.CreatePod(p, Intent{}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // read, then remembered
