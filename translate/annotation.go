@@ -92,6 +92,10 @@ func (b *builder) checkAnnotations() {
 			b.checkAutoUpdate(at, name)
 		case "io.containers.sdnotify":
 			b.warnf(at, "has no effect: systemd is told of berth, not of a pod")
+		case "container.apparmor.security.beta.kubernetes.io": // podman reads it, and whoever writes it counts on it
+			if b.pod.Annotations[name] != "unconfined" {
+				b.errorf(at, "no AppArmor profile is applied to pods of YAML: remove it, or write unconfined")
+			}
 		}
 		key, ours := strings.CutPrefix(base, podmanPrefix)
 		if !ours && base != bindOptionsKey {
