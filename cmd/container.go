@@ -12,7 +12,7 @@ func (a *app) container() *cobra.Command {
 	commands := []*cobra.Command{
 		list, a.newInspect("container", "CONTAINER", `  berth container inspect web-nginx
   berth container inspect --format "{{.State.Pid}}" web-nginx`, a.completeContainers),
-		a.run(), a.create(), a.pause(), a.unpause(), a.rename(), a.containerDiff(), a.top(), a.stats(), a.cp(), a.port(), a.logs(), a.exec(), a.attach(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(),
+		a.run(), a.create(), a.pause(), a.unpause(), a.rename(), a.containerDiff(), a.top(), a.stats(), a.cp(), a.export(), a.mount(), a.unmount(), a.port(), a.logs(), a.exec(), a.attach(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(),
 		a.containerExists(), a.containerPrune(), a.newCommit("berth commit"),
 	}
 	for _, c := range commands {

@@ -38,7 +38,7 @@ Containers never depend on berth itself: it may be stopped or upgraded while the
 	root.AddCommand(
 		a.kube(), a.play(), a.generate(), a.quadlet(), a.serve(), a.autoUpdate(), a.status(),
 		a.pod(), a.container(), a.image(), a.volume(), a.network(), a.secret(), a.system(),
-		a.run(), a.create(), a.pause(), a.unpause(), a.rename(), a.diff(), a.top(), a.stats(), a.cp(), a.port(), a.ps(), a.logs(), a.exec(), a.inspect(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(), a.attach(), a.healthcheck(),
+		a.run(), a.create(), a.pause(), a.unpause(), a.rename(), a.diff(), a.top(), a.stats(), a.cp(), a.export(), a.mount(), a.unmount(), a.port(), a.ps(), a.logs(), a.exec(), a.inspect(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(), a.attach(), a.healthcheck(),
 		a.get(), a.describe(), a.events(),
 		a.images(), a.pull(), a.load(), a.save(), a.tag(), a.untag(), a.rmi(), a.history(), a.newPush("berth push"), a.search(), a.login(), a.logout(),
 		a.newCommit("berth commit"), a.newImport("berth import"), a.newBuild("berth build"), a.artifact(),

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"berth/engine/spec"
+	"berth/internal/tree"
+)
+
+// MountContainer mounts a container's root file system, without its volumes, on this
+// host, and says where. It stays so until UnmountContainer, or the container's end.
+func (e *Engine) MountContainer(ctx context.Context, id spec.PodID, name string) (string, error) {
+	path, _, err := e.ownRootfs(ctx, id, name)
+	return path, err
+}
+
+// UnmountContainer takes back one MountContainer, or with force all of them. A
+// container that runs is spec.ErrInUse.
+func (e *Engine) UnmountContainer(ctx context.Context, id spec.PodID, name string, force bool) error {
+	st, err := e.ObservePod(ctx, id)
+	if err != nil {
+		return err
+	}
+	unlock, err := e.Lock(ctx, st.Pod.Key())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if st, err = e.ObservePod(ctx, id); err != nil {
+		return err
+	}
+	c, ok := st.Container(name)
+	switch {
+	case !ok || c.ID == "":
+		return fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	case c.Running():
+		return fmt.Errorf("container %q runs on it: %w", st.Pod.ContainerName(name), spec.ErrInUse)
+	case force:
+		return e.images.UnmountRootfs(ctx, c.ID)
+	}
+	return e.images.LetGoRootfs(ctx, c.ID)
+}
+
+// ownRootfs mounts a container's root file system; letGo takes that back.
+func (e *Engine) ownRootfs(ctx context.Context, id spec.PodID, name string) (path string, letGo func() error, err error) {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return "", nil, err
+	}
+	c, ok := pod.Container(name)
+	if !ok {
+		return "", nil, fmt.Errorf("container %q: %w", name, spec.ErrNotFound)
+	}
+	return e.standingRootfs(ctx, &pod, c)
+}
+
+// ExportContainer writes a container's files, without its volumes, as a tar archive.
+// One that runs goes on.
+func (e *Engine) ExportContainer(ctx context.Context, id spec.PodID, name string, to io.Writer) error {
+	pod, err := e.records.ReadPod(id)
+	if err != nil {
+		return err
+	}
+	path, letGo, err := e.ownRootfs(ctx, id, name)
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return errors.Join(err, letGo())
+	}
+	defer root.Close()
+	tw := tar.NewWriter(to)
+	inside := func(o tree.Owner) tree.Owner {
+		uid, gid := pod.Users.Inside(o.UID, o.GID)
+		return tree.Owner{UID: uid, GID: gid}
+	}
+	flaws, err := tree.Archive(ctx, root, tw, tree.ArchiveOptions{Name: ".", Owner: inside})
+	if err == nil {
+		err = tw.Close()
+	}
+	if err = errors.Join(append(flaws, err, letGo())...); err != nil {
+		return fmt.Errorf("export container %q: %w", pod.ContainerName(name), err)
+	}
+	return nil
+}
