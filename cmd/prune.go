@@ -98,11 +98,10 @@ func (a *app) spentContainers(ctx context.Context, e *engine.Engine, filters []s
 }
 
 // pruneContainer removes a container and gives its ID, but nothing for one that
-// is needed, or gone, by now.
+// was started, or is needed, or gone, by now.
 func (a *app) pruneContainer(e *engine.Engine) func(context.Context, target) (string, error) {
 	return func(ctx context.Context, c target) (string, error) {
-		err := a.applier(e).RemoveContainer(ctx, c.pod.Pod.ID, c.status.Name, reconciler.RemoveOptions{Volumes: true})
-		return unlessKept(string(c.status.ID), err)
+		return unlessKept(string(c.status.ID), a.applier(e).RemoveSpentContainer(ctx, c.pod.Pod.ID, c.status.Name))
 	}
 }
 
@@ -129,7 +128,7 @@ func (a *app) spentPods(ctx context.Context, e *engine.Engine, filters []string)
 // prunePod removes a pod and gives its ID, as pruneContainer.
 func (a *app) prunePod(e *engine.Engine) func(context.Context, spec.PodStatus) (string, error) {
 	return func(ctx context.Context, p spec.PodStatus) (string, error) {
-		return unlessKept(string(p.Pod.ID), a.removePod(ctx, e, p, false, ownGrace))
+		return unlessKept(string(p.Pod.ID), a.applier(e).RemoveSpentPod(ctx, p.Pod.ID))
 	}
 }
 
