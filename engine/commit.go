@@ -62,8 +62,5 @@ func (e *Engine) pause(id spec.PodID, name string) (resume func() error, err err
 		return nil, err
 	}
 	target := e.target(run, id, record)
-	if err := run.Pause(context.Background(), target); err != nil {
-		return nil, err
-	}
-	return func() error { return run.Unpause(context.Background(), target) }, nil
+	return run.Hold(target)
 }

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"cmp"
 	"time"
+	"unicode/utf8"
 
 	"berth/engine/spec"
 )
@@ -79,7 +80,7 @@ func checked(h *spec.Health, was spec.HealthStatus, r spec.HealthResult, started
 // logged is the log with another result, as long as it may be.
 func logged(h *spec.Health, log []spec.HealthResult, r spec.HealthResult) []spec.HealthResult {
 	if most := cmp.Or(h.MaxLog, healthOutput); most > 0 && len(r.Output) > most {
-		r.Output = r.Output[:most]
+		r.Output = r.Output[:runeStart(r.Output, most)]
 	}
 	most := cmp.Or(h.MostLog, healthLog)
 	if most < 0 {
@@ -87,6 +88,17 @@ func logged(h *spec.Health, log []spec.HealthResult, r spec.HealthResult) []spec
 	}
 	out := append(append([]spec.HealthResult(nil), log...), r)
 	return out[max(0, len(out)-most):]
+}
+
+// runeStart is the last place up to at where a character begins; in what is no text
+// it is at.
+func runeStart(s string, at int) int {
+	for i := at; i > max(at-utf8.UTFMax, 0); i-- {
+		if utf8.RuneStart(s[i]) {
+			return i
+		}
+	}
+	return at
 }
 
 // healthOf is what is known of how a container does: at first that it starts.

@@ -55,3 +55,15 @@ func TestHealthLogIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestOutputIsNotCutWithinACharacter(t *testing.T) {
+	for output, want := range map[string]string{
+		"abcdef": "abcd", "abc": "abc", "abcé": "abc", "ab€x": "ab", "a😀b": "a", "😀b": "😀", "abcdé": "abcd",
+		"\x80\x80\x80\x80\x80\x80": "\x80\x80\x80\x80",
+	} {
+		log := logged(&spec.Health{MaxLog: 4}, nil, spec.HealthResult{Output: output})
+		if got := log[0].Output; got != want {
+			t.Errorf("%q: %q, want %q", output, got, want)
+		}
+	}
+}

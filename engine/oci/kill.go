@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"berth/engine/spec"
+	"berth/internal/hostexec"
 )
 
 // Kill signals a container's first process, or with all every process of it.
@@ -77,6 +78,40 @@ func (r *Runtime) Pause(_ context.Context, c Container) error { return r.freeze(
 
 // Unpause lets them go on.
 func (r *Runtime) Unpause(_ context.Context, c Container) error { return r.freeze(c, false) }
+
+// Hold freezes a container's processes until release, or until we end: a helper
+// that waits for either lets them go on, were we killed.
+func (r *Runtime) Hold(c Container) (release func() error, err error) {
+	path, values, ok := r.freezer(c)
+	if !ok {
+		return nil, fmt.Errorf("%w: %w", spec.ErrConfig, errNotPausable)
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	// Nobody else has the writing end: reading ends when it is closed, by whatever.
+	helper, err := hostexec.Start(hostexec.Cmd{
+		Path: "sh", Args: []string{"-c", `cat >/dev/null; echo "$1" 2>/dev/null >"$2"`, "sh", values[0], path}, Stdin: in, Session: true,
+	})
+	_ = in.Close()
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	release = func() error {
+		err := r.freeze(c, false)
+		if errors.Is(err, ErrNotRunning) {
+			err = nil // it was ended meanwhile
+		}
+		closed := out.Close()
+		_ = helper.Wait() // what it could not do is done, or not to be done any more
+		return errors.Join(err, closed)
+	}
+	if err := r.freeze(c, true); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
+}
 
 func (r *Runtime) thaw(c Container) error {
 	if r.host.Cgroups.Unified || !r.frozen(c) {

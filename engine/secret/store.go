@@ -16,6 +16,7 @@ import (
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
+	"berth/internal/tree"
 )
 
 // Bounds are podman's (podman-secret-create(1)).
@@ -69,38 +70,56 @@ func (s *Store) Create(of Secret, data []byte, replace bool) (Secret, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return Secret{}, err
 	}
-	if replace {
-		switch old, err := s.read(of.ID); {
-		case err == nil:
-			of.CreatedAt = old.Secret.CreatedAt
-		case !errors.Is(err, spec.ErrNotFound):
-			return Secret{}, err
-		}
-		if err := atomicfile.WriteJSON(s.path(of.ID), stored{1, of, data}, 0o600); err != nil {
-			return Secret{}, fmt.Errorf("keep secret %q: %w", of.Name, err)
-		}
-		s.tell("create", of)
-		return of, nil
-	}
-	// Written beside its place and moved there, which fails where one is.
-	half, err := os.MkdirTemp(s.dir, ".new-*")
+	unlock, err := s.lock()
 	if err != nil {
 		return Secret{}, err
 	}
-	defer os.RemoveAll(half)
-	whole := filepath.Join(half, of.ID)
-	if err := atomicfile.WriteJSON(whole, stored{1, of, data}, 0o600); err != nil {
+	defer unlock()
+	switch old, err := s.read(of.ID); {
+	case err == nil && !replace:
+		return Secret{}, fmt.Errorf("secret %q: %w", of.Name, spec.ErrExists)
+	case err == nil:
+		of.CreatedAt = old.Secret.CreatedAt
+	case !errors.Is(err, spec.ErrNotFound):
+		return Secret{}, err
+	}
+	if err := atomicfile.WriteJSON(s.path(of.ID), stored{1, of, data}, 0o600); err != nil {
 		return Secret{}, fmt.Errorf("keep secret %q: %w", of.Name, err)
 	}
-	err = unix.Renameat2(unix.AT_FDCWD, whole, unix.AT_FDCWD, s.path(of.ID), unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EEXIST) {
-		err = spec.ErrExists
+	s.tell("create", of)
+	return of, nil
+}
+
+// lock makes the caller the only one who writes secrets, and removes what writers
+// left who were killed: it holds data.
+func (s *Store) lock() (unlock func(), err error) {
+	f, err := os.Open(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err == nil {
+		err = s.sweep()
 	}
 	if err != nil {
-		return Secret{}, fmt.Errorf("secret %q: %w", of.Name, err)
+		return nil, errors.Join(err, f.Close())
 	}
-	s.tell("create", of)
-	return of, atomicfile.SyncDir(s.dir)
+	return func() { _ = f.Close() }, nil
+}
+
+// sweep removes half-written files. The folder is locked.
+func (s *Store) sweep() error {
+	entries, err := os.ReadDir(s.dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			err = errors.Join(err, tree.Remove(filepath.Join(s.dir, e.Name())))
+		}
+	}
+	return err
 }
 
 func check(name string, data []byte) error {
@@ -212,9 +231,15 @@ func (s *Store) List() ([]Secret, error) {
 // to containers stays with them.
 func (s *Store) Remove(name string) (string, error) {
 	id, err := s.find(name)
-	if err == nil {
-		err = os.Remove(s.path(id))
+	if err != nil {
+		return "", fmt.Errorf("secret %q: %w", name, err)
 	}
+	unlock, err := s.lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	err = os.Remove(s.path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = spec.ErrNotFound
 	}

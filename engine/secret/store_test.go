@@ -167,3 +167,41 @@ func TestVersion1(t *testing.T) {
 		t.Errorf("%+v, %q, %v", found, data, err)
 	}
 }
+
+// A writer that was killed leaves its half: with data in it, so nobody keeps that.
+func TestWhatAKilledWriterLeftIsRemoved(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "secrets")
+	s := NewStore(dir, nil)
+	create(t, s, "first", "x")
+	create(t, s, "third", "x")
+	leave := func() {
+		t.Helper()
+		old := filepath.Join(dir, ".new-123")
+		err := errors.Join(os.Mkdir(old, 0o700), os.WriteFile(filepath.Join(old, "half"), []byte("data"), 0o600), os.WriteFile(filepath.Join(dir, ".tmp-1"), []byte("data"), 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for verb, do := range map[string]func() error{
+		"create":  func() error { _, err := s.Create(Secret{Name: "new"}, []byte("y"), false); return err },
+		"replace": func() error { _, err := s.Create(Secret{Name: "first"}, []byte("y"), true); return err },
+		"again": func() error {
+			_, err := s.Create(Secret{Name: "first"}, []byte("y"), false)
+			return ignore(err, spec.ErrExists)
+		},
+		"remove": func() error { _, err := s.Remove("third"); return err },
+	} {
+		leave()
+		err := do()
+		if left, _ := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
+			t.Errorf("%s: %v, left %v", verb, err, left)
+		}
+	}
+}
+
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
