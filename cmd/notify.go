@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -14,28 +16,31 @@ import (
 
 // tellSystemd tells the unit that this command runs for which process is its main
 // one, a container's conmon, and unless that says so itself that it is ready: at
-// once, or when it is healthy.
+// once, even if it has ended since, or when it is healthy.
 func (a *app) tellSystemd(ctx context.Context, e *engine.Engine, c created, made *spec.Container) error {
 	how := made.ByHand.Notify
 	if os.Getenv("NOTIFY_SOCKET") == "" || how == spec.NotifyIgnore {
 		return nil
 	}
-	st, err := e.ObservePod(ctx, c.pod)
+	status, err := observed(ctx, e, c)
 	if err != nil {
 		return err
 	}
-	status, ok := st.Container(c.name)
-	if !ok || status.ConmonPid == 0 {
-		return nil // it has ended already, as its unit will see
+	var message []string
+	ended := status.ConmonPid == 0
+	if !ended {
+		message = append(message, fmt.Sprintf("MAINPID=%d", status.ConmonPid))
 	}
-	message := fmt.Sprintf("MAINPID=%d", status.ConmonPid)
 	if how == spec.NotifyConmon {
-		message += "\n" + daemon.SdNotifyReady
+		message = append(message, daemon.SdNotifyReady)
 	}
-	if _, err := daemon.SdNotify(false, message); err != nil {
+	if len(message) == 0 {
+		return nil // it never was ready, as its unit will see
+	}
+	if _, err := daemon.SdNotify(false, strings.Join(message, "\n")); err != nil {
 		return fmt.Errorf("tell systemd that the container runs: %w", err)
 	}
-	if how != spec.NotifyHealthy {
+	if how != spec.NotifyHealthy || ended {
 		return nil
 	}
 	if err := a.awaitHealthy(ctx, e, c); err != nil {
@@ -45,6 +50,36 @@ func (a *app) tellSystemd(ctx context.Context, e *engine.Engine, c created, made
 		return fmt.Errorf("tell systemd that the container is healthy: %w", err)
 	}
 	return nil
+}
+
+// endForSystemd ends the command with the code of a container that has ended
+// already, since systemd may never have seen its conmon: the unit's end is the
+// container's either way.
+func (a *app) endForSystemd(ctx context.Context, e *engine.Engine, c created, made *spec.Container) error {
+	if os.Getenv("NOTIFY_SOCKET") == "" || made.ByHand.Notify != spec.NotifyConmon {
+		return nil
+	}
+	status, err := observed(ctx, e, c)
+	if err != nil || status.State != spec.StateExited {
+		return err
+	}
+	return exit(status.ExitCode)
+}
+
+// observed is how a container is that was made just now; one that is gone has no
+// state.
+func observed(ctx context.Context, e *engine.Engine, c created) (spec.ContainerStatus, error) {
+	st, err := e.ObservePod(ctx, c.pod)
+	if errors.Is(err, spec.ErrNotFound) {
+		return spec.ContainerStatus{}, nil
+	}
+	if err != nil {
+		return spec.ContainerStatus{}, err
+	}
+	if status, ok := st.Container(c.name); ok {
+		return *status, nil
+	}
+	return spec.ContainerStatus{}, nil
 }
 
 // awaitHealthy waits until a container is healthy; that it ended before is an

@@ -79,7 +79,7 @@ func (a *app) runDetached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 		return err
 	}
 	fmt.Fprintln(a.out, c.id)
-	return nil
+	return a.endForSystemd(ctx, e, c, made.Container())
 }
 
 // runAttached starts a container and stays with it.
