@@ -78,9 +78,10 @@ func named(name, pattern string) (bool, error) {
 
 func (a *app) quadletPrint() *cobra.Command {
 	return &cobra.Command{
-		Use:   "print UNIT",
-		Short: "Print a unit file",
-		Long:  "Prints a unit file as it stands, with its comments and without drop-ins. What it becomes: quadlet generator --dryrun.",
+		Use:     "print UNIT",
+		Aliases: []string{"cat"},
+		Short:   "Print a unit file",
+		Long:    "Prints a unit file as it stands, with its comments and without drop-ins. What it becomes: quadlet generator --dryrun.",
 		Example: `  berth quadlet print web.container
   berth quadlet print data.volume`,
 		Args:              exactArgs(1, "the name of a unit file"),

@@ -239,7 +239,7 @@ func handImageVolumes(in Input) []Mount {
 	}
 	var list []Mount
 	for _, p := range imageVolumePaths(in) {
-		list = append(list, Mount{Type: "tmpfs", Path: p, Options: []string{"nosuid", "nodev", "noexec", "tmpcopyup"}})
+		list = append(list, Mount{Type: "tmpfs", Path: p, Options: []string{"nosuid", "nodev", "tmpcopyup"}})
 	}
 	return list
 }

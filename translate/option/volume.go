@@ -261,9 +261,10 @@ func tmpfsOptions(options string, m *spec.Mount, v *spec.TmpfsVolume) error {
 	return nil
 }
 
-// tmpfsDefaults adds what podman's have where nothing else is asked for.
+// tmpfsDefaults adds what podman's have where nothing else is asked for. They are
+// not noexec, though podman's manual says so: programs unpack libraries into /tmp.
 func tmpfsDefaults(options []string) []string {
-	for _, pair := range [][2]string{{"noexec", "exec"}, {"nosuid", "suid"}, {"nodev", "dev"}, {"tmpcopyup", "notmpcopyup"}} {
+	for _, pair := range [][2]string{{"nosuid", "suid"}, {"nodev", "dev"}, {"tmpcopyup", "notmpcopyup"}} {
 		if !contains(options, pair[0]) && !contains(options, pair[1]) {
 			options = append(options, pair[0])
 		}

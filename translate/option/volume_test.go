@@ -50,7 +50,7 @@ func volumeGood() []good {
 		{"-v /src:/d:idmap=uids=0-1-10#@10-11-10;gids=0-100-10 img", mountsAre(mounted{spec.Mount{Path: "/d", IDMap: &spec.IDMaps{
 			UIDs: []spec.IDMap{{Host: 1, Size: 10}, {Container: 10, Host: 11, Size: 10, Relative: true}}, GIDs: []spec.IDMap{{Host: 100, Size: 10}},
 		}}, onHost("/src")})},
-		{"--tmpfs /run img", mountsAre(mounted{at("/run"), tmpfs("noexec", "nosuid", "nodev", "tmpcopyup")})},
+		{"--tmpfs /run img", mountsAre(mounted{at("/run"), tmpfs("nosuid", "nodev", "tmpcopyup")})},
 		{"--tmpfs /run:rw,size=64m,mode=1777,exec,notmpcopyup img", mountsAre(mounted{at("/run"), tmpfs("rw", "size=64m", "mode=1777", "exec", "notmpcopyup", "nosuid", "nodev")})},
 		{"-v mine:/data --volumes-from other:ro img", mountsAre(mounted{at("/data"), named("mine")}, mounted{spec.Mount{Path: "/etc/x", ReadOnly: true}, spec.Volume{Host: &spec.HostVolume{Path: "/x"}}})},
 		{"--volumes-from other:rw,z img", mountsAre(mounted{at("/data", "z"), named("data")}, mounted{at("/etc/x", "z"), spec.Volume{Host: &spec.HostVolume{Path: "/x"}}})},
@@ -96,7 +96,7 @@ func mountGood() []good {
 	over.Overlay = &spec.Overlay{}
 	devpts := tmpfs("uid=5", "gid=5", "mode=620", "max=16")
 	devpts.Tmpfs.Kind = "devpts"
-	ramfs := tmpfs("size=536870912", "noexec", "nosuid", "nodev", "tmpcopyup")
+	ramfs := tmpfs("size=536870912", "nosuid", "nodev", "tmpcopyup")
 	ramfs.Tmpfs.Kind = "ramfs"
 	ro := func(m spec.Mount) spec.Mount { m.ReadOnly = true; return m }
 	return []good{
