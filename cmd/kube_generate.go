@@ -62,16 +62,6 @@ containers that are not named are left out.`,
 	return cmd
 }
 
-// generate is podman's older name of kube generate.
-func (a *app) generate() *cobra.Command {
-	kubeCmd := a.kubeGenerate()
-	kubeCmd.Use = strings.Replace(kubeCmd.Use, "generate", "kube", 1)
-	kubeCmd.Example = strings.ReplaceAll(kubeCmd.Example, "kube generate", "generate kube")
-	cmd := newGroup("generate", "Write Kubernetes YAML", "The older name of kube generate.", kubeCmd)
-	cmd.Hidden = true
-	return cmd
-}
-
 // generateKinds are the words of --type.
 func generateKinds() []string {
 	var words []string
