@@ -34,7 +34,7 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 	if err != nil {
 		return "", err
 	}
-	if fillable(in.Container, v) {
+	if fillable(in.Container, v, m) {
 		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return oci.CopyFromRoot(ctx, in.Rootfs, m.Path, dir) })
 		if err != nil {
 			return "", err
@@ -58,9 +58,10 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 }
 
 // fillable reports whether a new volume gets what the image has where it is
-// mounted, as podman does it. A volume with a device has what is on that.
-func fillable(c *spec.Container, v *spec.Volume) bool {
-	return c.ByHand != nil && v.Named != nil && !v.Named.NoCopy && v.Overlay == nil && v.Named.Options["device"] == "" && v.Named.Options["type"] == ""
+// mounted, as podman does it. One of which a part is mounted does not: that is not
+// where the image's files would go.
+func fillable(c *spec.Container, v *spec.Volume, m *spec.Mount) bool {
+	return c.ByHand != nil && v.Named != nil && !v.Named.NoCopy && v.Overlay == nil && m.SubPath == ""
 }
 
 // prepareSource does to a file or folder what options ask for that the runtime

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"berth/engine/image"
 	"berth/engine/spec"
 	"berth/engine/volume"
 )
@@ -48,19 +47,14 @@ func (e *Engine) CreateVolume(ctx context.Context, v volume.Volume) (volume.Volu
 	if _, err := e.volumes.Inspect(ctx, v.Name); err == nil {
 		return volume.Volume{}, fmt.Errorf("volume %q: %w", v.Name, spec.ErrExists)
 	}
-	found, err := e.images.Lookup(ctx, v.Options["image"])
-	if err != nil {
-		return volume.Volume{}, fmt.Errorf("volume %q: %w", v.Name, err)
-	}
-	v.StorageID = spec.NewContainerID()
-	if err := e.images.CreateRootfs(ctx, v.StorageID, image.Rootfs{Name: "volume-" + v.Name, Image: found.ID}); err != nil {
+	if _, err := e.images.Lookup(ctx, v.Options["image"]); err != nil {
 		return volume.Volume{}, fmt.Errorf("volume %q: %w", v.Name, err)
 	}
 	made, err := e.volumes.Create(ctx, v)
-	if err != nil {
-		return made, errors.Join(err, e.images.RemoveRootfs(context.WithoutCancel(ctx), v.StorageID))
+	if err != nil && made.StorageID != "" {
+		err = errors.Join(err, e.images.RemoveRootfs(context.WithoutCancel(ctx), made.StorageID))
 	}
-	return made, nil
+	return made, err
 }
 
 // volumeLayer gives what removes the root file system of a volume, if it has one.

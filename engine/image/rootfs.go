@@ -94,6 +94,15 @@ func (s *Store) CreateRootfs(ctx context.Context, id spec.ContainerID, r Rootfs)
 	return nil
 }
 
+// LayRootfs is CreateRootfs on an image that is found by its name.
+func (s *Store) LayRootfs(ctx context.Context, id spec.ContainerID, name, image string) error {
+	found, err := s.Lookup(ctx, image)
+	if err != nil {
+		return err
+	}
+	return s.CreateRootfs(ctx, id, Rootfs{Name: name, Image: found.ID})
+}
+
 func mapping(r Rootfs) storage.IDMappingOptions {
 	if len(r.UIDs) == 0 {
 		return storage.IDMappingOptions{HostUIDMapping: true, HostGIDMapping: true}

@@ -170,3 +170,72 @@ func TestRemovingAVolumeSparesWhatIsMountedInIt(t *testing.T) {
 		t.Errorf("the volume could not be removed and is gone all the same: %v", err)
 	}
 }
+
+// layers makes folders for root file systems, and notes what is asked of it.
+type layers struct {
+	dir  string
+	laid map[spec.ContainerID]string // its image
+	fail error
+	seen func(id spec.ContainerID)
+}
+
+func (l *layers) LayRootfs(_ context.Context, id spec.ContainerID, _, image string) error {
+	if l.seen != nil {
+		l.seen(id)
+	}
+	if l.fail == nil {
+		l.laid[id] = image
+	}
+	return l.fail
+}
+
+func (l *layers) MountRootfs(_ context.Context, id spec.ContainerID) (string, error) {
+	if l.laid[id] == "" {
+		return "", spec.ErrNotFound
+	}
+	dir := filepath.Join(l.dir, string(id))
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+func (l *layers) UnmountRootfs(context.Context, spec.ContainerID) error { return nil }
+
+// Until the record is there nobody knows whose a layer is; once it is, the layer
+// can be made at any time.
+func TestAVolumeOnAnImageIsRecordedBeforeItsLayer(t *testing.T) {
+	testhost.Need(t)
+	l := &layers{dir: t.TempDir(), laid: map[spec.ContainerID]string{}}
+	s := NewStore(t.TempDir(), l, nil)
+	l.seen = func(id spec.ContainerID) {
+		if v, err := s.Inspect(t.Context(), "site"); err != nil || v.StorageID != id {
+			t.Errorf("the layer comes before its record: %+v, %v", v, err)
+		}
+	}
+	site := Volume{Name: "site", Driver: DriverImage, Options: map[string]string{"image": "web:1"}}
+	v, err := s.Create(t.Context(), site)
+	if err != nil || l.laid[v.StorageID] != "web:1" {
+		t.Fatal(err, l.laid)
+	}
+	// Killed between the two.
+	delete(l.laid, v.StorageID)
+	if err := os.WriteFile(filepath.Join(s.dir, "site", laying), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Mount(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.laid[v.StorageID] != "web:1" || there(filepath.Join(s.dir, "site"), laying) {
+		t.Errorf("it was not made up for: %v", l.laid)
+	}
+	if err := s.Remove(t.Context(), "site"); err != nil {
+		t.Fatal(err)
+	}
+	l.fail = errors.New("no space")
+	if _, err := s.Create(t.Context(), site); !errors.Is(err, l.fail) {
+		t.Error(err)
+	}
+	if _, err := s.Inspect(t.Context(), "site"); !errors.Is(err, spec.ErrNotFound) {
+		t.Errorf("what failed is there: %v", err)
+	}
+}

@@ -22,14 +22,15 @@ const (
 
 // Fill has fill put into a volume's data folder what the first container that
 // mounts it has there. That is done once in a volume's life, and not where it
-// holds something already; one whose filling was cut short is emptied first.
+// holds something already; one whose filling was cut short is emptied first. What is
+// kept on a device or an image has what is on that.
 func (s *Store) Fill(ctx context.Context, name string, fill func(dir string) error) error {
 	dir := filepath.Join(s.dir, name)
 	if there(dir, filled) {
 		return nil
 	}
 	v, err := s.Inspect(ctx, name)
-	if err != nil {
+	if err != nil || v.Mounts() {
 		return err
 	}
 	unlock, err := lockFolder(ctx, dir, unix.LOCK_EX)

@@ -66,3 +66,15 @@ func write(t *testing.T, dir, name string) {
 		t.Fatal(err)
 	}
 }
+
+func TestAVolumeOnADeviceIsNotFilled(t *testing.T) {
+	s := NewStore(t.TempDir(), nil, nil)
+	v, err := s.Create(t.Context(), Volume{Name: "device", Options: map[string]string{"type": "tmpfs", "device": "tmpfs"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.Fill(t.Context(), v.Name, func(string) error { return errors.New("it is filled") })
+	if err != nil {
+		t.Error(err)
+	}
+}

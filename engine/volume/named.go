@@ -37,8 +37,10 @@ type Volume struct {
 	StorageID spec.ContainerID `json:"StorageID,omitempty"`
 }
 
-// Layers mounts and unmounts the root file systems of volumes of the driver image.
+// Layers makes, mounts and unmounts the root file systems of volumes of the driver
+// image. Each is idempotent.
 type Layers interface {
+	LayRootfs(ctx context.Context, id spec.ContainerID, name, image string) error
 	MountRootfs(ctx context.Context, id spec.ContainerID) (string, error)
 	UnmountRootfs(ctx context.Context, id spec.ContainerID) error
 }
@@ -85,15 +87,19 @@ func (v Volume) Check() error {
 	return nil
 }
 
-// Create makes a volume; one of that name is spec.ErrExists. One of the driver
-// image brings its root file system along.
-func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
+// laying, beside a volume's data, says that its root file system is yet to be made.
+const laying = "laying"
+
+// Create makes a volume; one of that name is spec.ErrExists. The root file system of
+// one of the driver image is made after its record, which alone tells whose it is:
+// where that was cut short it is made when the volume is first mounted.
+func (s *Store) Create(ctx context.Context, v Volume) (Volume, error) {
 	if err := v.Check(); err != nil {
 		return Volume{}, err
 	}
-	v.Driver = cmp.Or(v.Driver, DriverLocal)
-	if (v.Driver == DriverImage) != (v.StorageID != "") {
-		return Volume{}, fmt.Errorf("volume %q: the driver %s with the root file system %q", v.Name, v.Driver, v.StorageID)
+	v.Driver, v.StorageID = cmp.Or(v.Driver, DriverLocal), ""
+	if v.Driver == DriverImage {
+		v.StorageID = spec.NewContainerID()
 	}
 	v.Scope, v.CreatedAt = "local", time.Now()
 	v.UID, _ = ownerID(v.Options, "uid") // checked
@@ -115,6 +121,11 @@ func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
 	if err := atomicfile.WriteJSON(filepath.Join(half, "volume.json"), stored{1, v}, 0o600); err != nil {
 		return Volume{}, err
 	}
+	if v.Driver == DriverImage {
+		if err := atomicfile.Write(filepath.Join(half, laying), nil, 0o600); err != nil {
+			return Volume{}, err
+		}
+	}
 	if err := os.Chmod(half, 0o700); err != nil {
 		return Volume{}, err
 	}
@@ -124,8 +135,27 @@ func (s *Store) Create(_ context.Context, v Volume) (Volume, error) {
 		}
 		return Volume{}, fmt.Errorf("make volume %q: %w", v.Name, err)
 	}
+	err = atomicfile.SyncDir(s.dir) // or a power cut takes the name from what is written there
+	if err == nil {
+		err = s.lay(ctx, v)
+	}
+	if err != nil {
+		return v, errors.Join(err, s.Remove(context.WithoutCancel(ctx), v.Name))
+	}
 	s.tell("create", v)
-	return v, atomicfile.SyncDir(s.dir) // or a power cut takes the name from what is written there
+	return v, nil
+}
+
+// lay makes the root file system of a volume that is to have one and has none yet.
+func (s *Store) lay(ctx context.Context, v Volume) error {
+	dir := filepath.Join(s.dir, v.Name)
+	if v.Driver != DriverImage || !there(dir, laying) {
+		return nil
+	}
+	if err := s.layers.LayRootfs(ctx, v.StorageID, "volume-"+v.Name, v.Options["image"]); err != nil {
+		return fmt.Errorf("volume %q: %w", v.Name, err)
+	}
+	return atomicfile.Remove(filepath.Join(dir, laying))
 }
 
 func makeData(dir string, uid, gid int) error {
@@ -262,6 +292,9 @@ func mountDevice(ctx context.Context, v Volume) error {
 
 // mountLayer has the writable layer where the data of every volume is.
 func (s *Store) mountLayer(ctx context.Context, v Volume) error {
+	if err := s.lay(ctx, v); err != nil {
+		return err
+	}
 	path, err := s.layers.MountRootfs(ctx, v.StorageID)
 	if err != nil {
 		return err
