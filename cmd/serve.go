@@ -26,6 +26,7 @@ type serveFlags struct {
 	stopPods          bool
 	onDemand          bool
 	noEviction        bool
+	hostCommands      bool
 	rescan            time.Duration
 }
 
@@ -50,7 +51,7 @@ berth serve stops no pod, unless --stop-pods is given; the next one takes over w
 Where the host runs short of memory or disk, garbage is removed and then one pod after another ended, as the
 kubelet does; --no-eviction leaves pods alone.
 
-Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, logLevel, logFormat, eviction, and when there is
+Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, allowHostCommands, logLevel, logFormat, eviction, and when there is
 too little of what. Flags go over them.`,
 		Example: `  berth serve /etc/berth/manifests
   berth serve --log-level debug --log-format json ./manifests
@@ -72,6 +73,7 @@ too little of what. Flags go over them.`,
 	flags.BoolVar(&f.stopPods, "stop-pods", preset.StopPods, "stop the pods at the end")
 	flags.BoolVar(&f.onDemand, "on-demand", false, "watch no folder, end when nothing is left to supervise, and give way to a berth serve without this flag")
 	flags.BoolVar(&f.noEviction, "no-eviction", !preset.Eviction, "end no pod because memory or disk run short")
+	flags.BoolVar(&f.hostCommands, "allow-host-commands", preset.HostCommands, "run the host's commands that Quadlet units name in ExecStartPre= and its kin")
 	flags.DurationVar(&f.rescan, "rescan", preset.Rescan, "read everything again after this `time`, though nothing seems to have changed")
 	flags.StringVar(&f.logFormat, "log-format", preset.LogFormat, "write the log as `text` or json")
 	complete(cmd, "log-format", settings.Formats()...)
@@ -102,6 +104,9 @@ func (f *serveFlags) settings(cmd *cobra.Command, args []string) (settings.Setti
 	}
 	if changed("no-eviction") {
 		s.Eviction = !f.noEviction
+	}
+	if changed("allow-host-commands") {
+		s.HostCommands = f.hostCommands
 	}
 	if changed("rescan") {
 		s.Rescan = f.rescan

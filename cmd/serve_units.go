@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 	"berth/cmd/generator"
 	"berth/cmd/settings"
 	"berth/engine"
+	"berth/internal/hostexec"
 	"berth/manifests"
 	"berth/quadlet"
 	"berth/reconciler"
@@ -33,10 +35,24 @@ func (a *app) unitOptions(ctx context.Context, e *engine.Engine, s settings.Sett
 	}
 	host := a.optionHost(ctx, e)
 	host.in = strings.NewReader("") // units have no standard input
-	return &reconciler.UnitOptions{
-		Source: source, Host: host, Specifiers: hostSpecifiers(),
+	o := &reconciler.UnitOptions{
+		Source: source, Host: host, Specifiers: hostSpecifiers(), RunDir: e.Paths().Run,
 		Call: func(ctx context.Context, unit string, args []string) error { return a.callFor(ctx, e, unit, args, log) },
-	}, nil
+	}
+	if s.HostCommands {
+		o.Command = hostCommand
+	}
+	return o, nil
+}
+
+// hostCommand runs a command of the host, in its root folder, as systemd does.
+func hostCommand(ctx context.Context, args, env []string) error {
+	inherited := slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains([]string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}, name) // are ours
+	})
+	_, err := hostexec.Run(ctx, hostexec.Cmd{Path: args[0], Args: args[1:], Env: append(inherited, env...), Dir: "/", Timeout: -1})
+	return err
 }
 
 // callFor carries out a command of ours for a unit, in this process.

@@ -230,14 +230,14 @@ func (e *Engine) place(runtime *oci.Runtime, pod *spec.Pod, c *spec.Container) (
 	return place, err
 }
 
-// notifySocket is systemd's socket for the unit we are part of, where the
-// container is to speak to it itself. An abstract one belongs to the host's
+// notifySocket is where a container is to say itself that it is up: systemd's
+// socket for the unit we are part of, unless the container knows another. An abstract one belongs to the host's
 // network namespace, and conmon cannot hand on to it.
 func notifySocket(c *spec.Container, n oci.Namespaces) (string, error) {
 	if c.ByHand == nil || c.ByHand.Notify != spec.NotifyContainer {
 		return "", nil
 	}
-	socket := os.Getenv("NOTIFY_SOCKET")
+	socket := cmp.Or(c.ByHand.NotifySocket, os.Getenv("NOTIFY_SOCKET"))
 	switch {
 	case socket == "" || filepath.IsAbs(socket) || strings.HasPrefix(socket, "@") && n.Net == oci.HostNamespace:
 		return socket, nil

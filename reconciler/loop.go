@@ -197,11 +197,10 @@ func (l *Loop) pass(ctx context.Context) {
 	l.mu.Lock()
 	set := l.set
 	l.mu.Unlock()
-	taken, known := l.units.taken()
+	set, known := l.units.ready(set)
 	if set == nil || !known {
 		return // not a word from the source yet
 	}
-	set = without(set, taken)
 	result := l.opts.Translate(set)
 	observed, err := l.opts.Engine.Observe(ctx)
 	if ctx.Err() != nil {
@@ -223,7 +222,7 @@ func (l *Loop) pass(ctx context.Context) {
 		l.swept = true
 		l.sweepWaits(ctx, desired)
 	}
-	l.dispatch(ctx, plan, observed, scope)
+	l.dispatch(ctx, l.units.holdBack(plan), observed, scope)
 	l.units.poke()
 	l.removeCutOff(ctx, observed)
 	if err == nil { // a pod that cannot be seen is not gone

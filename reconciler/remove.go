@@ -14,6 +14,7 @@ type RemoveOptions struct {
 	Grace   time.Duration // negative: its own
 	Volumes bool          // with the volumes that have no name
 	Depend  bool          // with the containers that need it; else those are spec.ErrInUse
+	KeepPod bool          // a pod that ends with its last container stays up: another one follows
 }
 
 // RemovePod takes a pod down and forgets it. One that is gone is success.
@@ -60,7 +61,7 @@ func (a *Applier) RemoveContainer(ctx context.Context, id spec.PodID, name strin
 		if o.Volumes {
 			err = errors.Join(err, actor.dropVolumes(ctx, unnamedOf(&st.Pod, name)))
 		}
-		if err == nil && next.Down == downEnded { // it was the last
+		if err == nil && next.Down == downEnded && !o.KeepPod { // it was the last
 			err = actor.stopPod(ctx, now, ownGrace)
 		}
 		return err

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"berth/engine/spec"
 	"berth/internal/source"
 	"berth/kube"
@@ -35,8 +37,11 @@ type UnitOptions struct {
 	Call func(ctx context.Context, unit string, args []string) error
 	// Specifiers are those that do not follow from a unit's name.
 	Specifiers quadlet.Specifiers
-	// AllowCommands has commands of the host run that units name.
-	AllowCommands bool
+	// Command runs a command of the host that a unit names, with these variables in
+	// its environment; nil: units may name none.
+	Command func(ctx context.Context, args, env []string) error
+	// RunDir is where sockets lie at which containers say that they are up.
+	RunDir string
 }
 
 // units runs Quadlet units: it looks at them whenever something happened, decides
@@ -66,6 +71,8 @@ type units struct {
 	prepared  map[string]string
 	notBefore map[string]time.Time
 	tries     map[string]int
+	demanded  map[string]bool
+	notified  map[string]*notifier
 }
 
 func newUnits(l *Loop, o UnitOptions) *units {
@@ -74,6 +81,7 @@ func newUnits(l *Loop, o UnitOptions) *units {
 		applier: &Applier{Engine: l.opts.Engine, Translate: l.opts.Translate, Log: l.opts.Log, Events: l.events},
 		wake:    make(chan struct{}, 1), good: map[string]*quadlet.Unit{}, graph: &unit.Graph{},
 		busy: map[string]context.CancelFunc{}, prepared: map[string]string{}, notBefore: map[string]time.Time{}, tries: map[string]int{},
+		demanded: map[string]bool{}, notified: map[string]*notifier{},
 	}
 	return u
 }
@@ -92,6 +100,7 @@ func (u *units) poke() {
 // run works until ctx ends; what units made runs on.
 func (u *units) run(ctx context.Context) {
 	defer u.steps.Wait()
+	defer u.closeNotifiers()
 	u.steps.Go(func() {
 		err := u.opts.Source.Run(ctx, func(found quadlet.Found) {
 			u.mu.Lock()
@@ -127,6 +136,12 @@ const unseenTime = time.Second
 func (u *units) turn(ctx context.Context) time.Time {
 	u.mu.Lock()
 	known := u.found != nil
+	// What is done after this may not be seen below: it counts as not done yet.
+	busy, outcomes := map[string]bool{}, u.outcomes
+	for name := range u.busy {
+		busy[name] = true
+	}
+	u.outcomes = nil
 	u.mu.Unlock()
 	if !known {
 		return time.Time{}
@@ -139,9 +154,12 @@ func (u *units) turn(ctx context.Context) time.Time {
 		if ctx.Err() == nil {
 			u.log.WarnContext(ctx, "units cannot be looked at", "error", err)
 		}
+		u.mu.Lock()
+		u.outcomes = append(outcomes, u.outcomes...)
+		u.mu.Unlock()
 		return time.Now().Add(unseenTime)
 	}
-	d, changed := u.decide(ctx, observed)
+	d, changed := u.decide(ctx, observed, busy, outcomes)
 	for _, c := range changed { // before anything is done about it
 		if err := u.engine.SaveUnit(ctx, c.now); err != nil && ctx.Err() == nil {
 			u.log.WarnContext(ctx, "a unit's state cannot be recorded", "unit", c.now.Name, "error", err)
@@ -161,7 +179,7 @@ func (u *units) turn(ctx context.Context) time.Time {
 type unitChange struct{ before, now spec.UnitState }
 
 // decide decides about all units, and says which are in another state now.
-func (u *units) decide(ctx context.Context, observed []spec.PodStatus) (d unit.Decision, changed []unitChange) {
+func (u *units) decide(ctx context.Context, observed []spec.PodStatus, busy map[string]bool, outcomes []unit.Outcome) (d unit.Decision, changed []unitChange) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.fresh {
@@ -170,13 +188,9 @@ func (u *units) decide(ctx context.Context, observed []spec.PodStatus) (d unit.D
 		defer u.changed()
 	}
 	world := unit.World{
-		Graph: u.graph, States: u.states, Seen: u.seen(observed), Busy: map[string]bool{}, Outcomes: u.outcomes,
-		Prepared: u.prepared, NotBefore: u.notBefore, Ours: u.ours, Holds: holds, Now: time.Now(),
+		Graph: u.graph, States: u.states, Seen: u.seen(observed), Busy: busy, Outcomes: outcomes,
+		Prepared: u.prepared, NotBefore: u.notBefore, Demanded: u.demanded, Ours: u.ours, Holds: holds, Now: time.Now(),
 	}
-	for name := range u.busy {
-		world.Busy[name] = true
-	}
-	u.outcomes = nil
 	d = unit.Decide(&world)
 	for _, name := range sortedKeys(d.States) {
 		st := d.States[name]
@@ -188,7 +202,9 @@ func (u *units) decide(ctx context.Context, observed []spec.PodStatus) (d unit.D
 	}
 	u.states = d.States
 	for _, name := range d.Cancel {
-		u.busy[name]()
+		if cancel := u.busy[name]; cancel != nil { // it may have just been done
+			cancel()
+		}
 	}
 	return d, changed
 }
@@ -285,9 +301,10 @@ func (u *units) makeGraph(now map[string]*quadlet.Unit, refused map[string]sourc
 	for path := range refused {
 		delete(chosen, path)
 	}
+	stale := map[string]bool{}
 	for path, last := range u.good {
 		if chosen[path] == nil && (now[path] != nil || u.unknown(path) || slices.ContainsFunc(u.found.Results, func(r quadlet.Result) bool { return r.Path == path })) {
-			chosen[path] = last
+			chosen[path], stale[path] = last, true
 		}
 	}
 	var all []*quadlet.Unit
@@ -301,7 +318,7 @@ func (u *units) makeGraph(now map[string]*quadlet.Unit, refused map[string]sourc
 		}
 	}
 	return unit.NewGraph(all, others, unit.Options{
-		Host: u.opts.Specifiers, AllowCommands: u.opts.AllowCommands, Check: checkCommand, Contents: u.found.Contents,
+		Host: u.opts.Specifiers, AllowCommands: u.opts.Command != nil, Check: checkCommand, Stale: stale, Contents: u.found.Contents,
 	})
 }
 
@@ -425,26 +442,105 @@ func (l *Loop) ForgetUnits(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// taken are the files of objects that .kube units play: they are not played by
-// themselves. ok is false while that is not known.
-func (u *units) taken() (files map[string]string, ok bool) {
-	if u == nil {
-		return nil, true
+// holds reports whether a pod from YAML has to wait for a unit that makes one of its
+// volumes, which is then started.
+func (u *units) holds(p *spec.Pod) bool {
+	if u == nil || p == nil {
+		return false
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.found == nil {
-		return nil, false
+	for _, v := range p.Volumes {
+		if v.Named == nil {
+			continue
+		}
+		for _, name := range u.graph.Names() {
+			s := u.graph.Services[name]
+			if s.Unit.Name.Kind == quadlet.Volume && s.Resource == v.Named.Volume && u.states[name].Phase != spec.UnitActive {
+				u.demanded[name] = true
+				u.poke()
+				return true
+			}
+		}
 	}
-	return u.found.Contents, true
+	return false
 }
 
-// without is a set without the objects that .kube units play.
-func without(set *kube.Set, files map[string]string) *kube.Set {
-	if len(files) == 0 {
-		return set
+// holdBack is a plan without what has to wait for units.
+func (u *units) holdBack(plan Plan) Plan {
+	if u == nil {
+		return plan
 	}
-	out := *set
-	out.Objects = slices.DeleteFunc(slices.Clone(set.Objects), func(o *kube.Object) bool { _, taken := files[o.Pos.File]; return taken })
-	return &out
+	out := make(Plan, 0, len(plan))
+	for _, p := range plan {
+		if waits := p.Action == ActionCreate || p.Action == ActionReplace; waits && u.holds(p.Desired) {
+			if p.Observed == nil {
+				continue
+			}
+			p = PodPlan{Key: p.Key, Action: ActionKeep, Reason: "its volumes are not there yet", Observed: p.Observed}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// ready is a set as units see it: without the objects that .kube units play, and with
+// claims that name a .volume unit's file standing for its volume. ok is false while
+// nothing is known of units.
+func (u *units) ready(set *kube.Set) (out *kube.Set, ok bool) {
+	if u == nil || set == nil {
+		return set, true
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.found == nil || u.fresh {
+		return nil, false
+	}
+	volumes := map[string]string{}
+	for _, name := range u.graph.Names() {
+		if s := u.graph.Services[name]; s.Unit.Name.Kind == quadlet.Volume {
+			volumes[s.Unit.Name.File] = s.Resource
+		}
+	}
+	if len(volumes)+len(u.found.Contents) == 0 {
+		return set, true
+	}
+	copied := *set
+	copied.Objects = nil
+	for _, o := range set.Objects {
+		if _, played := u.found.Contents[o.Pos.File]; !played {
+			copied.Objects = append(copied.Objects, claiming(o, volumes))
+		}
+	}
+	return &copied, true
+}
+
+// claiming is an object whose claims by the names of unit files are by those of
+// their volumes.
+func claiming(o *kube.Object, volumes map[string]string) *kube.Object {
+	var pod *corev1.PodSpec
+	copied := *o
+	switch {
+	case o.Pod != nil && claims(&o.Pod.Spec, volumes):
+		copied.Pod = o.Pod.DeepCopy()
+		pod = &copied.Pod.Spec
+	case o.Deployment != nil && claims(&o.Deployment.Spec.Template.Spec, volumes):
+		copied.Deployment = o.Deployment.DeepCopy()
+		pod = &copied.Deployment.Spec.Template.Spec
+	default:
+		return o
+	}
+	for i := range pod.Volumes {
+		if c := pod.Volumes[i].PersistentVolumeClaim; c != nil && volumes[c.ClaimName] != "" {
+			c.ClaimName = volumes[c.ClaimName]
+		}
+	}
+	return &copied
+}
+
+// claims reports whether a pod claims the volume of a unit file.
+func claims(pod *corev1.PodSpec, volumes map[string]string) bool {
+	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+		return v.PersistentVolumeClaim != nil && volumes[v.PersistentVolumeClaim.ClaimName] != ""
+	})
 }

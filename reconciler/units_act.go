@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"berth/engine/spec"
 	"berth/quadlet"
@@ -22,8 +26,10 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 		}
 		o.Timeout, err = u.start(ctx, s)
 		return o, err
+	case unit.StepPost:
+		return o, u.runHooks(ctx, s, s.Hooks.StartPost, nil)
 	case unit.StepForget:
-		if err := u.remove(ctx, s, st); err != nil {
+		if err := u.stop(ctx, s, st); err != nil {
 			return o, err
 		}
 		if st.Made && kindOf(st.File) == quadlet.Network {
@@ -33,7 +39,44 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 		}
 		return o, u.engine.RemoveUnit(ctx, st.Name)
 	}
-	return o, u.remove(ctx, s, st)
+	return o, u.stop(ctx, s, st)
+}
+
+// runHooks runs commands of the host, one after another, until one fails that may
+// not.
+func (u *units) runHooks(ctx context.Context, s *unit.Service, list []unit.HostCommand, env []string) error {
+	for _, c := range list {
+		err := u.opts.Command(ctx, c.Args, slices.Concat(s.Hooks.Env, []string{"PODMAN_SYSTEMD_UNIT=" + s.Name}, env))
+		switch {
+		case err == nil:
+		case c.Ignore && ctx.Err() == nil:
+			u.log.InfoContext(ctx, "command of the host failed, which is of no matter", "unit", s.Name, "command", c.Args[0], "error", err)
+		default:
+			return fmt.Errorf("%s: %w", c.Args[0], err)
+		}
+	}
+	return nil
+}
+
+// stop removes what a unit made, with the host's commands before and after that.
+func (u *units) stop(ctx context.Context, s *unit.Service, st *spec.UnitState) error {
+	if s == nil {
+		return u.remove(ctx, nil, st)
+	}
+	if s.Grace < unit.Forever && len(s.Hooks.Stop)+len(s.Hooks.StopPost) > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 2*s.Grace+undoLimit)
+		defer cancel()
+	}
+	var errs []error
+	if st.Phase != "" { // it was started, and did not fail to be
+		errs = append(errs, u.runHooks(ctx, s, s.Hooks.Stop, nil))
+	}
+	errs = append(errs, u.remove(ctx, s, st))
+	errs = append(errs, u.runHooks(ctx, s, s.Hooks.StopPost, []string{
+		"SERVICE_RESULT=" + string(st.Result), fmt.Sprintf("EXIT_STATUS=%d", st.ExitCode), "EXIT_CODE=exited",
+	}))
+	return errors.Join(errs...)
 }
 
 // start makes what a unit describes. Of a start that failed nothing is left.
@@ -44,13 +87,8 @@ func (u *units) start(ctx context.Context, s *unit.Service) (timeout bool, err e
 		within, cancel = context.WithTimeout(ctx, s.Within)
 		defer cancel()
 	}
-	switch s.Unit.Name.Kind {
-	case quadlet.Container:
-		err = u.startContainer(within, s)
-	case quadlet.Pod:
-		err = u.startPod(within, s)
-	default:
-		err = u.opts.Call(within, s.Name, s.Start)
+	if err = u.runHooks(within, s, s.Hooks.StartPre, nil); err == nil {
+		err = u.make(within, s)
 	}
 	if err == nil {
 		return false, nil
@@ -62,9 +100,50 @@ func (u *units) start(ctx context.Context, s *unit.Service) (timeout bool, err e
 	if !s.Kept() {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 		defer cancel()
-		err = errors.Join(err, u.remove(undo, s, &spec.UnitState{Name: s.Name, File: s.Unit.Path, Resource: s.Resource}))
+		err = errors.Join(err, u.stop(undo, s, &spec.UnitState{
+			Name: s.Name, File: s.Unit.Path, Resource: s.Resource, Result: spec.UnitExitCode, ExitCode: unit.StartFailed,
+		}))
 	}
 	return timeout, err
+}
+
+// make makes what a unit describes.
+func (u *units) make(ctx context.Context, s *unit.Service) error {
+	switch s.Unit.Name.Kind {
+	case quadlet.Container:
+		return u.startContainer(ctx, s)
+	case quadlet.Pod:
+		return u.startPod(ctx, s)
+	case quadlet.Kube:
+		if err := u.awaitUnplayed(ctx, s); err != nil {
+			return err
+		}
+	}
+	return u.opts.Call(ctx, s.Name, s.Start)
+}
+
+// awaitUnplayed waits until the loop has removed the pods that it made of a .kube
+// unit's YAML, where that came before the unit's file.
+func (u *units) awaitUnplayed(ctx context.Context, s *unit.Service) error {
+	folder := u.ownerOf(s.Unit.Path)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		observed, err := u.engine.Observe(ctx)
+		if err != nil && len(observed) == 0 {
+			return err
+		}
+		if !slices.ContainsFunc(observed, func(st spec.PodStatus) bool {
+			return st.Pod.Owner == folder && slices.Contains(s.Start, st.Pod.Origin.File)
+		}) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the pods of the same YAML to go: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
 }
 
 // container is what a .container unit's arguments say.
@@ -98,6 +177,11 @@ func (u *units) startContainer(ctx context.Context, s *unit.Service) error {
 	made, err := u.container(s)
 	if err != nil {
 		return err
+	}
+	if hand := made.Container().ByHand; hand.Notify == spec.NotifyContainer && u.opts.RunDir != "" {
+		if hand.NotifySocket, err = u.listen(ctx, s); err != nil {
+			return err
+		}
 	}
 	o := CreateOptions{Pull: made.Pull, Replace: true}
 	if made.Into == "" {
@@ -174,24 +258,50 @@ func (u *units) prepare(ctx context.Context, s *unit.Service) error {
 
 // remove takes away what a unit made, unless that is kept.
 func (u *units) remove(ctx context.Context, s *unit.Service, st *spec.UnitState) error {
-	var err error
-	if s != nil && len(s.StopPost) > 0 {
-		err = u.opts.Call(ctx, s.Name, s.StopPost)
+	observed, err := u.engine.Observe(ctx)
+	if err != nil && len(observed) == 0 {
+		return err
 	}
-	observed, look := u.engine.Observe(ctx)
-	if look != nil && len(observed) == 0 {
-		return errors.Join(err, look)
+	err = u.removePlayed(ctx, s, st, observed)
+	if s != nil && len(s.StopPost) > 0 && (kindOf(st.File) != quadlet.Kube || slices.Contains(s.StopPost, "--force")) {
+		err = errors.Join(err, u.opts.Call(ctx, s.Name, s.StopPost))
 	}
 	own := madeBy(observed, st)
 	if own == nil {
 		return err
 	}
-	o := RemoveOptions{Grace: ownGrace, Volumes: true, Depend: true}
+	o := RemoveOptions{Grace: ownGrace, Volumes: true, Depend: true, KeepPod: true}
 	if grace := graceFor(&own.st.Pod, own.container, ownGrace); s != nil && s.Grace < grace {
 		o.Grace = s.Grace
 	}
+	var last error
 	if own.container == "" || own.st.Pod.Bare {
-		return errors.Join(err, u.applier.RemovePod(ctx, own.st.Pod.ID, o))
+		last = u.applier.RemovePod(ctx, own.st.Pod.ID, o)
+	} else {
+		last = u.applier.RemoveContainer(ctx, own.st.Pod.ID, own.container, o)
 	}
-	return errors.Join(err, u.applier.RemoveContainer(ctx, own.st.Pod.ID, own.container, o))
+	if gone(last) { // its pod went meanwhile
+		last = nil
+	}
+	return errors.Join(err, last)
+}
+
+// removePlayed removes the pods of a .kube unit, whatever its YAML says by now.
+func (u *units) removePlayed(ctx context.Context, s *unit.Service, st *spec.UnitState, observed []spec.PodStatus) error {
+	if kindOf(st.File) != quadlet.Kube {
+		return nil
+	}
+	var group errgroup.Group
+	for i := range observed {
+		p := &observed[i].Pod
+		if p.Owner != spec.UnitOwner(st.Name) || isService(p) {
+			continue
+		}
+		o := RemoveOptions{Grace: ownGrace}
+		if grace := graceOf(p, ownGrace); s != nil && s.Grace < grace {
+			o.Grace = s.Grace
+		}
+		group.Go(func() error { return u.applier.RemovePod(ctx, p.ID, o) })
+	}
+	return group.Wait()
 }

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -57,6 +58,7 @@ func (u *units) seen(observed []spec.PodStatus) map[string]unit.Seen {
 		}
 		if own := madeBy(observed, &st); own != nil {
 			if s, there := seenOf(own); there {
+				s.Ready = s.Ready && u.saysReady(name, own)
 				out[name] = s
 			}
 		}
@@ -64,13 +66,27 @@ func (u *units) seen(observed []spec.PodStatus) map[string]unit.Seen {
 	return out
 }
 
+// saysReady reports whether a container that says itself that it is up has. The
+// mutex is held.
+func (u *units) saysReady(name string, own *namesake) bool {
+	made, ok := own.st.Pod.Container(own.called())
+	if !ok || own.container == "" || made.ByHand == nil || made.ByHand.Notify != spec.NotifyContainer {
+		return true
+	}
+	n := u.notified[name]
+	return n != nil && n.ready.Load()
+}
+
 // seenOf is what is seen of a unit's pod or container; of one whose container was
 // not made yet, nothing.
 func seenOf(own *namesake) (s unit.Seen, there bool) {
 	st := own.st
-	if kind := own.container == "" && !st.Pod.Bare; kind { // a pod
-		up := st.Sandbox == spec.SandboxReady
-		return unit.Seen{Running: up, Ready: up, Stopped: st.Stopped, Lost: st.Sandbox == spec.SandboxLost}, st.Removal == nil
+	if own.container == "" && !st.Pod.Bare { // a pod
+		up, lost := st.Sandbox == spec.SandboxReady, st.Sandbox == spec.SandboxLost
+		if st.Pod.StopWithLast && !slices.ContainsFunc(st.Containers, spec.ContainerStatus.Running) {
+			lost = false // it is being stopped
+		}
+		return unit.Seen{Running: up, Ready: up, Stopped: st.Stopped, Lost: lost}, st.Removal == nil
 	}
 	c, ok := st.Container(own.called())
 	if !ok || c.State == spec.StateNone || c.State == spec.StateCreated && !st.Stopped {

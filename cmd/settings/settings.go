@@ -30,6 +30,9 @@ type Settings struct {
 	LogLevel  string        // debug, info, warn, error
 	LogFormat string        // text or json
 
+	// HostCommands has commands of the host run that Quadlet units name.
+	HostCommands bool
+
 	Eviction   bool                  // end pods where memory or disk run short
 	Thresholds reconciler.Thresholds // when they do
 	// Images that nobody needs are removed from ImageHigh percent of their file
@@ -129,6 +132,8 @@ func (p *parser) fields() map[string]func(string, *yaml.Node) {
 		"rescan":    func(f string, n *yaml.Node) { s.Rescan = p.interval(f, n) },
 		"logLevel":  func(f string, n *yaml.Node) { s.LogLevel = p.oneOf(f, n, Levels()) },
 		"logFormat": func(f string, n *yaml.Node) { s.LogFormat = p.oneOf(f, n, Formats()) },
+
+		"allowHostCommands": func(f string, n *yaml.Node) { s.HostCommands = p.boolean(f, n) },
 
 		"eviction":                    func(f string, n *yaml.Node) { s.Eviction = p.boolean(f, n) },
 		"evictionHard":                func(f string, n *yaml.Node) { p.mapping(n, f, "signal", p.signals()) },

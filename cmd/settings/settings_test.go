@@ -45,7 +45,7 @@ imageMinimumGCAge: 1h
 
 func TestErrorsNameThePlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"rescan: 5m\nfolder: [/a]\n": "berth.yaml:2:1: folder: unknown setting, did you mean \"folders\"? (settings are eviction, evictionHard, folders, imageGCHighThresholdPercent, imageGCLowThresholdPercent, imageMinimumGCAge, logFormat, logLevel, rescan, stopPods)",
+		"rescan: 5m\nfolder: [/a]\n": "berth.yaml:2:1: folder: unknown setting, did you mean \"folders\"? (settings are allowHostCommands, eviction, evictionHard, folders, imageGCHighThresholdPercent, imageGCLowThresholdPercent, imageMinimumGCAge, logFormat, logLevel, rescan, stopPods)",
 		"evictionHard: {memory: 1Mi}\n": "berth.yaml:1:16: evictionHard[memory]: unknown signal " +
 			"(signals are imagefs.available, imagefs.inodesFree, memory.available, nodefs.available, nodefs.inodesFree)",
 		"evictionHard:\n  memory.available: lots\n": "berth.yaml:2:21: evictionHard[memory.available]: \"lots\": want a quantity, such as 100Mi, or a percentage, such as 10%",

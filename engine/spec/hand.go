@@ -57,7 +57,8 @@ type ByHand struct {
 	Remove        bool           `json:"remove,omitempty"`        // once it has ended, with its unnamed volumes
 	Health        *Health        `json:"health,omitempty"`        // nil: the image's
 	Notify        Notify         `json:"notify,omitempty"`
-	Log           *Log           `json:"log,omitempty"` // over the pod's
+	NotifySocket  string         `json:"notifySocket,omitempty"` // where NotifyContainer is told of; empty: the caller's $NOTIFY_SOCKET
+	Log           *Log           `json:"log,omitempty"`          // over the pod's
 	PidFile       string         `json:"pidFile,omitempty"`
 	ConmonPidFile string         `json:"conmonPidFile,omitempty"`
 	Cgroup        CgroupPlace    `json:"cgroup,omitzero"`       // in a pod: over the pod's

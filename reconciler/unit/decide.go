@@ -24,6 +24,8 @@ type World struct {
 	NotBefore map[string]time.Time
 	// Ours reports whether a unit without a service is to go: its file is no more.
 	Ours func(*spec.UnitState) bool
+	// Demanded are units that are wanted by others than units.
+	Demanded map[string]bool
 	// Holds looks whether what a condition tests is so.
 	Holds func(Condition) bool
 	Now   time.Time
@@ -43,10 +45,11 @@ type Seen struct {
 type StepKind string
 
 // The steps. Prepare makes a definition ready to be started and changes nothing;
-// Stop removes what a unit made; Forget does too, and the unit's state goes.
+// Post runs what is to be run once a unit is up, before others may know; Stop removes what a unit made; Forget does too, and the unit's state goes.
 const (
 	StepPrepare StepKind = "prepare"
 	StepStart   StepKind = "start"
+	StepPost    StepKind = "start-post"
 	StepStop    StepKind = "stop"
 	StepForget  StepKind = "forget"
 )
@@ -171,11 +174,11 @@ func (d *decider) appear() {
 		case changed && st.Job == "" && st.Phase != spec.UnitStopping:
 			st.Job = spec.UnitReplace
 		case !changed && st.Job == spec.UnitReplace:
-			st.Job = "" // it is as before again
+			st.Job, st.Message = "", "" // it is as before again
 		}
 	}
 	for _, name := range d.Graph.Names() { // when all are known
-		if s, st := d.service(name), d.states[name]; s.Enabled && st.Hash == "" && st.Phase.Down() {
+		if s, st := d.service(name), d.states[name]; (s.Enabled || d.Demanded[name]) && st.Hash == "" && st.Phase.Down() {
 			d.request(name)
 		}
 	}
@@ -305,6 +308,13 @@ func (d *decider) outcome(o Outcome) {
 		}
 	case o.Kind == StepStart && st.Phase == spec.UnitStarting:
 		d.started(st, o)
+	case o.Kind == StepPost && st.Phase == spec.UnitWaiting:
+		if o.Err == "" {
+			d.enter(st, spec.UnitActive)
+			return
+		}
+		st.Result, st.Message, st.ExitCode = spec.UnitExitCode, o.Err, StartFailed
+		d.stop(st, d.retry(st))
 	case o.Kind == StepStop && st.Phase == spec.UnitStopping:
 		if o.Err != "" {
 			st.Message = o.Err
@@ -323,11 +333,11 @@ func (d *decider) started(st *spec.UnitState, o Outcome) {
 	switch {
 	case o.Err != "":
 		st.Result, st.Message = spec.UnitExitCode, o.Err
-		if st.ExitCode = startFailed; o.Timeout {
+		if st.ExitCode = StartFailed; o.Timeout {
 			st.Result = spec.UnitTimeout
 		}
 		d.leave(st, d.retry(st))
-	case s != nil && s.Kept():
+	case s != nil && s.Kept() && len(s.Hooks.StartPost) == 0:
 		d.enter(st, spec.UnitActive)
 	case s != nil && s.Oneshot && s.Unit.Name.Kind == quadlet.Kube: // nothing stands for its pods
 		st.Result, st.Message, st.ExitCode = spec.UnitSuccess, "", 0
@@ -341,9 +351,9 @@ func (d *decider) started(st *spec.UnitState, o Outcome) {
 	}
 }
 
-// startFailed is the exit code of a command of berth's that could not make what it
+// StartFailed is the exit code of a command of berth's that could not make what it
 // was to.
-const startFailed = 125
+const StartFailed = 125
 
 // observe decides about what a unit made, as it is seen.
 func (d *decider) observe(st *spec.UnitState) {
@@ -371,6 +381,8 @@ func (d *decider) observe(st *spec.UnitState) {
 	case spec.UnitWaiting:
 		switch {
 		case s == nil:
+		case s.Kept():
+			d.up(st, s)
 		case !there || !seen.Running:
 			d.ended(st, s, seen, there)
 		default:
@@ -396,11 +408,20 @@ func (d *decider) waiting(st *spec.UnitState, s *Service, seen Seen) {
 	case !seen.Running:
 		d.ended(st, s, seen, true)
 	case !s.Oneshot && seen.Ready:
-		d.enter(st, spec.UnitActive)
+		d.up(st, s)
 	case d.after(st.Begun, s.Within):
 		st.Result, st.Message = spec.UnitTimeout, "it did not come up in time (TimeoutStartSec="+s.Within.String()+")"
 		d.stop(st, d.retry(st))
 	}
+}
+
+// up brings a unit up, what is to be run then first.
+func (d *decider) up(st *spec.UnitState, s *Service) {
+	if len(s.Hooks.StartPost) > 0 {
+		d.step(StepPost, st)
+		return
+	}
+	d.enter(st, spec.UnitActive)
 }
 
 // active decides about a unit that is up.
@@ -413,10 +434,30 @@ func (d *decider) active(st *spec.UnitState, s *Service, seen Seen, there bool) 
 		st.ByHand, st.Job = true, ""
 	case !there || !seen.Running:
 		d.ended(st, s, seen, there)
+	case s.Last && d.membersOver(st):
+		st.Result, st.Message = spec.UnitSuccess, ""
+		d.stop(st, d.retry(st))
 	case d.after(st.Since, s.Longest):
 		st.Result, st.Message = spec.UnitTimeout, "it ran longer than it may (RuntimeMaxSec="+s.Longest.String()+")"
 		d.stop(st, d.retry(st))
 	}
+}
+
+// membersOver reports whether the containers of a pod have ended for good, one of
+// them at least after it ran there.
+func (d *decider) membersOver(pod *spec.UnitState) bool {
+	ran := false
+	for _, name := range d.Graph.Names() {
+		s, st := d.service(name), d.states[name]
+		if s.Unit.Name.Kind != quadlet.Container || !slices.Contains(s.BindsTo, pod.Name) {
+			continue
+		}
+		if !st.Phase.Down() || st.Job != "" || st.ByHand || d.busy(name) {
+			return false
+		}
+		ran = ran || !st.Begun.Before(pod.Begun) && !st.Begun.IsZero()
+	}
+	return ran
 }
 
 // ended decides about a unit whose process has ended.

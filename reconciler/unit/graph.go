@@ -149,6 +149,15 @@ func (b *builder) outside(r *reader, rel relation, name string) {
 	default:
 		return
 	}
+	if b.options.Stale[r.Unit.Path] { // it runs on without, and is not started anew
+		switch rel.key {
+		case "Requires":
+			r.Requires = append(r.Requires, name)
+		case "BindsTo":
+			r.BindsTo = append(r.BindsTo, name)
+		}
+		return
+	}
 	if reached(name) && rel.key != "OnFailure" && rel.key != "OnSuccess" {
 		return
 	}

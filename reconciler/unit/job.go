@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/engine/spec"
+	"berth/quadlet"
 )
 
 // job goes on with what is to be done with a unit, if others let it.
@@ -21,6 +22,8 @@ func (d *decider) job(st *spec.UnitState) {
 		case st.Phase.Down():
 			st.Job = ""
 			d.request(st.Name)
+		case d.Prepared[st.Name] == s.Hash && s.Unit.Name.Kind == quadlet.Kube:
+			st.Job, st.Hash, d.moved = "", s.Hash, true // it was played: that is all
 		case d.Prepared[st.Name] == s.Hash:
 			st.Job = ""
 			d.end(st.Name, spec.UnitRestart)

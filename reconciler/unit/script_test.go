@@ -98,6 +98,9 @@ func newScript(t *testing.T, archive *txtar.Archive) *script {
 func (s *script) load() {
 	var inputs []quadlet.Input
 	for _, name := range slices.Sorted(maps.Keys(s.files)) {
+		if name == "allow" { // commands of the host
+			continue
+		}
 		inputs = append(inputs, quadlet.Input{Name: name, Path: "/m/" + name, Data: []byte(s.files[name])})
 	}
 	var all []*quadlet.Unit
@@ -111,7 +114,7 @@ func (s *script) load() {
 		}
 		all = append(all, r.Unit)
 	}
-	graph, problems := NewGraph(all, others, Options{Host: quadlet.Specifiers{'t': "/run"}})
+	graph, problems := NewGraph(all, others, Options{Host: quadlet.Specifiers{'t': "/run"}, AllowCommands: s.files["allow"] != ""})
 	maps.Copy(s.problems, problems)
 	s.world.Graph = graph
 }
@@ -252,6 +255,12 @@ func (s *script) carryOut(step Step) {
 			return
 		}
 		s.begin(step)
+	case StepPost:
+		o := Outcome{Step: step}
+		if s.fails["post:"+name] {
+			o.Err = "it says no"
+		}
+		s.world.Outcomes = append(s.world.Outcomes, o)
 	case StepStop:
 		delete(s.world.Seen, step.Unit)
 		s.world.Outcomes = append(s.world.Outcomes, Outcome{Step: step})

@@ -40,6 +40,7 @@ type Service struct {
 	Within  time.Duration // TimeoutStartSec=; Forever: no limit
 	Grace   time.Duration // TimeoutStopSec=
 	Longest time.Duration // RuntimeMaxSec=
+	Last    bool          // of a pod: it ends with the last of its containers
 	Enabled bool          // [Install] has it started with everything
 
 	Conditions []Condition
@@ -83,6 +84,9 @@ type Options struct {
 	// Check is what is wrong with the arguments of one of berth's commands, named
 	// by its first words; nil: nobody asks.
 	Check func(args []string) error
+	// Stale are the files of units that are as they were last: what they refer to may
+	// be gone.
+	Stale map[string]bool
 	// Contents tells contents of files that units name apart, by path.
 	Contents map[string]string
 }
@@ -353,6 +357,9 @@ func (r *reader) commands() {
 		return
 	}
 	r.Pre, r.Start = r.command(u.Pre), r.command(u.Start)
+	if i := slices.Index(r.Pre, "--exit-policy"); u.Name.Kind == quadlet.Pod && i >= 0 {
+		r.Last = r.Pre[i+1] == "stop"
+	}
 	r.Resource = r.specifiers.Expand(u.Resource)
 	if u.Name.Kind == quadlet.Kube || u.Name.Kind == quadlet.Network {
 		r.StopPost = r.command(u.StopPost)
