@@ -51,8 +51,8 @@ berth serve stops no pod, unless --stop-pods is given; the next one takes over w
 Where the host runs short of memory or disk, garbage is removed and then one pod after another ended, as the
 kubelet does; --no-eviction leaves pods alone.
 
-Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, allowHostCommands, logLevel, logFormat, eviction, and when there is
-too little of what. Flags go over them.`,
+Settings stand in /etc/berth/berth.yaml: folders, rescan, stopPods, allowHostCommands, logLevel, logFormat, eviction,
+and when there is too little of what. Flags go over them.`,
 		Example: `  berth serve /etc/berth/manifests
   berth serve --log-level debug --log-format json ./manifests
   berth serve --stop-pods ./manifests`,

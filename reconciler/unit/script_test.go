@@ -114,7 +114,8 @@ func (s *script) load() {
 		}
 		all = append(all, r.Unit)
 	}
-	graph, problems := NewGraph(all, others, Options{Host: quadlet.Specifiers{'t': "/run"}, AllowCommands: s.files["allow"] != ""})
+	_, allowed := s.files["allow"]
+	graph, problems := NewGraph(all, others, Options{Host: quadlet.Specifiers{'t': "/run"}, AllowCommands: allowed})
 	maps.Copy(s.problems, problems)
 	s.world.Graph = graph
 }

@@ -1,0 +1,173 @@
+package unit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/engine/spec"
+	"berth/quadlet"
+)
+
+// graphOf is the graph of unit files, and what was refused.
+func graphOf(t *testing.T, o Options, files ...quadlet.Input) (*Graph, string) {
+	t.Helper()
+	var all []*quadlet.Unit
+	for i := range files {
+		files[i].Path = "/m/" + files[i].Name
+	}
+	for _, r := range quadlet.Convert(files, quadlet.Options{Program: "berth", Host: nowhere{}}) {
+		if r.Unit == nil {
+			t.Fatalf("%s: %v", r.Path, r.Problems)
+		}
+		all = append(all, r.Unit)
+	}
+	g, problems := NewGraph(all, nil, o)
+	var out []string
+	for _, path := range sorted(problems) {
+		for _, p := range problems[path] {
+			out = append(out, p.Error())
+		}
+	}
+	return g, strings.Join(out, "\n")
+}
+
+func containerFile(text string) quadlet.Input {
+	return quadlet.Input{Name: "web.container", Data: []byte("[Container]\nImage=a\n" + text)}
+}
+
+func TestWhatOnlySystemdCanDoIsRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"[Service]\nMemoryMax=1G":                      "/m/web.container:4: MemoryMax= in [Service] is systemd's to honour, and there is none: Memory= in [Container] limits memory",
+		"[Service]\nPrivateTmp=yes":                    "/m/web.container:4: PrivateTmp= in [Service] is systemd's to honour, and there is none",
+		"[Service]\nRestart=sometimes":                 "/m/web.container:4: Restart=sometimes: want one of no, always,",
+		"[Service]\nRestartSec=soon":                   `/m/web.container:4: RestartSec: "soon" is no time span`,
+		"[Service]\nSuccessExitStatus=SIGNOTHING":      `/m/web.container:4: SuccessExitStatus: "SIGNOTHING" is no exit code and no signal`,
+		"[Service]\nExecStartPre=/bin/true":            "/m/web.container:4: ExecStartPre runs a command on the host: berth serve does that only with --allow-host-commands",
+		"[Service]\nExecStart=/bin/true":               "/m/web.container:4: ExecStart= in [Service] is systemd's to honour",
+		"[Unit]\nConditionVirtualization=no":           "/m/web.container:4: ConditionVirtualization=no is not looked at without systemd",
+		"[Unit]\nConditionPathExists=relative":         "/m/web.container:4: ConditionPathExists=relative is not looked at",
+		"[Unit]\nRequires=docker.service":              "/m/web.container:4: Requires=docker.service: there is no such unit in the folders, and without systemd no other",
+		"[Unit]\nConflicts=a.service":                  "/m/web.container:4: Conflicts= in [Unit] is systemd's to honour, and there is none: berth serve runs all units of its folders at a time",
+		"[Install]\nAlso=other.service":                "/m/web.container:4: Also= in [Install] is systemd's",
+		"ContainersConfModule=/x.conf":                 "/m/web.container:3: --module=/x.conf is for all units or none without systemd: give it to berth serve",
+		"[Unit]\nStartLimitBurst=many":                 "/m/web.container:4: StartLimitBurst=many is no number",
+		"[Service]\nDescription=no\nTimeoutStopSec=5m": "/m/web.container:4: Description= in [Service]",
+		"[Unit]\nDescription=D\nWants=network-online.target a.service\nRequires=network-online.target\n[Service]\nDelegate=yes\nSyslogIdentifier=x": "",
+	} {
+		_, got := graphOf(t, Options{}, containerFile(text))
+		if want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%s:\n%s, want\n%s", text, got, want)
+		}
+	}
+}
+
+func TestServiceOfAUnit(t *testing.T) {
+	g, problems := graphOf(t, Options{Host: quadlet.Specifiers{'t': "/run"}, AllowCommands: true}, containerFile(`Exec=say ${GREETING} %p $$HOME
+[Unit]
+ConditionPathExists=!/etc/%p.off
+[Service]
+Environment="GREETING=good day"
+TimeoutStartSec=5min 20s
+TimeoutStopSec=0
+RestartSec=1.5
+RestartSteps=4
+RestartMaxDelaySec=9.5s
+ExecStartPre=-/bin/echo "%t/%n" $GREETING
+[Install]
+WantedBy=default.target
+`))
+	if problems != "" {
+		t.Fatal(problems)
+	}
+	s := g.Services["web.service"]
+	for what, pair := range map[string][2]any{
+		"arguments":   {strings.Join(s.Start, " "), "run --name systemd-web --replace --rm --cgroups=split --sdnotify=conmon -d a say good day web $HOME"},
+		"within":      {s.Within, 320 * time.Second},
+		"grace":       {s.Grace, Forever},
+		"enabled":     {s.Enabled, true},
+		"condition":   {fmt.Sprint(s.Conditions), "[ConditionPathExists=!/etc/web.off]"},
+		"hook":        {fmt.Sprintf("%q %v", s.Hooks.StartPre[0].Args, s.Hooks.StartPre[0].Ignore), `["/bin/echo" "/run/web.service" "good" "day"] true`},
+		"first delay": {s.restart.wait(0), 1500 * time.Millisecond},
+		"third delay": {s.restart.wait(2), 5500 * time.Millisecond},
+		"late delay":  {s.restart.wait(9), 9500 * time.Millisecond},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %v, want %v", what, pair[0], pair[1])
+		}
+	}
+}
+
+// TestTheHashIsOfWhatRuns: when to start and stop may change beside it.
+func TestTheHashIsOfWhatRuns(t *testing.T) {
+	hash := func(text string) string {
+		g, problems := graphOf(t, Options{}, containerFile(text))
+		if problems != "" {
+			t.Fatal(problems)
+		}
+		return g.Services["web.service"].Hash
+	}
+	plain := hash("")
+	for _, text := range []string{"[Service]\nRestart=always", "[Unit]\nAfter=a.service\nDescription=D", "[Install]\nWantedBy=default.target", "# nothing"} {
+		if hash(text) != plain {
+			t.Errorf("%s changes the hash", text)
+		}
+	}
+	for _, text := range []string{"Exec=x", "[Service]\nType=oneshot", "Environment=A=1"} {
+		if hash(text) == plain {
+			t.Errorf("%s does not change the hash", text)
+		}
+	}
+}
+
+func TestSpans(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "90": 90 * time.Second, "5min 20s": 320 * time.Second, "1h30m": 90 * time.Minute, "100ms": 100 * time.Millisecond,
+		"2.5 s": 2500 * time.Millisecond, "infinity": Forever, "1w": 7 * 24 * time.Hour, "99999999y": Forever, " 3 sec ": 3 * time.Second,
+	} {
+		if got, err := parseSpan(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "soon", "5 parsecs", "1.2.3", "-5", "s"} {
+		if got, err := parseSpan(text); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestRestartTable is the table of systemd.service(5), Restart=.
+func TestRestartTable(t *testing.T) {
+	causes := []spec.UnitResult{spec.UnitSuccess, spec.UnitExitCode, spec.UnitSignal, spec.UnitTimeout}
+	for on, want := range map[string][]spec.UnitResult{
+		"no": nil, "always": causes, "on-success": causes[:1], "on-failure": causes[1:], "on-abnormal": causes[2:], "on-abort": {spec.UnitSignal}, "on-watchdog": nil,
+	} {
+		for _, cause := range causes {
+			r := restarting{on: on}
+			if got := r.again(cause, 1); got != slices.Contains(want, cause) {
+				t.Errorf("%s after %s: %v", on, cause, got)
+			}
+		}
+	}
+	r := restarting{on: "no", force: statuses{7}, prevent: statuses{8}}
+	if !r.again(spec.UnitExitCode, 7) || r.again(spec.UnitExitCode, 8) {
+		t.Error("RestartForceExitStatus= and RestartPreventExitStatus= do not count")
+	}
+}
+
+func TestUnitsThatWaitForEachOther(t *testing.T) {
+	files := []quadlet.Input{
+		{Name: "a.container", Data: []byte("[Unit]\nAfter=b.service\n[Container]\nImage=a\n")},
+		{Name: "b.container", Data: []byte("[Unit]\nBefore=c.service\nAfter=c.service\n[Container]\nImage=a\n")},
+		{Name: "c.container", Data: []byte("[Container]\nImage=a\n")},
+	}
+	g, problems := graphOf(t, Options{}, files...)
+	if want := "/m/b.container: units wait for each other: b.service after c.service after b.service"; !strings.Contains(problems, want) {
+		t.Errorf("%s", problems)
+	}
+	if names := fmt.Sprint(g.Names()); names != "[a.service]" {
+		t.Errorf("left are %s", names)
+	}
+}
