@@ -78,8 +78,9 @@ EOT
 fetch_debs() { # name package…
 	name=$1; shift
 	dir=${BERTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/debs/$name
-	[ ! -e "$dir/complete" ] || return 0
+	[ "$(cat "$dir/complete" 2>/dev/null)" != "$*" ] || return 0
 	echo "downloading the packages of $name for tests"
+	rm -rf "$dir" # it may hold what another list asked for
 	mkdir -p "$dir/partial"
 	: >"$dir/status"
 	options="-o Dir::State::status=$dir/status -o Dir::Cache::archives=$dir -o APT::Install-Recommends=false
@@ -89,7 +90,7 @@ fetch_debs() { # name package…
 		as_root apt-get update -qq || true
 		apt-get $options -qq -y --download-only install "$@" >/dev/null
 	}
-	: >"$dir/complete"
+	echo "$*" >"$dir/complete"
 }
 
 # podman with Quadlet, which Debian 12 has not, and the helpers of its release: unpacked,
@@ -137,5 +138,5 @@ if [ "$what" = all ] && command -v apt-get >/dev/null 2>&1; then
 	! vm_here || fetch_podman
 	! vm_here || fetch_debs vm '?essential' systemd-sysv udev kmod dbus linux-image-cloud-amd64 busybox-static \
 		crun conmon netavark aardvark-dns catatonit nftables iptables uidmap ca-certificates golang-github-containers-common \
-		iproute2 procps curl jq
+		iproute2 procps curl jq apparmor
 fi
