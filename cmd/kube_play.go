@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -75,6 +76,9 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	}
 	options, err := f.option.Options()
 	if err != nil {
+		return err
+	}
+	if options.Folder, err = os.Getwd(); err != nil {
 		return err
 	}
 	owner, err := f.service.owner(a.forUnit())

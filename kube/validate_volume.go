@@ -110,9 +110,7 @@ func (c *check) hostPath(at *path, h *corev1.HostPathVolumeSource) {
 	switch {
 	case h.Path == "":
 		c.missing(at.field("path"), "say which path of the host")
-	case !strings.HasPrefix(h.Path, "/"):
-		c.bad(at.field("path"), "%s is not an absolute path", quote(h.Path))
-	case hasDotDot(h.Path):
+	case strings.HasPrefix(h.Path, "/") && hasDotDot(h.Path): // who uses the pod says what a relative path is of
 		c.bad(at.field("path"), `%s must not hold ".."`, quote(h.Path))
 	}
 	oneOf(c, at.field("type"), *h.Type, corev1.HostPathUnset, corev1.HostPathDirectoryOrCreate, corev1.HostPathDirectory,

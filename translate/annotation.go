@@ -232,7 +232,7 @@ func (b *builder) bindOptions(container string, v *spec.Volume) []string {
 		value = b.pod.Annotations[name]
 	}
 	i := strings.LastIndex(value, ":")
-	if i < 0 || value[:i] != v.Host.Path {
+	if i < 0 || b.onHost(value[:i]) != v.Host.Path {
 		return nil
 	}
 	known := []string{"z", "Z", "U", "noexec", "nosuid", "nodev"}

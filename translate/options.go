@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,6 +37,7 @@ type Options struct {
 	NoHostname bool     `json:"noHostname,omitempty"`
 
 	SeccompRoot           string `json:"seccompRoot,omitempty"` // of localhost/ profiles; empty: DefaultSeccompRoot
+	Folder                string `json:"folder,omitempty"`      // where relative paths of the host begin; empty: they are refused
 	AllowUnenforcedLimits bool   `json:"allowUnenforcedLimits,omitempty"`
 }
 
@@ -69,6 +71,9 @@ func Assign(opts Options, objects []*kube.Object) error {
 	for i, o := range makers {
 		mine := opts
 		mine.Publish, mine.IPs, mine.MACs = publish[i], nil, nil
+		if !relative(podSpec(o)) {
+			mine.Folder = "" // the same object from another folder is the same
+		}
 		if !podSpec(o).HostNetwork {
 			mine.IPs, ips = split(ips, replicas(o))
 			mine.MACs, macs = split(macs, replicas(o))
@@ -89,6 +94,11 @@ func Assign(opts Options, objects []*kube.Object) error {
 		err = errors.Join(err, fmt.Errorf("--mac-address %s: no pod is left to take it, give at most one for each pod that is not on the host's network", macs[0]))
 	}
 	return err
+}
+
+// relative reports whether a pod has volumes of the host by a relative path.
+func relative(pod *corev1.PodSpec) bool {
+	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.HostPath != nil && !path.IsAbs(v.HostPath.Path) })
 }
 
 func split(list []string, n int) (mine, rest []string) {

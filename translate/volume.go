@@ -26,12 +26,12 @@ func (b *builder) volume(v *corev1.Volume, field string) spec.Volume {
 			b.errorf(field+".emptyDir.medium", "medium %q is not supported: use Memory or leave it out", m)
 		}
 	case v.HostPath != nil:
-		out.Host = &spec.HostVolume{Path: v.HostPath.Path}
+		out.Host = &spec.HostVolume{Path: b.onHost(v.HostPath.Path)}
 		if v.HostPath.Type != nil {
 			out.Host.Type = string(*v.HostPath.Type)
 		}
-		if !path.IsAbs(v.HostPath.Path) {
-			b.errorf(field+".hostPath.path", "%q is not an absolute path: for a named volume use persistentVolumeClaim", v.HostPath.Path)
+		if !path.IsAbs(out.Host.Path) {
+			b.errorf(field+".hostPath.path", "%q is not an absolute path, as only kube play takes it, from its working folder: for a named volume use persistentVolumeClaim", v.HostPath.Path)
 		}
 	case v.ConfigMap != nil:
 		s := v.ConfigMap
@@ -54,6 +54,15 @@ func (b *builder) volume(v *corev1.Volume, field string) spec.Volume {
 		out.Lacks = fmt.Sprintf("MountVolume.SetUp failed for volume %q : %s", v.Name, why)
 	}
 	return out
+}
+
+// onHost is a path of the host, which may be relative to the folder that kube play
+// works in.
+func (b *builder) onHost(p string) string {
+	if path.IsAbs(p) || b.options.Folder == "" {
+		return p
+	}
+	return path.Join(b.options.Folder, p)
 }
 
 // emptyDir in memory is not larger than what the pod's containers may use.
