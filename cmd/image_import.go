@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"berth/engine"
 	"berth/engine/image"
+	"berth/internal/web"
 )
 
 func (a *app) newImport(command string) *cobra.Command {
@@ -43,7 +43,7 @@ is a file, a URL or standard input ("-"). An archive of an image is for load.
 					return err
 				}
 				defer in.Close()
-				o.Source = withoutSecrets(args[0])
+				o.Source = web.Shown(args[0])
 				id, err := e.Images().Import(ctx, in, o)
 				if err != nil {
 					return err
@@ -77,35 +77,19 @@ func (a *app) openSource(ctx context.Context, from string) (io.ReadCloser, error
 			return nil, errors.New("an archive is not read from a terminal: pipe it to standard input, or name a file")
 		}
 		return io.NopCloser(a.in), nil
-	case !strings.HasPrefix(from, "http://") && !strings.HasPrefix(from, "https://"):
+	case !web.IsURL(from):
 		return os.Open(from)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
+	body, err := web.Open(ctx, from, web.Options{Idle: importIdle, Most: importMost})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", web.Shown(from), err)
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	if answer.StatusCode != http.StatusOK {
-		_ = answer.Body.Close()
-		return nil, fmt.Errorf("%s answers %s", withoutSecrets(from), answer.Status)
-	}
-	return answer.Body, nil
+	return body, nil
 }
 
-// withoutSecrets is a source as a history may say it: without what lets somebody
-// in.
-func withoutSecrets(from string) string {
-	scheme, rest, isURL := strings.Cut(from, "://")
-	if !isURL {
-		return from
-	}
-	rest, _, _ = strings.Cut(rest, "?")
-	host, path, _ := strings.Cut(rest, "/")
-	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		host = host[at+1:]
-	}
-	return scheme + "://" + host + "/" + path
-}
+// An archive may take long to come, and be large; it may not stop coming, nor fill
+// the disk of a host by itself.
+const (
+	importIdle = time.Minute
+	importMost = 64 << 30
+)

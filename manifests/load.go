@@ -2,19 +2,16 @@ package manifests
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"berth/internal/source"
+	"berth/internal/web"
 	"berth/kube"
 )
 
@@ -61,10 +58,8 @@ func loadOne(ctx context.Context, arg string, o LoadOptions) ([]*kube.Object, so
 			}
 			return readBounded(o.Stdin)
 		}
-	case strings.HasPrefix(arg, "http://"), strings.HasPrefix(arg, "https://"):
-		if u, err := url.Parse(arg); err == nil {
-			name = u.Redacted() // it stands in messages, and in the store
-		}
+	case web.IsURL(arg):
+		name = web.Shown(arg) // it stands in messages, and in the store
 		read = func() ([]byte, error) { return fetch(ctx, arg, o.Insecure) }
 	default:
 		if info, err := os.Stat(arg); err == nil && info.IsDir() {
@@ -111,27 +106,19 @@ func readNamed(path string) ([]byte, error) {
 
 // fetch reads a URL.
 func fetch(ctx context.Context, address string, insecure bool) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	body, err := web.Open(ctx, address, web.Options{Time: fetchTime, Insecure: insecure})
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
-	if insecure {
-		transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // asked for with --tls-verify=false
-	}
-	defer transport.CloseIdleConnections()
-	resp, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answered %s", resp.Status)
-	}
-	return readBounded(resp.Body)
+	defer body.Close()
+	return readBounded(body)
 }
 
 // Fetch reads an http or https URL, of bounded size and in bounded time.
-func Fetch(ctx context.Context, address string) ([]byte, error) { return fetch(ctx, address, false) }
+func Fetch(ctx context.Context, address string) ([]byte, error) {
+	data, err := fetch(ctx, address, false)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", web.Shown(address), err)
+	}
+	return data, nil
+}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"berth/internal/web"
 	"berth/quadlet"
 )
 
@@ -26,10 +27,11 @@ type Fetch func(ctx context.Context, url string) ([]byte, error)
 func Gather(ctx context.Context, args []string, fetch Fetch) (app string, files []Item, err error) {
 	for i, arg := range args {
 		switch info, statErr := os.Stat(arg); {
-		case isURL(arg):
+		case web.IsURL(arg):
 			var data []byte
 			if data, err = fetch(ctx, arg); err == nil {
-				files, err = add(files, Item{Name: path.Base(strings.SplitN(arg, "?", 2)[0]), Data: data, Perm: 0o644}, arg)
+				shown := web.Shown(arg)
+				files, err = add(files, Item{Name: path.Base(shown), Data: data, Perm: 0o644}, shown)
 			}
 		case statErr != nil:
 			err = statErr
@@ -49,10 +51,6 @@ func Gather(ctx context.Context, args []string, fetch Fetch) (app string, files 
 		}
 	}
 	return app, files, nil
-}
-
-func isURL(arg string) bool {
-	return strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://")
 }
 
 // appName is a folder's own name, however it is written.
