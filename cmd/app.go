@@ -27,6 +27,7 @@ type app struct {
 	globals globals
 	opened  *engine.Engine
 	unit    string            // the Quadlet unit a supervisor carries this command out for, else ""
+	folder  string            // where that unit works, else ""
 	seen    reconciler.Events // what this command did to pods, for the supervisor
 }
 

@@ -78,7 +78,7 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if options.Folder, err = os.Getwd(); err != nil {
+	if options.Folder, err = a.workingFolder(); err != nil {
 		return err
 	}
 	owner, err := f.service.owner(a.forUnit())
@@ -125,6 +125,14 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 		return a.waitAndRemove(ctx, e, set, result)
 	}
 	return nil
+}
+
+// workingFolder is where relative paths of the host begin.
+func (a *app) workingFolder() (string, error) {
+	if a.folder != "" {
+		return a.folder, nil
+	}
+	return os.Getwd()
 }
 
 // loadSet reads all that was given, the files of --configmap included.

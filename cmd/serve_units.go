@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -37,7 +38,9 @@ func (a *app) unitOptions(ctx context.Context, e *engine.Engine, s settings.Sett
 	host.in = strings.NewReader("") // units have no standard input
 	o := &reconciler.UnitOptions{
 		Source: source, Host: host, Specifiers: hostSpecifiers(), RunDir: e.Paths().Run,
-		Call: func(ctx context.Context, unit string, args []string) error { return a.callFor(ctx, e, unit, args, log) },
+		Call: func(ctx context.Context, unit, folder string, args []string) error {
+			return a.callFor(ctx, e, unit, cmp.Or(folder, "/"), args, log)
+		},
 	}
 	if s.HostCommands {
 		o.Command = hostCommand
@@ -55,10 +58,11 @@ func hostCommand(ctx context.Context, args, env []string) error {
 	return err
 }
 
-// callFor carries out a command of ours for a unit, in this process.
-func (a *app) callFor(ctx context.Context, e *engine.Engine, unit string, args []string, log *slog.Logger) error {
+// callFor carries out a command of ours for a unit, in this process, as if that
+// worked in the unit's folder.
+func (a *app) callFor(ctx context.Context, e *engine.Engine, unit, folder string, args []string, log *slog.Logger) error {
 	var out bytes.Buffer
-	sub := &app{build: a.build, in: strings.NewReader(""), out: &out, err: &out, now: a.now, opened: e, unit: unit}
+	sub := &app{build: a.build, in: strings.NewReader(""), out: &out, err: &out, now: a.now, opened: e, unit: unit, folder: folder}
 	root := sub.root()
 	sub.globals = a.globals
 	sub.globals.noSupervise = true // we are there

@@ -32,9 +32,10 @@ type UnitOptions struct {
 	Source UnitSource
 	// Host answers what flags of run and pod create ask.
 	Host option.Host
-	// Call carries out a command of berth's for a unit, as if it were called with
-	// these arguments: network create, volume create, image pull, kube play, kube down.
-	Call func(ctx context.Context, unit string, args []string) error
+	// Call carries out a command of berth's for a unit, as if it were called in this
+	// folder ("": any) with these arguments: network create, volume create, image
+	// pull, kube play, kube down.
+	Call func(ctx context.Context, unit, folder string, args []string) error
 	// Specifiers are those that do not follow from a unit's name.
 	Specifiers quadlet.Specifiers
 	// Command runs a command of the host that a unit names, with these variables in

@@ -21,7 +21,7 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 	case unit.StepPrepare:
 		return o, u.prepare(ctx, s)
 	case unit.StepStart:
-		if s.Unit.Name.Kind == quadlet.Network && u.opts.Call(ctx, s.Name, []string{"network", "exists", s.Resource}) != nil {
+		if s.Unit.Name.Kind == quadlet.Network && u.opts.Call(ctx, s.Name, "", []string{"network", "exists", s.Resource}) != nil {
 			o.Made = true
 		}
 		o.Timeout, err = u.start(ctx, s)
@@ -33,7 +33,7 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 			return o, err
 		}
 		if st.Made && kindOf(st.File) == quadlet.Network {
-			if err := u.opts.Call(ctx, st.Name, []string{"network", "rm", st.Resource}); err != nil {
+			if err := u.opts.Call(ctx, st.Name, "", []string{"network", "rm", st.Resource}); err != nil {
 				u.log.WarnContext(ctx, "network stays, although its unit file is gone", "network", st.Resource, "error", err)
 			}
 		}
@@ -119,7 +119,7 @@ func (u *units) make(ctx context.Context, s *unit.Service) error {
 			return err
 		}
 	}
-	return u.opts.Call(ctx, s.Name, s.Start)
+	return u.opts.Call(ctx, s.Name, s.Folder, s.Start)
 }
 
 // awaitUnplayed waits until the loop has removed the pods that it made of a .kube
@@ -251,7 +251,7 @@ func (u *units) prepare(ctx context.Context, s *unit.Service) error {
 		}
 		return u.engine.CheckPod(ctx, identified(made.Pod))
 	case quadlet.Kube:
-		return u.opts.Call(ctx, s.Name, s.Start)
+		return u.opts.Call(ctx, s.Name, s.Folder, s.Start)
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func (u *units) remove(ctx context.Context, s *unit.Service, st *spec.UnitState)
 	}
 	err = u.removePlayed(ctx, s, st, observed)
 	if s != nil && len(s.StopPost) > 0 && (kindOf(st.File) != quadlet.Kube || slices.Contains(s.StopPost, "--force")) {
-		err = errors.Join(err, u.opts.Call(ctx, s.Name, s.StopPost))
+		err = errors.Join(err, u.opts.Call(ctx, s.Name, s.Folder, s.StopPost))
 	}
 	own := madeBy(observed, st)
 	if own == nil {

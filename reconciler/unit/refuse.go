@@ -23,7 +23,7 @@ func harmlessUnit() []string {
 func harmlessService() []string {
 	return []string{
 		"NotifyAccess", "SyslogIdentifier", "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix", "StandardOutput", "StandardError",
-		"Delegate", "PIDFile", "GuessMainPID", "WorkingDirectory", "TimeoutStartFailureMode", "TimeoutStopFailureMode", "FinalKillSignal", "ExitType",
+		"Delegate", "PIDFile", "GuessMainPID", "TimeoutStartFailureMode", "TimeoutStopFailureMode", "FinalKillSignal", "ExitType",
 	}
 }
 

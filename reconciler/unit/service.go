@@ -33,6 +33,7 @@ type Service struct {
 	// Commands are berth's own, without the program, all of them expanded: in pods
 	// Pre is pod create.
 	Pre, Start, StopPost []string
+	Folder               string // where they are called, WorkingDirectory=; "": the host's root folder
 	Resource             string // the name of what it makes
 
 	Oneshot bool          // it is up when its process has ended well
@@ -223,6 +224,8 @@ func (r *reader) serviceLine(l quadlet.Line) {
 		r.number(l, value, &r.restart.burst)
 	case "Environment":
 		r.environment(l, value)
+	case "WorkingDirectory":
+		r.folder(l, value)
 	case "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost":
 		if !made(l) {
 			r.hook(l)
@@ -296,6 +299,18 @@ func (r *reader) environment(l quadlet.Line, value string) {
 		r.Hooks.Env = nil
 	}
 	r.Hooks.Env = append(r.Hooks.Env, words...)
+}
+
+// folder takes the folder commands are called in; a dash before it says that it
+// may be missing, ~ is that of who runs the service.
+func (r *reader) folder(l quadlet.Line, value string) {
+	value = strings.TrimPrefix(value, "-")
+	if value == "~" {
+		value = r.specifiers.Expand("%h")
+	}
+	if r.Folder = value; value != "" && !strings.HasPrefix(value, "/") {
+		r.fail(l.Pos, "WorkingDirectory=%s: give an absolute path", l.Value)
+	}
 }
 
 // hook takes a command of the host.
@@ -411,6 +426,9 @@ func (r *reader) digest() {
 			if sum, ok := r.options.Contents[arg]; ok {
 				files = append(files, arg, sum)
 			}
+		}
+		if r.Folder != "" {
+			files = append(files, r.Folder)
 		}
 	}
 	data, _ := json.Marshal([]any{r.Pre, r.Start, r.Hooks, r.Oneshot, files}) // plain data

@@ -43,6 +43,7 @@ func TestWhatOnlySystemdCanDoIsRefused(t *testing.T) {
 		"[Service]\nMemoryMax=1G":                      "/m/web.container:4: MemoryMax= in [Service] is systemd's to honour, and there is none: Memory= in [Container] limits memory",
 		"[Service]\nPrivateTmp=yes":                    "/m/web.container:4: PrivateTmp= in [Service] is systemd's to honour, and there is none",
 		"[Service]\nRestart=sometimes":                 "/m/web.container:4: Restart=sometimes: want one of no, always,",
+		"[Service]\nWorkingDirectory=here":             "/m/web.container:4: WorkingDirectory=here: give an absolute path",
 		"[Service]\nRestartSec=soon":                   `/m/web.container:4: RestartSec: "soon" is no time span`,
 		"[Service]\nSuccessExitStatus=SIGNOTHING":      `/m/web.container:4: SuccessExitStatus: "SIGNOTHING" is no exit code and no signal`,
 		"[Service]\nExecStartPre=/bin/true":            "/m/web.container:4: ExecStartPre runs a command on the host: berth serve does that only with --allow-host-commands",
@@ -75,6 +76,7 @@ TimeoutStopSec=0
 RestartSec=1.5
 RestartSteps=4
 RestartMaxDelaySec=9.5s
+WorkingDirectory=-%t/web
 ExecStartPre=-/bin/echo "%t/%n" $GREETING
 [Install]
 WantedBy=default.target
@@ -88,6 +90,7 @@ WantedBy=default.target
 		"within":      {s.Within, 320 * time.Second},
 		"grace":       {s.Grace, Forever},
 		"enabled":     {s.Enabled, true},
+		"folder":      {s.Folder, "/run/web"},
 		"condition":   {fmt.Sprint(s.Conditions), "[ConditionPathExists=!/etc/web.off]"},
 		"hook":        {fmt.Sprintf("%q %v", s.Hooks.StartPre[0].Args, s.Hooks.StartPre[0].Ignore), `["/bin/echo" "/run/web.service" "good" "day"] true`},
 		"first delay": {s.restart.wait(0), 1500 * time.Millisecond},
