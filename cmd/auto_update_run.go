@@ -14,6 +14,7 @@ import (
 	"berth/engine"
 	"berth/engine/spec"
 	"berth/reconciler"
+	"berth/reconciler/autoupdate"
 )
 
 // updateRunner restarts what auto-update has newer images for.
@@ -50,7 +51,8 @@ func (r *updateRunner) RestorePod(ctx context.Context, st *spec.PodStatus) error
 
 // RestartUnit has whoever runs a unit restart it: systemd, or berth serve in its
 // place.
-func (r *updateRunner) RestartUnit(ctx context.Context, unit string, watch bool) error {
+func (r *updateRunner) RestartUnit(ctx context.Context, g *autoupdate.Group, watch bool) error {
+	unit := g.Unit
 	manager, err := r.managerOf(ctx, unit)
 	if err != nil {
 		return err
@@ -61,7 +63,47 @@ func (r *updateRunner) RestartUnit(ctx context.Context, unit string, watch bool)
 	if !watch {
 		return nil
 	}
-	return r.unitProved(ctx, manager, unit)
+	if err := r.unitProved(ctx, manager, unit); err != nil {
+		return err
+	}
+	return r.runAgain(ctx, g)
+}
+
+// memberTime is how long the containers of a pod may take to run after their pod's
+// unit does: it has them started by units of their own.
+const memberTime = 30 * time.Second
+
+// runAgain waits until the containers of a pod have run for a while, or have ended
+// well. Of a pod's unit, and of one that plays YAML, an end may look like success.
+func (r *updateRunner) runAgain(ctx context.Context, g *autoupdate.Group) error {
+	limit, again := time.After(memberTime+unitProof), time.NewTicker(unitLook)
+	defer again.Stop()
+	for {
+		var wrong error
+		for _, c := range g.Containers {
+			if c.Alone {
+				continue
+			}
+			_, now, err := r.e.FindContainer(ctx, c.Pod.Namespace, c.Name)
+			switch {
+			case err != nil:
+				wrong = fmt.Errorf("container %s does not run again: %w", c.Name, err)
+			case now.Running() && time.Since(now.StartedAt) >= unitProof, now.Finished() && now.ExitCode == 0:
+			default:
+				wrong = fmt.Errorf("container %s does not stay up, it is %s", c.Name, now.State)
+			}
+		}
+		if wrong == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit:
+			return wrong
+		case <-again.C:
+		}
+	}
 }
 
 // unitManager runs units.

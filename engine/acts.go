@@ -1,11 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"berth/engine/spec"
 )
@@ -17,40 +18,14 @@ import (
 // That a container ended is nobody's act, and is in the journal only once
 // somebody clears up after it. So ends are told as they are seen, and once.
 func (e *Engine) Acts(ctx context.Context, follow bool, each func(spec.Act) error) error {
-	if !follow {
-		all, err := e.pastActs(ctx)
-		for _, a := range all {
-			if err := each(a); err != nil {
-				return err
-			}
+	if follow {
+		return e.followActs(ctx, each)
+	}
+	all, err := e.pastActs(ctx)
+	for _, a := range all {
+		if err := each(a); err != nil {
+			return err
 		}
-		return err
-	}
-	t := &teller{each: each, ends: map[string][]time.Time{}}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	exits, err := e.Exits(ctx)
-	if err != nil {
-		return err
-	}
-	if err := t.seen(e.endsOf(ctx, "")); err != nil {
-		return err
-	}
-	failed := make(chan error, 1)
-	go func() { // ends with ctx
-		defer close(failed)
-		for id := range exits {
-			if err := t.seen(e.endsOf(ctx, id)); err != nil {
-				failed <- err
-				cancel()
-				return
-			}
-		}
-	}()
-	err = e.acts.Read(ctx, true, t.tell)
-	cancel()
-	if other := <-failed; other != nil {
-		return other
 	}
 	return err
 }
@@ -58,22 +33,74 @@ func (e *Engine) Acts(ctx context.Context, follow bool, each func(spec.Act) erro
 // pastActs are the acts of the journal in its order, which clocks do not always
 // tell, and the ends that are not in it, each before what came after it.
 func (e *Engine) pastActs(ctx context.Context) ([]spec.Act, error) {
-	var all []spec.Act
-	t := &teller{ends: map[string][]time.Time{}, each: func(a spec.Act) error {
-		all = append(all, a)
-		return nil
-	}}
 	ends := e.endsOf(ctx, "")
-	err := e.acts.Read(ctx, false, t.tell)
-	t.each = func(a spec.Act) error {
+	var all []spec.Act
+	told := told{}
+	err := e.acts.Read(ctx, false, func(a spec.Act) error {
+		if told.first(a) {
+			all = append(all, a)
+		}
+		return nil
+	})
+	for _, a := range ends {
+		if !told.first(a) {
+			continue
+		}
 		i := len(all)
 		for i > 0 && all[i-1].Time.After(a.Time) {
 			i--
 		}
 		all = slices.Insert(all, i, a)
-		return nil
 	}
-	return all, errors.Join(err, t.seen(ends))
+	return all, err
+}
+
+// followActs tells what comes from the journal and what is seen, one at a time.
+func (e *Engine) followActs(ctx context.Context, each func(spec.Act) error) error {
+	stoppable, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, watching := errgroup.WithContext(stoppable)
+	exits, err := e.Exits(watching)
+	if err != nil {
+		return err
+	}
+	acts := make(chan spec.Act)
+	tell := func(a spec.Act) error {
+		select {
+		case acts <- a:
+			return nil
+		case <-watching.Done():
+			return watching.Err()
+		}
+	}
+	group.Go(func() error { return e.acts.Read(watching, true, tell) }) // both end with watching
+	group.Go(func() error {
+		id, ok := spec.PodID(""), true // at first, all pods
+		for ; ok; id, ok = <-exits {
+			for _, a := range e.endsOf(watching, id) {
+				if err := tell(a); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	told := told{}
+	for {
+		select {
+		case a := <-acts:
+			if !told.first(a) {
+				continue
+			}
+			if err := each(a); err != nil {
+				cancel()
+				_ = group.Wait() // it says that it was cancelled
+				return err
+			}
+		case <-watching.Done():
+			return cmp.Or(ctx.Err(), group.Wait())
+		}
+	}
 }
 
 // endsOf are the ends of containers as they are seen in a pod, or in all.
@@ -106,35 +133,22 @@ func (e *Engine) endsOf(ctx context.Context, id spec.PodID) []spec.Act {
 // tell of an end, the second is no later than the next but few.
 const mostEnds = 64
 
-// teller tells acts one at a time, and each end of a container once.
-type teller struct {
-	mu   sync.Mutex
-	each func(spec.Act) error
-	ends map[string][]time.Time // of each container, those told last
-}
+// told is which ends were told lately, by container.
+type told map[string][]time.Time
 
-func (t *teller) seen(acts []spec.Act) error {
-	for _, a := range acts {
-		if err := t.tell(a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *teller) tell(a spec.Act) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// first reports whether an act is told for the first time. Only ends are told more
+// than once.
+func (t told) first(a spec.Act) bool {
 	switch {
 	case a.Type != spec.ActContainer:
 	case a.Status == "remove":
-		delete(t.ends, a.ID)
+		delete(t, a.ID)
 	case a.Status == "died":
-		told := t.ends[a.ID]
-		if slices.ContainsFunc(told, a.Time.Equal) {
-			return nil
+		before := t[a.ID]
+		if slices.ContainsFunc(before, a.Time.Equal) {
+			return false
 		}
-		t.ends[a.ID] = append(told[max(0, len(told)-mostEnds+1):], a.Time)
+		t[a.ID] = append(before[max(0, len(before)-mostEnds+1):], a.Time)
 	}
-	return t.each(a)
+	return true
 }

@@ -81,6 +81,7 @@ func (a *actor) prepareHere(ctx context.Context, pod *spec.Pod) (*spec.Pod, erro
 	here.InitContainers, here.Containers = slices.Clone(pod.InitContainers), slices.Clone(pod.Containers)
 	for _, list := range [][]spec.Container{here.InitContainers, here.Containers} {
 		for i := range list {
+			list[i].ByHand = a.ownHealth(ctx, &list[i])
 			list[i].PullPolicy = spec.PullNever
 		}
 	}
@@ -93,6 +94,29 @@ func (a *actor) prepareHere(ctx context.Context, pod *spec.Pod) (*spec.Pod, erro
 		made.PullPolicy = c.PullPolicy
 	}
 	return prepared, nil
+}
+
+// ownHealth is a container made by hand without the health check that it has from
+// the image it runs: the next image says what its check is. The record does not
+// tell them apart.
+func (a *actor) ownHealth(ctx context.Context, c *spec.Container) *spec.ByHand {
+	if c.ByHand == nil || c.ImageID == "" {
+		return c.ByHand
+	}
+	image, err := a.engine.EnsureImage(ctx, spec.ImageRequest{Ref: c.ImageID, Policy: spec.PullNever})
+	if err != nil {
+		return c.ByHand // nobody knows any more
+	}
+	var none *spec.Health
+	out, from := *c.ByHand, none.On(image.Health)
+	switch {
+	case from == nil:
+	case out.Health == nil:
+		out.Health = &spec.Health{Off: true}
+	case same(*out.Health, *from):
+		out.Health = nil
+	}
+	return &out
 }
 
 // anew is a pod that is to be made a second time: containers made by hand keep

@@ -49,6 +49,7 @@ type Container struct {
 	Policy   Policy
 	Authfile string
 	Unit     string // the systemd unit it runs in, or ""
+	Alone    bool   // no pod is around it: its end is its unit's
 }
 
 // Group is what is restarted together: a systemd unit, or all pods of one object.
@@ -133,7 +134,7 @@ func inPod(st *spec.PodStatus) (asking []Container, errs []error) {
 		}
 		asking = append(asking, Container{
 			Pod: st.Pod.Key(), ID: c.ID, Name: st.Pod.ContainerName(c.Name), Image: made.Image, ImageID: c.ImageID,
-			Policy: policy, Authfile: said(&st.Pod, made, AuthfileLabel), Unit: unit,
+			Policy: policy, Authfile: said(&st.Pod, made, AuthfileLabel), Unit: unit, Alone: st.Pod.Bare,
 		})
 	}
 	return asking, errs

@@ -46,7 +46,7 @@ type Images interface {
 // its methods also wait until what they started has shown that it stays up: an
 // error says that it does not.
 type Runner interface {
-	RestartUnit(ctx context.Context, unit string, watch bool) error
+	RestartUnit(ctx context.Context, g *Group, watch bool) error
 	RenewPod(ctx context.Context, st *spec.PodStatus, watch bool) error
 	// RestorePod has a pod run again that was renewed, or was to be, as it was
 	// seen.
@@ -199,7 +199,7 @@ func (u *Updater) restart(ctx context.Context, g *Group, found map[source]fresh)
 // serve meanwhile. It says how many were tried.
 func (u *Updater) start(ctx context.Context, g *Group) (tried int, err error) {
 	if g.Unit != "" {
-		return 0, u.Runner.RestartUnit(ctx, g.Unit, u.Rollback)
+		return 0, u.Runner.RestartUnit(ctx, g, u.Rollback)
 	}
 	for i := range g.Pods {
 		if err := u.Runner.RenewPod(ctx, &g.Pods[i], u.Rollback); err != nil {
@@ -210,13 +210,13 @@ func (u *Updater) start(ctx context.Context, g *Group) (tried int, err error) {
 }
 
 // goBack gives the images that the group ran with their names again, and restarts
-// it with them.
+// it with them. That these work is not taken for granted either.
 func (u *Updater) goBack(ctx context.Context, g *Group, tried int) error {
 	if err := u.name(ctx, g, func(c *Container) string { return c.ImageID }); err != nil {
 		return err
 	}
 	if g.Unit != "" {
-		return u.Runner.RestartUnit(ctx, g.Unit, false)
+		return u.Runner.RestartUnit(ctx, g, true)
 	}
 	var errs []error
 	for i := range g.Pods[:tried] {

@@ -70,9 +70,9 @@ func (h *host) up(name string) error {
 	return nil
 }
 
-func (h *host) RestartUnit(_ context.Context, unit string, watch bool) error {
-	h.note("restart %s %v", unit, watch)
-	image := strings.TrimSuffix(unit, ".service")
+func (h *host) RestartUnit(_ context.Context, g *autoupdate.Group, watch bool) error {
+	h.note("restart %s %v", g.Unit, watch)
+	image := strings.TrimSuffix(g.Unit, ".service")
 	return h.up("reg/" + image)
 }
 
@@ -140,7 +140,7 @@ func TestRun(t *testing.T) {
 			what:     "what does not stay up is rolled back",
 			observed: []spec.PodStatus{pod("web", "reg/web", "w1", unit("web.service"), asks("registry"))}, bad: "w2",
 			want: []string{"web rolled back"},
-			did:  []string{"ask reg/web ", "pull reg/web", "restart web.service true", "tag w1 reg/web", "restart web.service false"},
+			did:  []string{"ask reg/web ", "pull reg/web", "restart web.service true", "tag w1 reg/web", "restart web.service true"},
 		},
 		{
 			what:     "or not",
@@ -163,7 +163,7 @@ func TestRun(t *testing.T) {
 			bad: "w2", want: []string{"a rolled back", "web rolled back"},
 			did: []string{
 				"ask reg/web ", "pull reg/web", "renew a true", "tag w1 reg/web", "restore a",
-				"tag w2 reg/web", "restart web.service true", "tag w1 reg/web", "restart web.service false",
+				"tag w2 reg/web", "restart web.service true", "tag w1 reg/web", "restart web.service true",
 			},
 		},
 		{
