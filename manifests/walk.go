@@ -162,6 +162,9 @@ func (w *walker) dir(path, rel string, depth int) {
 
 func (w *walker) entry(path, rel string, e fs.DirEntry, depth int) {
 	link := e.Type()&fs.ModeSymlink != 0
+	if link && !w.match(e.Name()) && isUnit(e.Name()) {
+		return // of others, who say what is wrong with it
+	}
 	if link {
 		real := w.follow(path)
 		w.watch.name(filepath.Dir(real), filepath.Base(real))
