@@ -225,18 +225,18 @@ func TestLookupUser(t *testing.T) {
 		want  specs.User
 		home  string
 	}{
-		"root":                      {spec.User{}, "", specs.User{}, "/root"},
-		"the image's name":          {spec.User{}, "app", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{2000}}, "/home/app"},
-		"a group of one's own":      {spec.User{}, "app:other", specs.User{UID: 1000, GID: 3000}, "/home/app"},
-		"number known to the image": {spec.User{}, "1000", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{2000}}, "/home/app"},
-		"number unknown":            {spec.User{}, "4242", specs.User{UID: 4242}, "/"},
-		"runAsUser over the image":  {spec.User{UID: id(4242)}, "app", specs.User{UID: 4242}, "/"},
-		"runAsGroup":                {spec.User{GID: id(5)}, "app:other", specs.User{UID: 1000, GID: 5, AdditionalGids: []uint32{2000}}, "/home/app"},
-		"fsGroup":                   {spec.User{Groups: []int64{9, 2000, 1001}}, "app", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{9, 2000}}, "/home/app"},
-		"non-root by number":        {spec.User{NonRoot: true}, "1000", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{2000}}, "/home/app"},
+		"root":                      {spec.User{}, "", specs.User{AdditionalGids: []uint32{0}}, "/root"},
+		"the image's name":          {spec.User{}, "app", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{1001, 2000}}, "/home/app"},
+		"a group of one's own":      {spec.User{}, "app:other", specs.User{UID: 1000, GID: 3000, AdditionalGids: []uint32{3000}}, "/home/app"},
+		"number known to the image": {spec.User{}, "1000", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{1001, 2000}}, "/home/app"},
+		"number unknown":            {spec.User{}, "4242", specs.User{UID: 4242, AdditionalGids: []uint32{0}}, "/"},
+		"runAsUser over the image":  {spec.User{UID: id(4242)}, "app", specs.User{UID: 4242, AdditionalGids: []uint32{0}}, "/"},
+		"runAsGroup":                {spec.User{GID: id(5)}, "app:other", specs.User{UID: 1000, GID: 5, AdditionalGids: []uint32{5, 2000}}, "/home/app"},
+		"fsGroup":                   {spec.User{Groups: []int64{9, 2000, 1001}}, "app", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{9, 1001, 2000}}, "/home/app"},
+		"non-root by number":        {spec.User{NonRoot: true}, "1000", specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{1001, 2000}}, "/home/app"},
 	} {
 		got, err := lookupUser(test.user, test.image, root)
-		if err != nil || !reflect.DeepEqual(got.user, test.want) && !(len(got.user.AdditionalGids) == 0 && len(test.want.AdditionalGids) == 0 && got.user.UID == test.want.UID && got.user.GID == test.want.GID) || got.home != test.home {
+		if err != nil || !reflect.DeepEqual(got.user, test.want) || got.home != test.home {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}

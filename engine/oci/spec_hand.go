@@ -153,7 +153,7 @@ func handGroups(in Input, s *specs.Spec) error {
 		return err
 	}
 	for _, g := range gids {
-		if g != s.Process.User.GID && !slices.Contains(s.Process.User.AdditionalGids, g) {
+		if !slices.Contains(s.Process.User.AdditionalGids, g) {
 			s.Process.User.AdditionalGids = append(s.Process.User.AdditionalGids, g)
 		}
 	}

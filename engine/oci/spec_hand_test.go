@@ -86,7 +86,7 @@ func TestContainersMadeByHand(t *testing.T) {
 		"keep the caller's groups": {func(in *Input) { in.Container.ByHand.KeepGroups = true },
 			func(s *specs.Spec) (any, any) { return s.Annotations["run.oci.keep_original_groups"], "1" }},
 		"have groups by name": {func(in *Input) { in.Container.ByHand.Groups = []string{"extra", "4000"} },
-			func(s *specs.Spec) (any, any) { return s.Process.User.AdditionalGids, []uint32{2000, 4000} }},
+			func(s *specs.Spec) (any, any) { return s.Process.User.AdditionalGids, []uint32{0, 2000, 4000} }},
 		"have another personality": {func(in *Input) { in.Container.ByHand.Personality = "LINUX32" },
 			func(s *specs.Spec) (any, any) { return s.Linux.Personality.Domain, specs.PerLinux32 }},
 		"have options of /proc": {func(in *Input) { in.Container.ByHand.ProcOptions = []string{"hidepid=2"} },

@@ -105,8 +105,11 @@ func errRunsAsRoot(u spec.User) error {
 	return fmt.Errorf("%w: container has runAsNonRoot and image will run as root", spec.ErrConfig)
 }
 
+// supplementary lists the groups, the primary one among them: else a program that
+// sets another group would get rid of it, and of what is forbidden to it
+// (CVE-2022-2989).
 func supplementary(primary uint32, ofImage []int, asked []int64) ([]uint32, error) {
-	var groups []uint32
+	groups := []uint32{primary}
 	for _, g := range ofImage {
 		groups = append(groups, uint32(g))
 	}
@@ -117,8 +120,7 @@ func supplementary(primary uint32, ofImage []int, asked []int64) ([]uint32, erro
 		groups = append(groups, uint32(g))
 	}
 	slices.Sort(groups)
-	groups = slices.Compact(groups)
-	return slices.DeleteFunc(groups, func(g uint32) bool { return g == primary }), nil
+	return slices.Compact(groups), nil
 }
 
 // groupsByName finds groups, by name or number, in the image's /etc/group.
