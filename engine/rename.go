@@ -37,6 +37,9 @@ func (e *Engine) RenameContainer(ctx context.Context, id spec.PodID, name, to st
 	c, _ = renamed.Container(name)
 	hand := *c.ByHand
 	hand.Called, c.ByHand = to, &hand
+	if to == name {
+		hand.Called = ""
+	}
 	if pod.Bare {
 		renamed.Name = to
 		if err := e.locked(renamed.Key()); err != nil {

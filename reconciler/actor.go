@@ -324,15 +324,14 @@ func (a *actor) removingThen(ctx context.Context, pod *spec.Pod, o RemoveOptions
 // replace takes the old pod down, if there is one, and calls create under the
 // lock of key. Old and new have one lock if they have one name; two locks are
 // never held at a time.
-func (a *actor) replace(ctx context.Context, old *spec.PodStatus, key spec.PodKey, create func() error) error {
+func (a *actor) replace(ctx context.Context, old *spec.PodStatus, key spec.PodKey, how RemoveOptions, create func() error) error {
 	if old == nil {
 		return a.locked(ctx, key, create)
 	}
-	own := RemoveOptions{Grace: ownGrace}
 	if old.Pod.Key() == key {
-		return a.removingThen(ctx, &old.Pod, own, create)
+		return a.removingThen(ctx, &old.Pod, how, create)
 	}
-	if err := a.removing(ctx, &old.Pod, own); err != nil {
+	if err := a.removing(ctx, &old.Pod, how); err != nil {
 		return fmt.Errorf("remove the old pod %s: %w", old.Pod.Key(), err)
 	}
 	return a.locked(ctx, key, create)

@@ -403,7 +403,7 @@ func (r *applying) one(ctx context.Context, j *job) error {
 // make creates or replaces a pod and waits until it has started.
 func (r *applying) make(ctx context.Context, j *job) error {
 	j.prepared.Previous = previousImages(j.plan.Observed, j.prepared)
-	err := r.actor.replace(ctx, j.plan.Observed, j.prepared.Key(), func() error { return r.createHere(ctx, j) })
+	err := r.actor.replace(ctx, j.plan.Observed, j.prepared.Key(), RemoveOptions{Grace: ownGrace}, func() error { return r.createHere(ctx, j) })
 	if err != nil || r.opts.NoStart {
 		return err
 	}

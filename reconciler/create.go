@@ -47,8 +47,7 @@ func (a *Applier) Create(ctx context.Context, pod *spec.Pod, o CreateOptions) (s
 			return "", err
 		}
 	}
-	err = actor.replace(ctx, old, prepared.Key(), func() error { return actor.createByHand(ctx, prepared, o) })
-	return made.ID, err
+	return made.ID, actor.replaceByHand(ctx, old, prepared, o)
 }
 
 // identified is the pod with an identity of its own and of its containers.
@@ -199,8 +198,7 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 		return err
 	}
 	if old != nil {
-		err := actor.removing(ctx, &old.Pod, RemoveOptions{Grace: ownGrace, Volumes: true})
-		if err != nil {
+		if err := actor.removing(ctx, &old.Pod, yielding(&old.Pod, "")); err != nil {
 			return err
 		}
 	}

@@ -42,11 +42,11 @@ func (a *Applier) giveWay(ctx context.Context, c claim) (old *spec.PodStatus, er
 		case n.container == "" && old == nil:
 			old = holders[i].st
 		case n.container == "":
-			if err := a.RemovePod(ctx, n.st.Pod.ID, RemoveOptions{Grace: ownGrace, Volumes: true}); err != nil {
+			if err := a.RemovePod(ctx, n.st.Pod.ID, yielding(&n.st.Pod, "")); err != nil {
 				return nil, err
 			}
 		default:
-			if err := a.RemoveContainer(ctx, n.st.Pod.ID, n.container, RemoveOptions{Grace: ownGrace, Volumes: true}); err != nil {
+			if err := a.RemoveContainer(ctx, n.st.Pod.ID, n.container, yielding(&n.st.Pod, n.container)); err != nil {
 				return nil, err
 			}
 		}

@@ -436,7 +436,7 @@ func (w *worker) bringAbout(ctx context.Context, t target, p PodPlan) (podState,
 	}
 	prepared.Previous = previousImages(p.Observed, prepared)
 	var id spec.PodID
-	err = w.replace(ctx, p.Observed, prepared.Key(), func() error {
+	err = w.replace(ctx, p.Observed, prepared.Key(), RemoveOptions{Grace: ownGrace}, func() error {
 		since := time.Now()
 		if p.Observed == nil {
 			if w.mustWait(p) { // images may take long, and so may whoever had the lock

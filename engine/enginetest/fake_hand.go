@@ -100,6 +100,9 @@ func (f *Fake) RenameContainer(_ context.Context, id spec.PodID, name, to string
 	c, _ = p.spec.Container(name)
 	hand := *c.ByHand
 	hand.Called, c.ByHand = to, &hand
+	if to == name {
+		hand.Called = ""
+	}
 	return after(nil)
 }
 

@@ -1,0 +1,112 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"berth/engine/spec"
+)
+
+// yielding is how something made by hand is removed that gives way to another of its
+// name. As with podman its unnamed volumes stay, unless it goes with its end.
+func yielding(p *spec.Pod, container string) RemoveOptions {
+	o := RemoveOptions{Grace: ownGrace}
+	for _, c := range p.All() {
+		if (container == "" || c.Name == container) && c.ByHand != nil && c.ByHand.Remove {
+			o.Volumes = true
+		}
+	}
+	return o
+}
+
+// replaceByHand makes a prepared pod in the place of an old one, if there is one.
+func (a *actor) replaceByHand(ctx context.Context, old *spec.PodStatus, made *spec.Pod, o CreateOptions) error {
+	create := func() error { return a.createByHand(ctx, made, o) }
+	switch {
+	case old == nil:
+		return a.locked(ctx, made.Key(), create)
+	case old.Pod.Bare && made.Bare && old.Pod.Key() == made.Key():
+		return a.replaceContainer(ctx, old, made, create)
+	}
+	return a.replace(ctx, old, made.Key(), yielding(&old.Pod, ""), create)
+}
+
+// replaceContainer makes a container that stands alone in the place of another. The
+// old one steps aside, under a name of its own, and is removed when the new one has
+// started; where that fails it gets its name back, and runs again if it ran. That it
+// is on its way out is recorded: were we killed, a supervisor goes on with it.
+func (a *actor) replaceContainer(ctx context.Context, old *spec.PodStatus, made *spec.Pod, create func() error) error {
+	pod, how := &old.Pod, yielding(&old.Pod, "")
+	aside := spec.PodKey{Namespace: pod.Namespace, Name: pod.Name + "-replaced-" + pod.ID.Short()}
+	return a.ending(ctx, pod, how.Grace, func() error {
+		// Nobody else has ever heard of the second name: who waits for it holds nothing.
+		return a.locked(ctx, aside, func() error {
+			before, err := a.engine.ObservePod(ctx, pod.ID)
+			if gone(err) {
+				return create()
+			}
+			if err == nil { // not before we have the lock: a supervisor would be faster
+				err = a.engine.SaveRemoval(ctx, pod.ID, &spec.Removal{Since: time.Now(), Grace: graceOf(pod, how.Grace), Volumes: how.Volumes})
+			}
+			if err == nil {
+				err = a.stepAside(ctx, &before, aside.Name)
+			}
+			if err == nil {
+				err = create()
+			}
+			if err == nil {
+				return a.forgetReplaced(ctx, pod, how)
+			}
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+			defer cancel()
+			if back := a.stepBack(ctx, &before, made); back != nil {
+				return errors.Join(err, fmt.Errorf("bring the old container %q back: %w", pod.Name, back))
+			}
+			return fmt.Errorf("%w: the old container %q is as it was", err, pod.Name)
+		})
+	})
+}
+
+// stepAside stops a container that stands alone, and gives it another name. The
+// locks of both are held.
+func (a *actor) stepAside(ctx context.Context, st *spec.PodStatus, name string) error {
+	if err := a.stopPod(ctx, st, ownGrace); err != nil {
+		return err
+	}
+	return a.engine.RenameContainer(ctx, st.Pod.ID, onlyContainer(&st.Pod), name)
+}
+
+// onlyContainer is the name in its pod of a container that stands alone.
+func onlyContainer(p *spec.Pod) string { return p.Containers[0].Name }
+
+// forgetReplaced removes a container that stepped aside. Its locks are held.
+func (a *actor) forgetReplaced(ctx context.Context, pod *spec.Pod, how RemoveOptions) error {
+	if how.Volumes {
+		return a.removeWithVolumes(ctx, pod, 0)
+	}
+	return a.remove(ctx, pod.ID, 0)
+}
+
+// stepBack removes what was made in the place of a container, and has that be as it
+// was before. The locks of both are held.
+func (a *actor) stepBack(ctx context.Context, before *spec.PodStatus, made *spec.Pod) error {
+	if err := a.forget(ctx, made); err != nil && !gone(err) {
+		return err
+	}
+	id, name := before.Pod.ID, onlyContainer(&before.Pod)
+	if err := a.engine.RenameContainer(ctx, id, name, before.Pod.Name); err != nil {
+		return err
+	}
+	if err := a.engine.SaveRemoval(ctx, id, before.Removal); err != nil {
+		return err
+	}
+	if c, ok := before.Container(name); !ok || !c.Running() {
+		return nil
+	}
+	if err := a.engine.EnsurePod(ctx, &before.Pod, []string{name}); err != nil {
+		return err
+	}
+	return a.engine.StartContainer(ctx, id, name)
+}
