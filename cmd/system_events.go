@@ -50,6 +50,11 @@ The health of a container is told when it turns. Infra containers are told of as
 func (f *actFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&f.filters, "filter", "f", nil, "only what matches (`key=value`): "+orList(filter.Acts().Keys()))
+	var keys []string
+	for _, key := range filter.Acts().Keys() {
+		keys = append(keys, key+"=")
+	}
+	mustComplete(cmd, "filter", cobra.FixedCompletions(keys, cobra.ShellCompDirectiveNoSpace|cobra.ShellCompDirectiveNoFileComp))
 	flags.StringVar(&f.format, "format", "", "print as json, a line each, or by a Go `template`")
 	flags.BoolVar(&f.noTrunc, "no-trunc", true, "do not shorten IDs")
 	flags.StringVar(&f.since, "since", "", "from this `time` on: a duration before now, RFC 3339, seconds since 1970")

@@ -49,6 +49,9 @@ func (e *Engine) StartContainer(ctx context.Context, id spec.PodID, name string)
 		made, _ := pod.Container(name)
 		return e.notStarted(ctx, &pod, made, c, c, fmt.Errorf("start container %q: %w", name, atRuntime{err}))
 	}
+	if h, err := e.records.ReadHistory(id); err == nil && h[name].Restarts > 0 {
+		e.noteContainer(&pod, &c, "restart") // by its policy: a start by hand counts anew
+	}
 	e.noteContainer(&pod, &c, "start")
 	return e.records.TellStarted(id)
 }

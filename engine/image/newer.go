@@ -7,9 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	digest "github.com/opencontainers/go-digest"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
+	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/pkg/shortnames"
+	"go.podman.io/image/v5/pkg/sysregistriesv2"
+	"go.podman.io/image/v5/types"
 
 	"berth/engine/spec"
 )
@@ -27,12 +31,7 @@ func (s *Store) Newer(ctx context.Context, name string, o spec.PullOptions) (boo
 	if err != nil {
 		return false, fmt.Errorf("%s: %w: %w", name, spec.ErrPull, err)
 	}
-	ref, err := docker.NewReference(named)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w: %w", name, spec.ErrImageName, err)
-	}
-	// This is HEAD, which registries that count pulls do not count.
-	remote, err := docker.GetDigest(ctx, sys, ref)
+	remote, err := remoteDigest(ctx, sys, named)
 	if err != nil {
 		return false, fmt.Errorf("ask for the digest of %s: %w: %w", name, spec.ErrPull, err)
 	}
@@ -44,6 +43,36 @@ func (s *Store) Newer(ctx context.Context, name string, o spec.PullOptions) (boo
 		return false, err
 	}
 	return !slices.Contains(have.Digests, remote), nil
+}
+
+// remoteDigest is the digest of what a registry has under a name. Where
+// registries.conf says no more than that there is one, it is asked by HEAD, which
+// those that count pulls do not count; mirrors and the like are asked as for a pull.
+func remoteDigest(ctx context.Context, sys *types.SystemContext, named reference.Named) (d digest.Digest, err error) {
+	ref, err := docker.NewReference(named)
+	if err != nil {
+		return "", err
+	}
+	registry, err := sysregistriesv2.FindRegistry(sys, named.Name())
+	if err != nil {
+		return "", err
+	}
+	if registry == nil || len(registry.Mirrors) == 0 && registry.Location == registry.Prefix && !registry.Blocked {
+		d, err := docker.GetDigest(ctx, sys, ref)
+		if !errors.Is(err, digest.ErrDigestInvalidFormat) { // it need not say one
+			return d, err
+		}
+	}
+	src, err := ref.NewImageSource(ctx, sys)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	raw, _, err := src.GetManifest(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	return manifest.Digest(raw)
 }
 
 // fullName is a name that says which registry it means, with its tag.

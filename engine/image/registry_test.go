@@ -261,6 +261,15 @@ func TestPull(t *testing.T) {
 		if now, err := s.Lookup(ctx, watched); err != nil || now.ID != before.ID {
 			t.Errorf("the store has %+v, %v", now, err)
 		}
+		conf := filepath.Join(t.TempDir(), "registries.conf")
+		mirrored := fmt.Sprintf("[[registry]]\nprefix = \"far.example/watched\"\nlocation = %q\ninsecure = true\n", watched)
+		if err := os.WriteFile(conf, []byte(mirrored), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s.host.SystemRegistriesConfPath = conf
+		if newer, err := s.Newer(ctx, "far.example/watched", pullInsecure()); err != nil || !newer {
+			t.Errorf("elsewhere: %v, %v", newer, err)
+		}
 		for _, name := range []string{"watched", "team/watched:latest", before.ID, "NO/NAME"} {
 			if _, err := s.Newer(ctx, name, pullInsecure()); !errors.Is(err, spec.ErrImageName) {
 				t.Errorf("%s: %v", name, err)
