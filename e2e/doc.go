@@ -2,6 +2,9 @@
 // binary on a test host of its own, two at a time, and ends with a look for
 // leaks. Nothing here knows berth's packages.
 //
+// One test is no script: it compares the services that podman's Quadlet generator and
+// berth's make of thousands of unit files.
+//
 // A script is a txtar archive for testscript
 // (https://pkg.go.dev/github.com/rogpeppe/go-internal/testscript): commands
 // first, then the files they use. These commands run on the host, and take &,
