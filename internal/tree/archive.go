@@ -191,7 +191,7 @@ func (x *archiver) content(name string, f *os.File, size int64) error {
 		return err
 	}
 	x.flaws = append(x.flaws, fmt.Errorf("%s: %w", name, ErrShrank))
-	_, err = io.CopyN(x.tw, zeros{}, size-n)
+	_, err = io.CopyN(x.tw, ctxio.Reader(x.ctx, zeros{}), size-n)
 	return err
 }
 

@@ -83,6 +83,9 @@ type folder struct {
 
 func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	name := path.Clean(strings.TrimLeft(h.Name, "/"))
+	if len(h.Name) > longestPath {
+		return fmt.Errorf("%.64q… in the archive lies deeper than any program could reach", h.Name)
+	}
 	if !fs.ValidPath(name) {
 		return fmt.Errorf("%q in the archive leads out of the folder", h.Name)
 	}
@@ -93,7 +96,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 		return nil
 	}
 	switch h.Typeflag {
-	case tar.TypeDir, tar.TypeReg, tar.TypeSymlink, tar.TypeLink:
+	case tar.TypeDir, tar.TypeReg, tar.TypeGNUSparse, tar.TypeSymlink, tar.TypeLink:
 	case tar.TypeFifo:
 		if u.Plain {
 			return nil
@@ -140,6 +143,9 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 // parents makes folders that the archive does not have, for the owner of what is in
 // them.
 func (u *unpacker) parents(name string, h *tar.Header) error {
+	if err := u.ctx.Err(); err != nil {
+		return err
+	}
 	if _, err := u.root.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -194,7 +200,7 @@ func (u *unpacker) file(name string, h *tar.Header, content io.Reader, exists bo
 	if err != nil {
 		return err
 	}
-	err = writeSparse(f, content)
+	err = writeSparse(f, ctxio.Reader(u.ctx, content)) // of holes much may come from an archive that is small
 	if err == nil {
 		err = u.likeHeader(f, h)
 	}

@@ -3,7 +3,10 @@ package tree_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -193,5 +196,61 @@ func TestWhatIsNoFileIsNotRead(t *testing.T) {
 	flaws, err := tree.Archive(t.Context(), f, tar.NewWriter(&b), tree.ArchiveOptions{Name: "link"})
 	if err != nil || len(flaws) > 0 || b.Len() > 0 {
 		t.Errorf("%v, %v, %q", flaws, err, b.String())
+	}
+}
+
+// hole is an archive, as tar --sparse writes it, of one file that is a hole.
+func hole(t *testing.T, size uint64) io.Reader {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: "hole", Mode: 0o644, Typeflag: tar.TypeReg, Format: tar.FormatGNU}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	head := b.Bytes()[:512] // its fields: tar(5), "GNU tar archives"
+	head[156] = tar.TypeGNUSparse
+	head[483] = 0x80 // the real size follows as a number
+	binary.BigEndian.PutUint64(head[487:495], size)
+	copy(head[148:156], "        ")
+	sum := 0
+	for _, c := range head {
+		sum += int(c)
+	}
+	copy(head[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	return &b
+}
+
+func TestHolesOfArchivesAreHoles(t *testing.T) {
+	testhost.Need(t)
+	dir := t.TempDir()
+	left, err := tree.Unpack(t.Context(), open(t, dir), hole(t, 1<<20), tree.UnpackOptions{Owner: same})
+	info, _ := os.Stat(filepath.Join(dir, "hole"))
+	if err != nil || len(left) > 0 || info == nil || info.Size() != 1<<20 {
+		t.Errorf("%v, left out %v, %v", info, left, err)
+	}
+	// One that would take years ends when it is told to.
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	done, at := make(chan error, 1), open(t, t.TempDir())
+	go func() {
+		_, err := tree.Unpack(ctx, at, hole(t, 1<<61), tree.UnpackOptions{Owner: same})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it goes on")
+	}
+}
+
+func TestArchivesOfEndlessDepthAreRefused(t *testing.T) {
+	testhost.Need(t)
+	dir := t.TempDir()
+	_, err := tree.Unpack(t.Context(), open(t, dir), archive(t, [2]string{strings.Repeat("a/", 2500) + "f", "x"}), tree.UnpackOptions{Owner: same})
+	if left, _ := os.ReadDir(dir); err == nil || len(err.Error()) > 200 || len(left) > 0 {
+		t.Errorf("error %.200v, made %v", err, left)
 	}
 }
