@@ -304,11 +304,10 @@ func (e *Engine) infraProcess(ctx context.Context, runtime *oci.Runtime, m makin
 	if err != nil {
 		return oci.Process{}, err
 	}
-	p, err := oci.FindProcess(s.Pid)
-	if err != nil {
-		return p, fmt.Errorf("the infra container is not there: %w", err)
+	if s.Pid == 0 {
+		return oci.Process{}, fmt.Errorf("the infra container is not there: %w", os.ErrProcessDone)
 	}
-	return p, nil
+	return s.Init, nil
 }
 
 // facts are the values that stand for the Late ones in a container.

@@ -67,32 +67,20 @@ func (e *Engine) OpenContainer(ctx context.Context, id spec.PodID, name string) 
 
 // runningRoot opens the root of a running container's first process.
 func (e *Engine) runningRoot(pod *spec.Pod, name string) (*os.File, error) {
-	run, err := e.runtimeOf(pod.ID)
+	_, _, first, err := e.firstProcess(pod.ID, name)
 	if err != nil {
 		return nil, err
 	}
-	status, err := e.observeContainer(run, pod, name)
-	if err != nil {
-		return nil, err
-	}
-	if !status.Running() {
+	root, err := os.OpenFile("/proc/"+strconv.Itoa(first.Pid)+"/root", unix.O_PATH|unix.O_DIRECTORY, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH):
 		return nil, spec.ErrNotRunning
+	case err != nil:
+		return nil, err
+	case !first.Alive(): // it may be another process's that has the number now
+		return nil, errors.Join(spec.ErrNotRunning, root.Close())
 	}
-	first, err := oci.FindProcess(status.Pid)
-	if err == nil {
-		var root *os.File
-		root, err = os.OpenFile("/proc/"+strconv.Itoa(status.Pid)+"/root", unix.O_PATH|unix.O_DIRECTORY, 0)
-		if err == nil && first.Alive() { // it was not another process's that has the number now
-			return root, nil
-		}
-		if err == nil {
-			err = errors.Join(os.ErrProcessDone, root.Close())
-		}
-	}
-	if errors.Is(err, os.ErrProcessDone) || errors.Is(err, os.ErrNotExist) {
-		err = spec.ErrNotRunning
-	}
-	return nil, err
+	return root, nil
 }
 
 // findOwner finds the user whom files belong to that are given to a container.

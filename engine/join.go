@@ -106,22 +106,30 @@ func (e *Engine) namespaceOf(ref spec.ContainerRef, kind string) (string, error)
 
 // processOf is the first process of a running container.
 func (e *Engine) processOf(ref spec.ContainerRef) (oci.Process, error) {
-	c, err := e.container(ref.Pod, ref.Name)
+	_, _, init, err := e.firstProcess(ref.Pod, ref.Name)
+	return init, err
+}
+
+// firstProcess is the first process of a running container, with what is needed to
+// ask for more.
+func (e *Engine) firstProcess(id spec.PodID, name string) (*oci.Runtime, oci.Container, oci.Process, error) {
+	c, err := e.container(id, name)
 	if err != nil {
-		return oci.Process{}, err
+		return nil, oci.Container{}, oci.Process{}, err
 	}
-	run, err := e.runtimeOf(ref.Pod)
+	run, err := e.runtimeOf(id)
 	if err != nil {
-		return oci.Process{}, err
+		return nil, oci.Container{}, oci.Process{}, err
 	}
-	s, err := run.State(e.target(run, ref.Pod, c))
+	target := e.target(run, id, c)
+	s, err := run.State(target)
 	if err != nil {
-		return oci.Process{}, err
+		return run, target, oci.Process{}, err
 	}
 	if !s.Running() || s.Pid == 0 {
-		return oci.Process{}, fmt.Errorf("it is %s, start it first: %w", s.State, oci.ErrNotRunning)
+		return run, target, oci.Process{}, fmt.Errorf("it is %s, start it first: %w", s.State, oci.ErrNotRunning)
 	}
-	return oci.FindProcess(s.Pid)
+	return run, target, s.Init, nil
 }
 
 // shared is the pod whose files a container shares because it lives in the

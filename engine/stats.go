@@ -13,17 +13,12 @@ func (e *Engine) Stats(p *spec.PodStatus, status spec.ContainerStatus) (oci.Stat
 	if !status.Running() {
 		return oci.Stats{}, fmt.Errorf("container %q: %w", status.Name, spec.ErrNotRunning)
 	}
-	c, err := e.container(p.Pod.ID, status.Name)
+	run, target, init, err := e.firstProcess(p.Pod.ID, status.Name)
 	if err != nil {
 		return oci.Stats{}, err
 	}
-	run, err := e.runtimeOf(p.Pod.ID)
-	if err != nil {
-		return oci.Stats{}, err
-	}
-	pid := status.Pid
 	if p.Pod.HostNet || p.Pod.Join.Net.Host {
-		pid = 0
+		init = oci.Process{}
 	}
-	return run.Stats(e.target(run, p.Pod.ID, c), pid)
+	return run.Stats(target, init)
 }

@@ -16,15 +16,11 @@ func (e *Engine) Processes(id spec.PodID, status spec.ContainerStatus) ([]oci.Pr
 	if !status.Running() {
 		return nil, oci.Names{}, notRunning
 	}
-	c, err := e.container(id, status.Name)
+	run, target, init, err := e.firstProcess(id, status.Name)
 	if err != nil {
 		return nil, oci.Names{}, err
 	}
-	run, err := e.runtimeOf(id)
-	if err != nil {
-		return nil, oci.Names{}, err
-	}
-	list, names, err := run.Processes(e.target(run, id, c), status.Pid)
+	list, names, err := run.Processes(target, init)
 	if errors.Is(err, os.ErrProcessDone) {
 		err = notRunning
 	}

@@ -19,7 +19,8 @@ import (
 // a helper.
 type State struct {
 	State      spec.ContainerState
-	Pid        int
+	Init       Process // its first process, while that lives
+	Pid        int     // of Init
 	ConmonPid  int
 	CreatedAt  time.Time
 	StartedAt  time.Time
@@ -87,7 +88,7 @@ func (r *Runtime) observe(c Container) (State, error) {
 	if !init {
 		return r.observeEnd(c, s, record, created)
 	}
-	s.Pid = record.Init.Pid
+	s.Init, s.Pid = record.Init, record.Init.Pid
 	if record.Conmon.Pid == parent || record.Conmon.Alive() { // a child's parent lives
 		s.ConmonPid = record.Conmon.Pid
 	}

@@ -40,9 +40,9 @@ type Interface struct {
 	ReceiveDropped, SendDropped  int64
 }
 
-// Stats reads what a container uses. pid is its first process, by which its network
-// is found; 0: it has the host's, which is not its own to count.
-func (r *Runtime) Stats(c Container, pid int) (Stats, error) {
+// Stats reads what a container uses. init is its first process, by which its network
+// is found; none: it has the host's, which is not its own to count.
+func (r *Runtime) Stats(c Container, init Process) (Stats, error) {
 	folder := c.CgroupFolder()
 	if folder == "" {
 		return Stats{}, ErrNoCgroup
@@ -75,12 +75,14 @@ func (r *Runtime) Stats(c Container, pid int) (Stats, error) {
 		}
 		s.Pids = len(pids)
 	}
-	if pid > 0 {
-		data, err := atomicfile.ReadFile(fmt.Sprintf("/proc/%d/net/dev", pid))
+	if init.Pid > 0 {
+		data, err := atomicfile.ReadFile(fmt.Sprintf("/proc/%d/net/dev", init.Pid))
 		if err != nil && !processGone(err) && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.EINVAL) {
 			return s, err
 		}
-		s.parseNet(data)
+		if init.Alive() { // or it may be what another process sees
+			s.parseNet(data)
+		}
 	}
 	return s, nil
 }

@@ -42,9 +42,18 @@ type ProcessInfo struct {
 // Names are the users and groups of a container and of its host, by number.
 type Names struct{ Users, Groups, HostUsers, HostGroups map[uint32]string }
 
-// Processes lists what runs of a container, by age; pid is its first process. A
+// Processes lists what runs of a container, by age; init is its first process, and
+// if that ends meanwhile the error is os.ErrProcessDone: its PID may be another's. A
 // container without a cgroup of its own has those that stem from that one.
-func (r *Runtime) Processes(c Container, pid int) ([]ProcessInfo, Names, error) {
+func (r *Runtime) Processes(c Container, init Process) ([]ProcessInfo, Names, error) {
+	list, names, err := r.processes(c, init.Pid)
+	if !init.Alive() {
+		return nil, Names{}, os.ErrProcessDone
+	}
+	return list, names, err
+}
+
+func (r *Runtime) processes(c Container, pid int) ([]ProcessInfo, Names, error) {
 	first, err := readProcess(pid)
 	if err != nil {
 		return nil, Names{}, err

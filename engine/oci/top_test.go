@@ -1,6 +1,8 @@
 package oci
 
 import (
+	"errors"
+	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -29,5 +31,20 @@ func TestProcessesAreReadAsTheyAre(t *testing.T) {
 		if err := p.parseStat([]byte(bad), 0); err == nil {
 			t.Errorf("%q was read", bad)
 		}
+	}
+}
+
+func TestAnotherProcessOfTheSameNumberIsNotShown(t *testing.T) {
+	init, err := FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r Runtime
+	if list, _, err := r.Processes(Container{}, init); err != nil || len(list) == 0 || list[0].HostPid != init.Pid {
+		t.Errorf("%+v, %v", list, err)
+	}
+	init.StartTime-- // the container's process that had the number before
+	if list, names, err := r.Processes(Container{}, init); !errors.Is(err, os.ErrProcessDone) || list != nil || names.Users != nil {
+		t.Errorf("%+v, %v, %v", list, names, err)
 	}
 }
