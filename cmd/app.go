@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
 
+	"berth/cmd/output"
 	"berth/engine"
 	"berth/reconciler"
 )
@@ -123,7 +124,7 @@ func isTerminal(stream any) bool {
 
 // warn tells a person something that is no error.
 func (a *app) warn(format string, args ...any) {
-	fmt.Fprintf(a.err, "Warning: "+format+"\n", args...)
+	fmt.Fprintln(a.err, "Warning: "+output.PrintableLines(fmt.Sprintf(format, args...)))
 }
 
 // withEngine is a command's body that needs the engine.

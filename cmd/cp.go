@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"berth/cmd/output"
 	"berth/engine"
 )
 
@@ -129,7 +130,7 @@ func (a *app) copyFiles(ctx context.Context, e *engine.Engine, f *cpFlags, from,
 		r, err = e.Copy(ctx, source, target, o)
 	}
 	for _, name := range r.LeftOut {
-		a.warn("%s is a device or the like, and was not copied", name)
+		a.warn("%s is a device or the like, and was not copied", output.Printable(name))
 	}
 	if err := errors.Join(append(r.Flaws, err)...); err != nil {
 		return fmt.Errorf("copy: %w", err)

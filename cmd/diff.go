@@ -107,7 +107,7 @@ func (a *app) printDiff(ctx context.Context, e *engine.Engine, d diffed, namespa
 	}
 	if !format.IsJSON() {
 		for _, c := range changes {
-			fmt.Fprintln(a.out, c.Kind, c.Path)
+			fmt.Fprintln(a.out, c.Kind, output.Printable(c.Path)) // JSON has the names as they are
 		}
 		return nil
 	}

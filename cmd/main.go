@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"berth/cmd/output"
 	"berth/internal/source"
 )
 
@@ -132,10 +133,11 @@ func printError(w io.Writer, err error) {
 		return
 	}
 	if plain := (kubectlError{}); errors.As(err, &plain) {
-		fmt.Fprintln(w, err)
+		fmt.Fprintln(w, output.PrintableLines(err.Error()))
 		return
 	}
-	fmt.Fprintln(w, "Error: "+err.Error())
+	// It may name a file of a container's, or say what a registry said.
+	fmt.Fprintln(w, "Error: "+output.PrintableLines(err.Error()))
 }
 
 // joined are the errors of errors.Join. A sentence that wraps several errors is

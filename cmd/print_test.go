@@ -263,3 +263,15 @@ func TestImagesOfOneName(t *testing.T) {
 		t.Errorf("all: %v", rows)
 	}
 }
+
+func TestErrorsPrintNothingThatATerminalObeys(t *testing.T) {
+	a, _, errs := newTestApp("")
+	err := errors.New("copy: a\x1b[2Jb: no such file\nSee more")
+	exitCode(errs, err)
+	exitCode(errs, kubectlError{err})
+	a.warn("%v", err)
+	const text = "copy: a?[2Jb: no such file\nSee more\n"
+	if want := "Error: " + text + text + "Warning: " + text; errs.String() != want {
+		t.Errorf("%q, want %q", errs, want)
+	}
+}

@@ -217,6 +217,6 @@ func (a *app) printAct(row actRow, f *actFlags) error {
 	case format.Given():
 		return output.Print(a.out, output.List{Format: format, NoHeading: true}, []actRow{row}, []actRow{row})
 	}
-	_, err := fmt.Fprintln(a.out, row.ToHumanReadable(!f.noTrunc))
+	_, err := fmt.Fprintln(a.out, output.Printable(row.ToHumanReadable(!f.noTrunc)))
 	return err
 }

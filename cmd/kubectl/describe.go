@@ -8,6 +8,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"berth/cmd/output"
 )
 
 // describer writes what kubectl describe does: names and values in columns,
@@ -23,7 +25,8 @@ func newDescriber(w io.Writer, now time.Time) *describer {
 
 // line writes a line so many levels deep; tabs divide its columns.
 func (d *describer) line(level int, format string, args ...any) {
-	fmt.Fprintf(d.w, strings.Repeat("  ", level)+format+"\n", args...) // an error shows at Flush
+	text := fmt.Sprintf(strings.Repeat("  ", level)+format, args...)
+	fmt.Fprintln(d.w, output.PrintableLines(text)) // an error shows at Flush
 }
 
 // pairs writes a map, "<none>" if it is empty, the first pair beside the name.

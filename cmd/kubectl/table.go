@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/duration"
+
+	"berth/cmd/output"
 )
 
 // kubectl's columns: three blanks between them, six characters at least.
@@ -50,7 +52,7 @@ func (t *Table) Print(headings []string, rows [][]string) error {
 		}
 		b.WriteByte('\n')
 	}
-	_, err := io.WriteString(t.Out, b.String())
+	_, err := io.WriteString(t.Out, output.PrintableLines(b.String()))
 	return err
 }
 

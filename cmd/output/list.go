@@ -2,6 +2,7 @@ package output
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -55,6 +56,9 @@ func Print[T, R any](w io.Writer, l List, data []T, rows []R) error {
 			return err
 		}
 	}
+	if table { // for people; what scripts ask for they get as it is
+		out = printer{out}
+	}
 	if err := execute(out, t, rows, perList); err != nil {
 		return err
 	}
@@ -74,15 +78,28 @@ func execute[R any](out io.Writer, t *template.Template, rows []R, perList bool)
 		_, err := fmt.Fprintln(out)
 		return err
 	}
+	var line bytes.Buffer
 	for _, row := range rows {
-		if err := t.Execute(out, row); err != nil {
+		line.Reset()
+		if err := t.Execute(&line, row); err != nil {
 			return templateError(err)
 		}
-		if _, err := fmt.Fprintln(out); err != nil {
+		line.WriteByte('\n')
+		if _, err := out.Write(line.Bytes()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// printer writes text, whole characters at a time, as PrintableLines.
+type printer struct{ to io.Writer }
+
+func (p printer) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(p.to, PrintableLines(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
 }
 
 // heading is the row of headings: the template's text, with each action

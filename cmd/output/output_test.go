@@ -143,7 +143,28 @@ func TestText(t *testing.T) {
 	if got := Percent(1, 0); got != 0 {
 		t.Errorf("Percent of nothing = %d", got)
 	}
-	if got := Elide("/bin/sh -c sleep 1000000", 17); got != "/bin/sh -c sleep ..." {
-		t.Errorf("Elide = %q", got)
+	for text, want := range map[string]string{"/bin/sh -c sleep 1000000": "/bin/sh -c sleep ...", "für ein größeres Bild": "für ein gr..."} {
+		if got := Elide(text, len(want)-len("...")+strings.Count(want, "gr...")); got != want {
+			t.Errorf("Elide = %q, want %q", got, want)
+		}
+	}
+}
+
+// What a container or a registry made up must not move the cursor, set a title, or
+// answer for the person at the terminal.
+func TestTerminalsAreNotObeyedByMadeUpText(t *testing.T) {
+	const evil = "a\x1b]0;title\a b\tc\r\nd\x7f \u009b31m \u202egnp \xff größer"
+	if got, want := Printable(evil), "a?]0;title? b?c??d? ?31m ?gnp \ufffd größer"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := PrintableLines(evil), "a?]0;title? b\tc?\nd? ?31m ?gnp \ufffd größer"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	rows := []struct{ A string }{{"\x1b[31m"}}
+	for format, want := range map[string]string{"": "A\n?[31m\n", "table {{.A}}": "A\n?[31m\n", "{{.A}}": "\x1b[31m\n"} {
+		var b strings.Builder
+		if err := Print(&b, List{Table: "{{.A}}", Format: ParseFormat(format)}, rows, rows); err != nil || b.String() != want {
+			t.Errorf("%q: %q, %v", format, b.String(), err)
+		}
 	}
 }

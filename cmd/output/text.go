@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/docker/go-units"
 )
@@ -45,10 +46,26 @@ func ShortID(id string, full bool) string {
 	return id[:12]
 }
 
-// Elide shortens s to most characters and "...".
+// Elide shortens s to at most so many bytes, whole characters, and "...".
 func Elide(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "..."
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+// Printable is text that somebody made up, a container, an archive or a registry, on
+// one line and without what a terminal would obey.
+func Printable(s string) string { return printable(s, "") }
+
+// PrintableLines is Printable of text that may have several lines, and tabs.
+func PrintableLines(s string) string { return printable(s, "\n\t") }
+
+func printable(s, kept string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || strings.ContainsRune(kept, r) {
+			return r
+		}
+		return '?'
+	}, s)
 }

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"berth/cmd/output"
 	"berth/engine/oci"
 )
 
@@ -46,7 +46,7 @@ func topColumns() map[string]TopColumn {
 		"capeff":  {"EFFECTIVE CAPS", capabilities(func(r Running) uint64 { return r.Effective })},
 		"capinh":  {"INHERITED CAPS", capabilities(func(r Running) uint64 { return r.Inheritable })},
 		"capprm":  {"PERMITTED CAPS", capabilities(func(r Running) uint64 { return r.Permitted })},
-		"comm":    {"COMMAND", func(r Running) string { return printable(r.Comm) }},
+		"comm":    {"COMMAND", func(r Running) string { return output.Printable(r.Comm) }},
 		"etime":   {"ELAPSED", func(r Running) string { return r.Elapsed.Round(time.Millisecond).String() }},
 		"group":   {"GROUP", func(r Running) string { return named(r.Names.Groups, r.Group) }},
 		"groups":  {"GROUPS", func(r Running) string { return namedAll(r.Names.Groups, r.Groups) }},
@@ -54,7 +54,7 @@ func topColumns() map[string]TopColumn {
 		"hgroups": {"HGROUPS", func(r Running) string { return namedAll(r.Names.HostGroups, r.HostGroups) }},
 		"hpid":    {"HPID", number(func(r Running) int { return r.HostPid })},
 		"huser":   {"HUSER", func(r Running) string { return named(r.Names.HostUsers, r.HostUser) }},
-		"label":   {"LABEL", func(r Running) string { return orUnknown(printable(r.Label)) }},
+		"label":   {"LABEL", func(r Running) string { return orUnknown(output.Printable(r.Label)) }},
 		"nice":    {"NI", number(func(r Running) int { return r.Nice })},
 		"pcpu":    {"%CPU", Running.cpu},
 		"pgid":    {"PGID", number(func(r Running) int { return r.Pgid })},
@@ -107,9 +107,9 @@ func ParseTop(words []string) ([]TopColumn, error) {
 
 func (r Running) commandLine() string {
 	if len(r.Args) == 0 {
-		return "[" + printable(r.Comm) + "]"
+		return "[" + output.Printable(r.Comm) + "]"
 	}
-	return printable(strings.Join(r.Args, " "))
+	return output.Printable(strings.Join(r.Args, " "))
 }
 
 // cpu is how much of one CPU it took in its life, in percent.
@@ -146,7 +146,7 @@ func (r Running) terminal() string {
 
 func named(names map[uint32]string, id uint32) string {
 	if name, ok := names[id]; ok && name != "" {
-		return printable(name)
+		return output.Printable(name)
 	}
 	return strconv.FormatUint(uint64(id), 10)
 }
@@ -164,14 +164,4 @@ func orUnknown(s string) string {
 		return "?"
 	}
 	return s
-}
-
-// printable is text that a container made up, without what a terminal would obey.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, s)
 }
