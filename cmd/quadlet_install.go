@@ -20,14 +20,11 @@ func asUser() bool { return os.Getuid() != 0 }
 // unitStore is where unit files are installed: podman's folder, unless podman's
 // generator takes that.
 func unitStore() (unitdir.Store, error) {
-	stores := unitdir.Stores(generator.Who(asUser()))
-	if len(stores) == 0 {
-		return unitdir.Store{}, errors.New("there is no folder for unit files: set HOME or XDG_CONFIG_HOME")
+	store, ok := unitdir.Target(generator.Who(asUser()), generator.Rival(asUser()) != "")
+	if !ok {
+		return store, errors.New("there is no folder for unit files: set HOME or XDG_CONFIG_HOME")
 	}
-	if len(stores) > 1 && generator.Rival(asUser()) != "" {
-		return stores[1], nil
-	}
-	return stores[0], nil
+	return store, nil
 }
 
 // storeOf is the store a unit file was installed into.
@@ -149,6 +146,8 @@ func readAll(user bool) (unitdir.Units, []quadlet.Result) {
 // installed is a unit file as quadlet list shows it.
 type installed struct {
 	Name, UnitName, Path, Status, App, Pod string
+	// Hidden: another file of its name is what the generator reads.
+	Hidden bool `json:"-"`
 }
 
 // installedUnits are all unit files with the states of their services.

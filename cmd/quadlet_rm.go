@@ -10,7 +10,9 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 	"github.com/spf13/cobra"
 
+	"berth/cmd/generator"
 	"berth/internal/source"
+	"berth/manifests/unitdir"
 	"berth/quadlet"
 )
 
@@ -47,21 +49,18 @@ Volumes, networks and images they made stay.`,
 	return cmd
 }
 
-// removal is what one argument asks to be removed.
+// removal is what goes together: an application, or a unit file of none.
 type removal struct {
+	store unitdir.Store
 	app   string
 	units []installed
 }
 
 func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) error {
-	all, err := installedUnits(ctx)
+	mine, err := removable(ctx)
 	if err != nil {
 		return err
 	}
-	mine := slices.DeleteFunc(all, func(u installed) bool {
-		_, ok := storeOf(u.Path)
-		return !ok
-	})
 	removals, err := plannedRemovals(mine, args, f)
 	if err != nil {
 		return err
@@ -83,43 +82,67 @@ func (a *app) removeUnits(ctx context.Context, args []string, f quadletRmFlags) 
 	return errors.Join(errs...)
 }
 
+// removable is all that was installed, by what goes together. What the generator
+// does not see, as another file has its name, has no service.
+func removable(ctx context.Context) ([]removal, error) {
+	seen, err := installedUnits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []removal
+	for _, store := range unitdir.Stores(generator.Who(asUser())) {
+		placed, err := store.Units()
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range placed {
+			u := installed{Name: p.Name, Path: p.Path, App: p.App, Hidden: true}
+			if i := slices.IndexFunc(seen, func(s installed) bool { return s.Path == p.Path }); i >= 0 {
+				u = seen[i]
+			}
+			at := slices.IndexFunc(all, func(r removal) bool { return u.App != "" && r.store == store && r.app == u.App })
+			if at < 0 {
+				at, all = len(all), append(all, removal{store: store, app: u.App})
+			}
+			all[at].units = append(all[at].units, u)
+		}
+	}
+	return all, nil
+}
+
 // plannedRemovals finds what the arguments name: nothing is removed if one of
 // them makes no sense.
-func plannedRemovals(mine []installed, args []string, f quadletRmFlags) ([]removal, error) {
+func plannedRemovals(mine []removal, args []string, f quadletRmFlags) ([]removal, error) {
 	if f.all {
-		args = nil
-		for _, u := range mine {
-			if u.App == "" {
-				args = append(args, u.Name)
-			} else if !slices.Contains(args, u.App) {
-				args = append(args, u.App)
-			}
-		}
-		f.recursive = true
+		return mine, nil
 	}
-	var removals []removal
+	var chosen []int
 	var errs []error
 	for _, arg := range args {
-		r := removal{}
-		for _, u := range mine {
-			if u.App == arg || u.Name == arg && u.App != "" {
-				r.app = u.App
+		found := false
+		for i, r := range mine {
+			named := slices.ContainsFunc(r.units, func(u installed) bool { return u.Name == arg && !u.Hidden })
+			switch {
+			case !named && (r.app == "" || r.app != arg):
+				continue
+			case r.app != "" && !f.recursive:
+				errs = append(errs, fmt.Errorf("%s is of the application %s, which is removed as a whole (%s): --recursive does so", arg, r.app, strings.Join(unitNames(r.units), ", ")))
+			case !slices.Contains(chosen, i):
+				chosen = append(chosen, i)
 			}
+			found = true
 		}
-		for _, u := range mine {
-			if r.app != "" && u.App == r.app || r.app == "" && u.Name == arg {
-				r.units = append(r.units, u)
+		if !found && !f.ignore {
+			var known []string
+			for _, r := range mine {
+				known = append(known, unitNames(r.units)...)
 			}
+			errs = append(errs, fmt.Errorf("there is no installed unit file or application %s%s", arg, source.DidYouMean(arg, known)))
 		}
-		switch {
-		case len(r.units) == 0 && f.ignore:
-		case len(r.units) == 0:
-			errs = append(errs, fmt.Errorf("there is no installed unit file or application %s%s", arg, source.DidYouMean(arg, unitNames(mine))))
-		case r.app != "" && !f.recursive:
-			errs = append(errs, fmt.Errorf("%s is of the application %s, which is removed as a whole (%s): --recursive does so", arg, r.app, strings.Join(unitNames(r.units), ", ")))
-		case !slices.ContainsFunc(removals, func(have removal) bool { return r.app != "" && have.app == r.app }):
-			removals = append(removals, r)
-		}
+	}
+	var removals []removal
+	for _, i := range chosen {
+		removals = append(removals, mine[i])
 	}
 	return removals, errors.Join(errs...)
 }
@@ -148,10 +171,9 @@ func (a *app) remove(ctx context.Context, conn *dbus.Conn, r removal, force bool
 			}
 		}
 	}
-	store, _ := storeOf(r.units[0].Path)
-	remove := func() error { return store.RemoveApp(r.app) }
+	remove := func() error { return r.store.RemoveApp(r.app) }
 	if r.app == "" {
-		remove = func() error { return store.Remove(r.units[0].Name) }
+		remove = func() error { return r.store.Remove(r.units[0].Name) }
 	}
 	if err := remove(); err != nil {
 		return err
@@ -164,6 +186,9 @@ func (a *app) remove(ctx context.Context, conn *dbus.Conn, r removal, force bool
 
 // servicesUp are the services of a unit file that are up.
 func servicesUp(ctx context.Context, conn *dbus.Conn, u installed) ([]string, error) {
+	if u.Hidden {
+		return nil, nil
+	}
 	if n, ok := quadlet.ParseName(u.Name); ok && n.Abstract() {
 		return instances(ctx, conn, u.UnitName)
 	}

@@ -137,7 +137,12 @@ func checkCall(t *testing.T, unit string, args []string) {
 }
 
 func TestPlannedRemovals(t *testing.T) {
-	mine := []installed{{Name: "a.container"}, {Name: "b.volume"}, {Name: "web.pod", App: "shop"}, {Name: "db.container", App: "shop"}}
+	one := func(u installed) removal { return removal{units: []installed{u}} }
+	mine := []removal{
+		one(installed{Name: "a.container"}), one(installed{Name: "b.volume"}),
+		{app: "shop", units: []installed{{Name: "web.pod", App: "shop"}, {Name: "db.container", App: "shop"}}},
+		{app: "old", units: []installed{{Name: "a.container", App: "old", Hidden: true}}}, one(installed{Name: "b.volume", Hidden: true}),
+	}
 	for _, c := range []struct {
 		args  string
 		flags quadletRmFlags
@@ -151,7 +156,9 @@ func TestPlannedRemovals(t *testing.T) {
 		{"shop", quadletRmFlags{}, "", "shop is of the application shop"},
 		{"a.contaner", quadletRmFlags{}, "", `there is no installed unit file or application a.contaner, did you mean "a.container"?`},
 		{"gone.pod a.container", quadletRmFlags{ignore: true}, "a.container", ""},
-		{"", quadletRmFlags{all: true}, "a.container b.volume web.pod+db.container", ""},
+		{"", quadletRmFlags{all: true}, "a.container b.volume web.pod+db.container a.container b.volume", ""},
+		{"old", quadletRmFlags{recursive: true}, "a.container", ""},
+		{"old", quadletRmFlags{}, "", "old is of the application old"},
 	} {
 		removals, err := plannedRemovals(mine, strings.Fields(c.args), c.flags)
 		var got []string

@@ -95,8 +95,9 @@ func (a *app) pruneSystem(ctx context.Context, e *engine.Engine, f *systemPruneF
 		}
 	}
 	if f.volumes {
-		names, err := a.unusedVolumes(ctx, e, f.filters)
-		errs = append(errs, err, pruneVolumes(ctx, e, under("Deleted Volumes"), names))
+		kind := a.unusedVolumes()
+		names, err := kind.find(ctx, e, f.filters)
+		errs = append(errs, err, kind.prune(ctx, e, under("Deleted Volumes"), names))
 		for _, v := range before.Volumes {
 			if _, err := e.Volumes().Inspect(ctx, v.Name); errors.Is(err, spec.ErrNotFound) {
 				freed += v.Size
@@ -113,8 +114,9 @@ func (a *app) pruneSystem(ctx context.Context, e *engine.Engine, f *systemPruneF
 			fmt.Fprintln(images, id)
 		}
 	}
-	names, err := a.unusedNetworks(ctx, e, f.filters)
-	errs = append(errs, err, pruneNetworks(ctx, e, under("Deleted Networks"), names))
+	kind := a.unusedNetworks()
+	names, err := kind.find(ctx, e, f.filters)
+	errs = append(errs, err, kind.prune(ctx, e, under("Deleted Networks"), names))
 	fmt.Fprintln(a.out, "Total reclaimed space:", output.TightSize(freed))
 	return errors.Join(errs...)
 }

@@ -21,7 +21,8 @@ func (g *generator) lostFlags() {
 	}{
 		{p.NoHosts, "--no-hosts"},
 		{p.NoHostname, "--no-hostname"},
-		{p.PlainNames, "--no-pod-prefix"},
+		// A pod made by hand names its containers so anyway.
+		{p.PlainNames && !p.ByHand && !p.Bare, "--no-pod-prefix"},
 		{p.AllowUnenforcedLimits, "--allow-unenforced-limits"},
 		{p.Log.Driver != "" && p.Log.Driver != "k8s-file", "--log-driver " + p.Log.Driver},
 		{p.Log.Path != "", "--log-opt path=" + p.Log.Path},

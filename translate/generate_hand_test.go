@@ -88,3 +88,14 @@ func fill(v reflect.Value) {
 		fill(v.Field(0))
 	}
 }
+
+// That its containers have plain names is how a pod made by hand is, and no loss.
+func TestPlainNamesAreOnlyToldOfWhereAFlagMadeThem(t *testing.T) {
+	for byHand, told := range map[bool]bool{true: false, false: true} {
+		p := &spec.Pod{Namespace: "default", Name: "p", PlainNames: true, ByHand: byHand, Containers: []spec.Container{{Name: "c", Image: "busybox:1"}}}
+		_, ds := Generate(p, GenerateOptions{})
+		if strings.Contains(ds.Error(), "--no-pod-prefix") != told {
+			t.Errorf("by hand %v: %v", byHand, ds)
+		}
+	}
+}

@@ -20,13 +20,15 @@ import (
 // along are listed in ".NAME.asset" beside it, as podman does.
 type Store struct{ Dir string }
 
-// Stores are the folders one may install into: podman's, and berth's own.
+// Stores are the folders one may install into: podman's, and berth's own, or all
+// that QUADLET_UNIT_DIRS names.
 func Stores(w Who) []Store {
 	if w.Getenv("QUADLET_UNIT_DIRS") != "" {
+		var all []Store
 		for _, dir := range Path(w) {
-			return []Store{{dir}}
+			all = append(all, Store{dir})
 		}
-		return nil
+		return all
 	}
 	if !w.User {
 		return []Store{{"/etc/containers/systemd"}, {"/etc/berth/quadlet"}}
@@ -35,6 +37,49 @@ func Stores(w Who) []Store {
 		return []Store{{config + "/containers/systemd"}, {config + "/berth/quadlet"}}
 	}
 	return nil
+}
+
+// Target is the folder to install into: the first, but where podman's generator is
+// in place, which would take the units for its own, berth's. ok is false if there is
+// none.
+func Target(w Who, rival bool) (s Store, ok bool) {
+	stores := Stores(w)
+	switch {
+	case len(stores) == 0:
+		return Store{}, false
+	case rival && w.Getenv("QUADLET_UNIT_DIRS") == "":
+		return stores[len(stores)-1], true
+	}
+	return stores[0], true
+}
+
+// Placed is a unit file that was installed.
+type Placed struct{ Name, Path, App string }
+
+// Units lists all unit files of the store, also those that a file of the same name
+// hides from the generator.
+func (s Store) Units() ([]Placed, error) {
+	var all []Placed
+	// Not filepath's: the folder itself may be a link.
+	err := fs.WalkDir(os.DirFS(s.Dir), ".", func(rel string, d fs.DirEntry, err error) error {
+		path, name := filepath.Join(s.Dir, rel), ""
+		if d != nil {
+			name = d.Name()
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist), rel == "." && err == nil:
+			return nil
+		case err != nil:
+			return err
+		case d.IsDir() && (strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".d") || ofOthers(filepath.Dir(path), name)):
+			return fs.SkipDir
+		}
+		if _, unit := quadlet.ParseName(name); unit && !d.IsDir() && !strings.HasPrefix(name, ".") {
+			all = append(all, Placed{name, path, s.App(path)})
+		}
+		return nil
+	})
+	return all, err
 }
 
 // Item is a file to install: a path below the application, or a name.

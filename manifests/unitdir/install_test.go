@@ -177,7 +177,7 @@ func TestStoresAreWhereTheGeneratorLooks(t *testing.T) {
 		{true, "", "", "/home/u/.config/containers/systemd /home/u/.config/berth/quadlet"},
 		{true, "XDG_RUNTIME_DIR", "/run/user/7", "/home/u/.config/containers/systemd /home/u/.config/berth/quadlet"},
 		{true, "XDG_CONFIG_HOME", "/cfg", "/cfg/containers/systemd /cfg/berth/quadlet"},
-		{false, "QUADLET_UNIT_DIRS", "/one:/two", "/one"},
+		{false, "QUADLET_UNIT_DIRS", "/one:/two", "/one /two"},
 	} {
 		env[step.key] = step.value
 		who.User = step.user
@@ -190,6 +190,48 @@ func TestStoresAreWhereTheGeneratorLooks(t *testing.T) {
 		}
 		if strings.Join(got, " ") != step.want {
 			t.Errorf("with %s=%s: %s, want %s", step.key, step.value, got, step.want)
+		}
+	}
+}
+
+func TestAllThatWasInstalledIsListed(t *testing.T) {
+	root := tree(t, map[string]string{
+		"real/web.container": "", "real/.web.container.asset": "", "real/web.env": "", "real/web.container.d/10.conf": "",
+		"real/shop/web.container": "", "real/shop/deep/db.container": "", "real/.new-x/y.container": "",
+	})
+	link := filepath.Join(root, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{filepath.Join(root, "real"), link} {
+		units, err := Store{dir}.Units()
+		var got []string
+		for _, u := range units {
+			rel, _ := filepath.Rel(dir, u.Path)
+			got = append(got, u.App+":"+u.Name+":"+rel)
+		}
+		slices.Sort(got)
+		want := []string{":web.container:web.container", "shop:db.container:shop/deep/db.container", "shop:web.container:shop/web.container"}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q %v", got, err)
+		}
+	}
+	if units, err := (Store{filepath.Join(root, "none")}).Units(); err != nil || len(units) > 0 {
+		t.Errorf("%v %v", units, err)
+	}
+}
+
+func TestTheFolderToInstallTo(t *testing.T) {
+	env := map[string]string{}
+	who := Who{Getenv: func(k string) string { return env[k] }}
+	for _, c := range []struct {
+		dirs  string
+		rival bool
+		want  string
+	}{{"", false, "/etc/containers/systemd"}, {"", true, "/etc/berth/quadlet"}, {"/one:/two", false, "/one"}, {"/one:/two", true, "/one"}} {
+		env["QUADLET_UNIT_DIRS"] = c.dirs
+		if s, ok := Target(who, c.rival); !ok || s.Dir != c.want {
+			t.Errorf("%+v: %v %v", c, s, ok)
 		}
 	}
 }
