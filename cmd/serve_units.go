@@ -86,6 +86,9 @@ func hostSpecifiers() quadlet.Specifiers {
 		't': "/run", 'S': "/var/lib", 'C': "/var/cache", 'L': "/var/log", 'E': "/etc", 'T': "/tmp", 'V': "/var/tmp",
 		'h': "/root", 's': "/bin/sh", 'u': "root", 'U': strconv.Itoa(os.Getuid()), 'g': "root", 'G': strconv.Itoa(os.Getgid()),
 	}
+	if run := os.Getenv("XDG_RUNTIME_DIR"); os.Getuid() != 0 && run != "" {
+		s['t'] = run
+	}
 	if u, err := user.Current(); err == nil {
 		s['u'], s['h'] = u.Username, u.HomeDir
 	}

@@ -1,20 +1,16 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"berth/engine/spec"
 	"berth/internal/source"
-	"berth/kube"
 	"berth/quadlet"
 	"berth/reconciler/unit"
 	"berth/translate/option"
@@ -58,13 +54,15 @@ type units struct {
 	changed func() // the loop is to look at what is made from YAML
 	wake    chan struct{}
 	steps   sync.WaitGroup
+	starts  limiter // units being made
 
 	mu        sync.Mutex
 	found     *quadlet.Found // nil: not a word yet
 	fresh     bool           // it was not looked at
 	good      map[string]*quadlet.Unit
 	graph     *unit.Graph
-	broken    map[string]bool // unit files of which nothing good is known
+	last      map[string]*unit.Service // what those were that are to go
+	broken    map[string]bool          // unit files of which nothing good is known
 	problems  source.Diagnostics
 	states    map[string]spec.UnitState // nil: not read yet
 	busy      map[string]context.CancelFunc
@@ -80,7 +78,7 @@ func newUnits(l *Loop, o UnitOptions) *units {
 	u := &units{
 		opts: o, engine: l.opts.Engine, actor: l.actor, log: l.opts.Log, owners: owners(l.opts.Source.Owners()), changed: l.Wake,
 		applier: &Applier{Engine: l.opts.Engine, Translate: l.opts.Translate, Log: l.opts.Log, Events: l.events},
-		wake:    make(chan struct{}, 1), good: map[string]*quadlet.Unit{}, graph: &unit.Graph{},
+		starts:  make(limiter, startsAtOnce), wake: make(chan struct{}, 1), good: map[string]*quadlet.Unit{}, graph: &unit.Graph{}, last: map[string]*unit.Service{},
 		busy: map[string]context.CancelFunc{}, prepared: map[string]string{}, notBefore: map[string]time.Time{}, tries: map[string]int{},
 		demanded: map[string]bool{}, notified: map[string]*notifier{},
 	}
@@ -239,108 +237,6 @@ func (u *units) recall(ctx context.Context, observed []spec.PodStatus) error {
 	return nil
 }
 
-// ownerOf is the folder a unit file lies in, "" if it is none of ours.
-func (u *units) ownerOf(file string) spec.Owner {
-	for _, o := range u.owners {
-		if dir, ok := o.Folder(); ok && strings.HasPrefix(file, strings.TrimSuffix(dir, "/")+"/") {
-			return o
-		}
-	}
-	return ""
-}
-
-// ours reports whether a unit that is not in the graph is to go: its file is, or
-// what its file says no longer makes it.
-func (u *units) ours(st *spec.UnitState) bool {
-	return u.ownerOf(st.File) != "" && !u.broken[st.File] && !u.unknown(st.File)
-}
-
-// unknown reports whether a file lies where something could not be read.
-func (u *units) unknown(file string) bool {
-	return slices.ContainsFunc(u.found.Unknown, func(at string) bool { return file == at || strings.HasPrefix(file, at+"/") })
-}
-
-// read takes over what was found: of each file what is good, or was last.
-func (u *units) read(ctx context.Context) {
-	now, there := map[string]*quadlet.Unit{}, map[string]bool{}
-	problems := slices.Clone(u.found.Problems)
-	for _, r := range u.found.Results {
-		there[r.Path] = true
-		problems = append(problems, r.Problems...)
-		if r.Unit != nil {
-			now[r.Path] = r.Unit
-		}
-	}
-	graph, refused := u.makeGraph(now, nil)
-	if len(refused) > 0 || len(now) < len(there) {
-		graph, _ = u.makeGraph(now, refused)
-	}
-	for _, path := range sortedKeys(refused) {
-		problems = append(problems, refused[path]...)
-	}
-	u.broken = map[string]bool{}
-	for path := range there {
-		if _, bad := refused[path]; now[path] == nil || bad {
-			u.broken[path] = u.good[path] == nil
-			continue
-		}
-		u.good[path] = now[path]
-	}
-	for path := range u.good {
-		if !there[path] && !u.unknown(path) {
-			delete(u.good, path)
-		}
-	}
-	u.graph = graph
-	u.tellProblems(ctx, problems)
-}
-
-// makeGraph makes the graph of units, by their files. Where one is refused, or is
-// not there although it was, what was good last counts.
-func (u *units) makeGraph(now map[string]*quadlet.Unit, refused map[string]source.Diagnostics) (*unit.Graph, map[string]source.Diagnostics) {
-	chosen := maps.Clone(now)
-	for path := range refused {
-		delete(chosen, path)
-	}
-	stale := map[string]bool{}
-	for path, last := range u.good {
-		if chosen[path] == nil && (now[path] != nil || u.unknown(path) || slices.ContainsFunc(u.found.Results, func(r quadlet.Result) bool { return r.Path == path })) {
-			chosen[path], stale[path] = last, true
-		}
-	}
-	var all []*quadlet.Unit
-	var others []string
-	for _, path := range sortedKeys(chosen) {
-		all = append(all, chosen[path])
-	}
-	for _, r := range u.found.Results {
-		if chosen[r.Path] == nil {
-			others = append(others, r.Service)
-		}
-	}
-	return unit.NewGraph(all, others, unit.Options{
-		Host: u.opts.Specifiers, AllowCommands: u.opts.Command != nil, Check: checkCommand, Stale: stale, Contents: u.found.Contents,
-	})
-}
-
-// checkCommand is what is wrong with the arguments of a unit's command.
-func checkCommand(args []string) error {
-	switch {
-	case len(args) > 0 && args[0] == "run":
-		return option.CheckRun(args[1:])
-	case len(args) > 1 && args[0] == "pod":
-		return option.CheckPodCreate(args[2:])
-	}
-	return nil
-}
-
-// tellProblems logs what is newly wrong, and what no longer is.
-func (u *units) tellProblems(ctx context.Context, problems source.Diagnostics) {
-	before := u.problems
-	u.problems = problems
-	tellDiagnostics(ctx, u.log, before, problems)
-}
-
 // tell logs that a unit has come into another phase.
 func (u *units) tell(ctx context.Context, before, st spec.UnitState) {
 	if before.Phase == st.Phase && before.Result == st.Result && before.Message == st.Message {
@@ -372,7 +268,7 @@ func (u *units) tell(ctx context.Context, before, st spec.UnitState) {
 func (u *units) begin(ctx context.Context, step unit.Step) {
 	ctx, cancel := context.WithCancel(ctx)
 	u.mu.Lock()
-	s, st := u.graph.Services[step.Unit], u.states[step.Unit]
+	s, st := cmp.Or(u.graph.Services[step.Unit], u.last[step.Unit]), u.states[step.Unit]
 	u.busy[step.Unit] = cancel
 	u.mu.Unlock()
 	u.steps.Go(func() {
@@ -395,6 +291,7 @@ func (u *units) begin(ctx context.Context, step unit.Step) {
 			u.notBefore[step.Unit] = time.Now().Add(retryAfter(u.tries[step.Unit]))
 		case step.Kind == unit.StepForget && err == nil:
 			delete(u.states, step.Unit)
+			delete(u.last, step.Unit)
 			delete(u.prepared, step.Unit)
 			u.log.InfoContext(ctx, "unit is gone", "unit", step.Unit, "file", st.File)
 		case step.Kind == unit.StepForget && !errors.Is(err, context.Canceled):
@@ -441,107 +338,4 @@ func (l *Loop) ForgetUnits(ctx context.Context) error {
 		errs = append(errs, l.opts.Engine.RemoveUnit(ctx, name))
 	}
 	return errors.Join(errs...)
-}
-
-// holds reports whether a pod from YAML has to wait for a unit that makes one of its
-// volumes, which is then started.
-func (u *units) holds(p *spec.Pod) bool {
-	if u == nil || p == nil {
-		return false
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for _, v := range p.Volumes {
-		if v.Named == nil {
-			continue
-		}
-		for _, name := range u.graph.Names() {
-			s := u.graph.Services[name]
-			if s.Unit.Name.Kind == quadlet.Volume && s.Resource == v.Named.Volume && u.states[name].Phase != spec.UnitActive {
-				u.demanded[name] = true
-				u.poke()
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// holdBack is a plan without what has to wait for units.
-func (u *units) holdBack(plan Plan) Plan {
-	if u == nil {
-		return plan
-	}
-	out := make(Plan, 0, len(plan))
-	for _, p := range plan {
-		if waits := p.Action == ActionCreate || p.Action == ActionReplace; waits && u.holds(p.Desired) {
-			if p.Observed == nil {
-				continue
-			}
-			p = PodPlan{Key: p.Key, Action: ActionKeep, Reason: "its volumes are not there yet", Observed: p.Observed}
-		}
-		out = append(out, p)
-	}
-	return out
-}
-
-// ready is a set as units see it: without the objects that .kube units play, and with
-// claims that name a .volume unit's file standing for its volume. ok is false while
-// nothing is known of units.
-func (u *units) ready(set *kube.Set) (out *kube.Set, ok bool) {
-	if u == nil || set == nil {
-		return set, true
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.found == nil || u.fresh {
-		return nil, false
-	}
-	volumes := map[string]string{}
-	for _, name := range u.graph.Names() {
-		if s := u.graph.Services[name]; s.Unit.Name.Kind == quadlet.Volume {
-			volumes[s.Unit.Name.File] = s.Resource
-		}
-	}
-	if len(volumes)+len(u.found.Contents) == 0 {
-		return set, true
-	}
-	copied := *set
-	copied.Objects = nil
-	for _, o := range set.Objects {
-		if _, played := u.found.Contents[o.Pos.File]; !played {
-			copied.Objects = append(copied.Objects, claiming(o, volumes))
-		}
-	}
-	return &copied, true
-}
-
-// claiming is an object whose claims by the names of unit files are by those of
-// their volumes.
-func claiming(o *kube.Object, volumes map[string]string) *kube.Object {
-	var pod *corev1.PodSpec
-	copied := *o
-	switch {
-	case o.Pod != nil && claims(&o.Pod.Spec, volumes):
-		copied.Pod = o.Pod.DeepCopy()
-		pod = &copied.Pod.Spec
-	case o.Deployment != nil && claims(&o.Deployment.Spec.Template.Spec, volumes):
-		copied.Deployment = o.Deployment.DeepCopy()
-		pod = &copied.Deployment.Spec.Template.Spec
-	default:
-		return o
-	}
-	for i := range pod.Volumes {
-		if c := pod.Volumes[i].PersistentVolumeClaim; c != nil && volumes[c.ClaimName] != "" {
-			c.ClaimName = volumes[c.ClaimName]
-		}
-	}
-	return &copied
-}
-
-// claims reports whether a pod claims the volume of a unit file.
-func claims(pod *corev1.PodSpec, volumes map[string]string) bool {
-	return slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
-		return v.PersistentVolumeClaim != nil && volumes[v.PersistentVolumeClaim.ClaimName] != ""
-	})
 }

@@ -29,7 +29,7 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 	case unit.StepPost:
 		return o, u.runHooks(ctx, s, s.Hooks.StartPost, nil)
 	case unit.StepForget:
-		if err := u.stop(ctx, s, st); err != nil {
+		if err := u.remove(ctx, s, st); err != nil {
 			return o, err
 		}
 		if st.Made && kindOf(st.File) == quadlet.Network {
@@ -107,8 +107,16 @@ func (u *units) start(ctx context.Context, s *unit.Service) (timeout bool, err e
 	return timeout, err
 }
 
+// startsAtOnce bounds how many units are made at a time. It is wide, since some wait
+// for their images.
+const startsAtOnce = 32
+
 // make makes what a unit describes.
 func (u *units) make(ctx context.Context, s *unit.Service) error {
+	return u.starts.do(ctx, func() error { return u.makeOne(ctx, s) })
+}
+
+func (u *units) makeOne(ctx context.Context, s *unit.Service) error {
 	switch s.Unit.Name.Kind {
 	case quadlet.Container:
 		return u.startContainer(ctx, s)
@@ -274,12 +282,12 @@ func (u *units) remove(ctx context.Context, s *unit.Service, st *spec.UnitState)
 	if grace := graceFor(&own.st.Pod, own.container, ownGrace); s != nil && s.Grace < grace {
 		o.Grace = s.Grace
 	}
-	var last error
-	if own.container == "" || own.st.Pod.Bare {
-		last = u.applier.RemovePod(ctx, own.st.Pod.ID, o)
-	} else {
-		last = u.applier.RemoveContainer(ctx, own.st.Pod.ID, own.container, o)
-	}
+	last := u.actor.stop.do(ctx, func() error {
+		if own.container == "" || own.st.Pod.Bare {
+			return u.applier.RemovePod(ctx, own.st.Pod.ID, o)
+		}
+		return u.applier.RemoveContainer(ctx, own.st.Pod.ID, own.container, o)
+	})
 	if gone(last) { // its pod went meanwhile
 		last = nil
 	}
@@ -301,7 +309,9 @@ func (u *units) removePlayed(ctx context.Context, s *unit.Service, st *spec.Unit
 		if grace := graceOf(p, ownGrace); s != nil && s.Grace < grace {
 			o.Grace = s.Grace
 		}
-		group.Go(func() error { return u.applier.RemovePod(ctx, p.ID, o) })
+		group.Go(func() error {
+			return u.actor.stop.do(ctx, func() error { return u.applier.RemovePod(ctx, p.ID, o) })
+		})
 	}
 	return group.Wait()
 }

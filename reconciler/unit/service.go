@@ -121,6 +121,7 @@ func read(u *quadlet.Unit, name string, o Options) *reader {
 	}
 	r.restart = restarting{on: "no", delay: defaultDelay, interval: defaultInterval, burst: defaultBurst}
 	r.sections()
+	r.expandHooks()
 	r.commands()
 	r.digest()
 	return r
@@ -347,7 +348,16 @@ func (r *reader) hook(l quadlet.Line) {
 	for i := range args {
 		args[i] = r.specifiers.Expand(args[i])
 	}
-	*into = append(*into, HostCommand{Args: quadlet.ExpandVariables(args, r.variable), Ignore: ignored})
+	*into = append(*into, HostCommand{Args: args, Ignore: ignored})
+}
+
+// expandHooks resolves variables, which may be set below the lines that use them.
+func (r *reader) expandHooks() {
+	for _, list := range [][]HostCommand{r.Hooks.StartPre, r.Hooks.StartPost, r.Hooks.Stop, r.Hooks.StopPost} {
+		for i := range list {
+			list[i].Args = quadlet.ExpandVariables(list[i].Args, r.variable)
+		}
+	}
 }
 
 // variable is one of the service's environment.
