@@ -50,7 +50,12 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		}
 		dir, ours := e.etcFolder(pod, in.Container, name)
 		path := filepath.Join(dir, name)
-		mounts = append(mounts, oci.Mount{Source: path, Path: "/etc/" + name})
+		m := oci.Mount{Source: path, Path: "/etc/" + name}
+		// Of YAML's containers the kubelet leaves /etc/hosts writable.
+		if in.Container.Security.ReadOnlyRoot && (name != "hosts" || in.Container.ByHand != nil) {
+			m.ReadOnly, m.Options = true, []string{"nosuid", "nodev", "noexec"}
+		}
+		mounts = append(mounts, m)
 		if _, err := os.Stat(path); err == nil || !ours {
 			continue // the sandbox has it; a rewrite would not reach mounts of the old file
 		}

@@ -40,7 +40,7 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in *oci.Input) er
 			return err
 		}
 		mounts = append(mounts, oci.Mount{
-			Source: source, Path: m.Path, Propagation: m.Propagation, Options: append(mapped, m.Options...),
+			Source: source, Path: m.Path, Propagation: m.Propagation, Options: append(mapped, bindOptions(c, v, m)...),
 			ReadOnly:  m.ReadOnly || readOnly(v),
 			Recursive: m.RecursiveRO,
 		})
@@ -64,6 +64,21 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in *oci.Input) er
 	in.Mounts = mounts
 	in.ShmPath, in.ShmSize, err = e.shm(pod, c)
 	return err
+}
+
+// bindOptions are a mount's: on a volume that was made for containers by hand there
+// are neither devices nor setuid programs, unless asked for (podman-run(1)).
+func bindOptions(c *spec.Container, v *spec.Volume, m *spec.Mount) []string {
+	options := slices.Clone(m.Options)
+	if c.ByHand == nil || v.Named == nil {
+		return options
+	}
+	for _, word := range []string{"suid", "dev"} {
+		if !slices.Contains(options, word) && !slices.Contains(options, "no"+word) {
+			options = append(options, "no"+word)
+		}
+	}
+	return options
 }
 
 // readOnly reports whether nothing can be written to a volume however it is mounted.

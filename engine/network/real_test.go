@@ -670,7 +670,12 @@ func TestNamespaces(t *testing.T) {
 		if err == nil {
 			l.Close()
 		}
-		return err
+		// A ping needs no capability: without the setting even root is refused.
+		ping, pingErr := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP)
+		if pingErr == nil {
+			unix.Close(ping)
+		}
+		return errors.Join(err, pingErr)
 	}); err != nil {
 		t.Error(err)
 	}

@@ -33,6 +33,8 @@ type Host struct {
 	CDIDirs []string
 	// Runtime is the path of the runtime: what it cannot do must be refused.
 	Runtime string
+	// Name is its hostname.
+	Name string
 	// SELinux says that it is on; AppArmor, where that is, which profiles are loaded.
 	SELinux  bool
 	AppArmor func(profile string) bool
@@ -63,6 +65,9 @@ func ReadHost() (Host, error) {
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		return Host{}, fmt.Errorf("read memory size: %w", err)
+	}
+	if h.Name, err = os.Hostname(); err != nil {
+		return Host{}, fmt.Errorf("read the hostname: %w", err)
 	}
 	h.readAccessControl()
 	h.Memory = int64(info.Totalram) * int64(info.Unit)

@@ -101,6 +101,8 @@ func Hostname(pod *spec.Pod, c *spec.Container) string {
 	switch hand := c.ByHand; {
 	case hand != nil && hand.Hostname != "":
 		return hand.Hostname
+	case pod.Join.UTS.Host, hand != nil && hand.Namespaces.UTS.Host:
+		return ""
 	case pod.Hostname == "" && pod.Bare && hand != nil && !pod.HostNet:
 		return hand.ID.Short()
 	}

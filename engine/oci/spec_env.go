@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strconv"
@@ -36,7 +37,7 @@ func handEnvironment(in Input, e *env, home string) []string {
 	for _, v := range in.Secrets {
 		e.set(v.Name, v.Value)
 	}
-	inner := map[string]string{"HOME": home, "HOSTNAME": Hostname(in.Pod, in.Container)}
+	inner := map[string]string{"HOME": home, "HOSTNAME": cmp.Or(Hostname(in.Pod, in.Container), in.Host.Name)}
 	if runsSystemd(in) {
 		inner["container_uuid"] = uuidOf(hand.ID)
 	}
