@@ -38,12 +38,15 @@ func (c *conversion) unitSection() {
 	c.out.Add("Unit", "RequiresMountsFor", "%t/containers")
 }
 
-// translated is a line with the names of unit files replaced by their services.
+// translated is a line with the names of unit files replaced by their services,
+// without the unit's own, which a drop-in for all units of its kind may hold:
+// systemd drops a dependency of a unit on itself.
 func (c *conversion) translated(l Line) Line {
-	words := c.words(l)
+	var services []string
 	changed := false
-	for i, w := range words {
+	for _, w := range c.words(l) {
 		if _, ok := ParseName(w); !ok {
+			services = append(services, w)
 			continue
 		}
 		target, instance := c.set.find(w)
@@ -56,18 +59,25 @@ func (c *conversion) translated(l Line) Line {
 			c.failAt(l.Pos, "unable to translate dependency for %s: %w", w, err)
 			continue
 		}
+		changed = true
+		if service == c.service+".service" {
+			continue
+		}
 		switch l.Key {
 		case "After":
 			c.after = append(c.after, target.name.File)
 		case "Before":
 			target.after = append(target.after, c.name.File)
 		}
-		words[i], changed = service, true
+		services = append(services, service)
 	}
-	if !changed {
+	switch {
+	case !changed:
 		return l
+	case len(services) == 0:
+		return Line{Pos: l.Pos}
 	}
-	line := made(l.Key, strings.Join(words, " "))
+	line := made(l.Key, strings.Join(services, " "))
 	line.Pos = l.Pos
 	return line
 }

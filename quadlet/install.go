@@ -31,6 +31,9 @@ func (c *conversion) install() {
 	}
 	for _, l := range c.src.current("Install", "Alias") {
 		for _, alias := range c.words(l) {
+			if c.name.Abstract() && !strings.Contains(alias, "@") {
+				continue // an instance's alone: a template has no other name than a template's
+			}
 			c.link(l.Pos, alias, c.service+".service")
 		}
 	}

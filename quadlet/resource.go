@@ -294,7 +294,7 @@ func (c *conversion) kubeFolder(files []string) {
 		c.workingFolder(literal(c.path))
 	case "yaml":
 		if len(files) > 1 {
-			c.fail("SetWorkingDirectory", "SetWorkingDirectory=yaml takes one Yaml= file, there are %d", len(files))
+			c.fail("SetWorkingDirectory", "SetWorkingDirectory=yaml is only supported when a single Yaml key is provided, here are %d files", len(files))
 			return
 		}
 		c.workingFolder(files[0])
