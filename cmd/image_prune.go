@@ -33,8 +33,10 @@ Filters narrow it down: label, label!, until and the others of images.`,
 			if all {
 				what = "all images without a container"
 			}
-			if !force && !a.confirm("This removes "+what+".") {
-				return nil
+			if !force {
+				if yes, err := a.confirm(cmd.Context(), "This removes "+what+"."); !yes {
+					return err
+				}
 			}
 			e, err := a.engine()
 			if err != nil {

@@ -21,11 +21,16 @@ type registryFlags struct {
 }
 
 func (r *registryFlags) register(f *pflag.FlagSet) {
+	r.registerAccess(f)
+	f.BoolVarP(&r.quiet, "quiet", "q", false, "print no progress")
+}
+
+// registerAccess adds those of a command that has no progress to print.
+func (r *registryFlags) registerAccess(f *pflag.FlagSet) {
 	f.StringVar(&r.authfile, "authfile", "", "take credentials from this `file` (default: $REGISTRY_AUTH_FILE, then containers-auth.json(5))")
 	f.StringVar(&r.creds, "creds", "", "`user:password` for the registry")
 	f.StringVar(&r.certDir, "cert-dir", "", "`folder` of certificates and keys for the registry")
 	f.BoolVar(&r.tlsVerify, "tls-verify", true, "require HTTPS and a valid certificate")
-	f.BoolVarP(&r.quiet, "quiet", "q", false, "print no progress")
 }
 
 func (r *registryFlags) options(f *pflag.FlagSet) spec.PullOptions {

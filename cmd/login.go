@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"berth/cmd/terminal"
 	"berth/engine"
 	"berth/engine/image"
 	"berth/engine/spec"
@@ -98,7 +97,7 @@ func (a *app) logIn(ctx context.Context, e *engine.Engine, f *loginFlags, args [
 		}
 		return err
 	}
-	user, password, err := a.askCredentials(e, f, registry, o)
+	user, password, err := a.askCredentials(ctx, e, f, registry, o)
 	if err != nil {
 		return err
 	}
@@ -118,7 +117,7 @@ const maxPassword = 64 << 10
 
 // askCredentials gathers user and password; both are empty where those are to be
 // used that are kept.
-func (a *app) askCredentials(e *engine.Engine, f *loginFlags, registry string, o spec.PullOptions) (user, password string, err error) {
+func (a *app) askCredentials(ctx context.Context, e *engine.Engine, f *loginFlags, registry string, o spec.PullOptions) (user, password string, err error) {
 	user = f.user
 	if user == "" && f.password == "" && f.secret == "" {
 		_, err := e.Images().Username(registry, o)
@@ -130,46 +129,49 @@ func (a *app) askCredentials(e *engine.Engine, f *loginFlags, registry string, o
 			return "", "", err
 		}
 	}
-	terminal, _ := a.in.(*os.File)
-	asks := terminal != nil && isTerminal(terminal)
+	asks := isTerminal(a.in)
 	if user == "" {
 		if !asks {
 			return "", "", errors.New("who is to log in: give --username")
 		}
 		fmt.Fprint(a.err, "Username: ")
-		line, err := bufio.NewReader(io.LimitReader(terminal, maxPassword)).ReadString('\n')
+		line, err := terminal.ReadLine(ctx, a.in)
 		if user = strings.TrimSpace(line); user == "" {
 			return "", "", errors.Join(err, errors.New("a user is needed"))
 		}
 	}
+	if password, err = a.askPassword(ctx, e, f); err == nil && password == "" {
+		err = errors.New("a password is needed: give --password-stdin or --secret")
+	}
+	return user, password, err
+}
+
+// askPassword is the password that flags give, or a person at a terminal; it may be
+// empty.
+func (a *app) askPassword(ctx context.Context, e *engine.Engine, f *loginFlags) (string, error) {
+	in, _ := a.in.(*os.File)
 	switch {
 	case f.password != "":
-		password = f.password
+		return f.password, nil
 	case f.secret != "":
 		_, data, err := e.Secrets().Read(f.secret)
-		if err != nil {
-			return "", "", err
-		}
-		password = strings.TrimRight(string(data), "\r\n")
+		return strings.TrimRight(string(data), "\r\n"), err
 	case f.stdin:
 		data, err := io.ReadAll(io.LimitReader(a.in, maxPassword+1))
 		if err != nil || len(data) > maxPassword {
-			return "", "", errors.Join(err, fmt.Errorf("no password, or one of more than %d bytes, is on standard input", maxPassword))
+			return "", errors.Join(err, fmt.Errorf("no password, or one of more than %d bytes, is on standard input", maxPassword))
 		}
-		password = strings.TrimRight(string(data), "\r\n")
-	case asks:
+		return strings.TrimRight(string(data), "\r\n"), nil
+	case isTerminal(in):
 		fmt.Fprint(a.err, "Password: ")
-		data, err := term.ReadPassword(int(terminal.Fd()))
+		password, err := terminal.ReadHidden(ctx, in)
 		fmt.Fprintln(a.err)
 		if err != nil {
-			return "", "", fmt.Errorf("read the password: %w", err)
+			return "", fmt.Errorf("read the password: %w", err)
 		}
-		password = string(data)
+		return password, nil
 	}
-	if password == "" {
-		return "", "", errors.New("a password is needed: give --password-stdin or --secret")
-	}
-	return user, password, nil
+	return "", nil
 }
 
 func (a *app) logout() *cobra.Command {

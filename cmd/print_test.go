@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -216,9 +217,16 @@ func TestContainersOfOnePodAreActedOnInTurn(t *testing.T) {
 func TestConfirm(t *testing.T) {
 	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "y": true, "\n": false, "": false, "no\n": false, "yesterday\n": false} {
 		a, _, _ := newTestApp(answer)
-		if got := a.confirm("This removes all."); got != want {
-			t.Errorf("%q: %v", answer, got)
+		if got, err := a.confirm(t.Context(), "This removes all."); got != want || err != nil {
+			t.Errorf("%q: %v, %v", answer, got, err)
 		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	a, _, _ := newTestApp("")
+	a.in, _ = io.Pipe() // nobody answers
+	if yes, err := a.confirm(ctx, "This removes all."); yes || !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v, %v", yes, err)
 	}
 }
 
@@ -273,5 +281,18 @@ func TestErrorsPrintNothingThatATerminalObeys(t *testing.T) {
 	const text = "copy: a?[2Jb: no such file\nSee more\n"
 	if want := "Error: " + text + text + "Warning: " + text; errs.String() != want {
 		t.Errorf("%q, want %q", errs, want)
+	}
+}
+
+func TestWhatIsRepeatedIntoAFileClearsNoScreen(t *testing.T) {
+	a, out, _ := newTestApp("")
+	ctx, cancel := context.WithCancel(t.Context())
+	err := a.repeat(ctx, time.Hour, true, func() error {
+		out.WriteString("row\n")
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || out.String() != "row\n" {
+		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -57,8 +57,10 @@ func (a *app) newPrune(command, short, long, what string, keys []string, prune f
 			if _, err := filter.Parse(filters, keys); err != nil {
 				return err
 			}
-			if !force && !a.confirm("This removes "+what+".") {
-				return nil
+			if !force {
+				if yes, err := a.confirm(cmd.Context(), "This removes "+what+"."); !yes {
+					return err
+				}
 			}
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				defer a.afterwards(cmd, e, false)

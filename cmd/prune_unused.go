@@ -33,8 +33,10 @@ func (a *app) newPruneUnused(k unusedKind) *cobra.Command {
 				if err != nil || len(names) == 0 {
 					return err
 				}
-				if !force && !a.confirm(fmt.Sprintf("This removes %s: %s.", k.what, strings.Join(names, ", "))) {
-					return nil
+				if !force {
+					if yes, err := a.confirm(ctx, fmt.Sprintf("This removes %s: %s.", k.what, strings.Join(names, ", "))); !yes {
+						return err
+					}
 				}
 				return k.prune(ctx, e, a.out, names)
 			})

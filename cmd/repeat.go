@@ -7,8 +7,9 @@ import (
 )
 
 // repeat does something now and again after each interval, until ctx ends; clear
-// makes the screen empty before.
+// makes the screen empty before, if there is one.
 func (a *app) repeat(ctx context.Context, every time.Duration, clear bool, do func() error) error {
+	clear = clear && isTerminal(a.out)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

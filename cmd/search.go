@@ -70,8 +70,7 @@ Filters are stars (at least so many), is-official and is-automated.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	flags := cmd.Flags()
-	f.register(flags)
-	flags.Lookup("quiet").Hidden = true
+	f.registerAccess(flags)
 	flags.StringArrayVarP(&f.filters, "filter", "f", nil, "list only what matches (`key=value`)")
 	flags.StringVar(&f.format, "format", "", "print as json, or by a Go `template`")
 	flags.IntVar(&f.limit, "limit", 25, "list at most so many of each registry (`number`)")

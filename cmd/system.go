@@ -98,8 +98,10 @@ else's container stands on. Nothing brings them back.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				p := e.Paths()
-				if !force && !a.confirm(fmt.Sprintf("This removes all pods, all networks, all volumes with their data, all secrets and all images.\nIt empties %s and %s.", p.State, p.Run)) {
-					return nil
+				if !force {
+					if yes, err := a.confirm(ctx, fmt.Sprintf("This removes all pods, all networks, all volumes with their data, all secrets and all images.\nIt empties %s and %s.", p.State, p.Run)); !yes {
+						return err
+					}
 				}
 				if err := dismissSupervisor(ctx, e); err != nil {
 					return err

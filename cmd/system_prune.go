@@ -37,8 +37,10 @@ Filters are label, label! and until. What a pod that was cut short left behind i
 			if err := f.check(); err != nil {
 				return err
 			}
-			if !f.force && !a.confirm(f.warning()) {
-				return nil
+			if !f.force {
+				if yes, err := a.confirm(cmd.Context(), f.warning()); !yes {
+					return err
+				}
 			}
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				defer a.afterwards(cmd, e, false)
