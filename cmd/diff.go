@@ -134,7 +134,7 @@ func (d diffed) tree(ctx context.Context, e *engine.Engine, namespace, name stri
 			if made, ok := p.Pod.Container(c.Name); ok && made.ByHand != nil && made.ByHand.Rootfs != nil {
 				return image.Tree{}, fmt.Errorf("container %q has a folder of the host for its root: there is nothing to compare it with", name)
 			}
-			return image.Tree{Container: c.ID}, nil
+			return image.Tree{Container: c.Rootfs()}, nil
 		}
 	}
 	there, err := e.Images().Exists(ctx, name)

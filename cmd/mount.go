@@ -104,7 +104,7 @@ func (a *app) mountedContainers(ctx context.Context, e *engine.Engine, t *target
 	}
 	list := []mounted{}
 	for _, c := range all {
-		path, err := e.Images().RootfsMounted(ctx, c.status.ID)
+		path, err := e.Images().RootfsMounted(ctx, c.status.Rootfs())
 		if err != nil {
 			return nil, err
 		}

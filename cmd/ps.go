@@ -176,7 +176,7 @@ func measure(ctx context.Context, e *engine.Engine, rows []report.ContainerRow) 
 			rows[i].Size = "0B (virtual 0B)"
 			continue
 		}
-		written, err := e.Images().RootfsSize(ctx, spec.ContainerID(rows[i].Container.ID))
+		written, err := e.Images().RootfsSize(ctx, rows[i].ContainerStatus().Rootfs())
 		if err != nil {
 			return err
 		}

@@ -110,7 +110,7 @@ func (e *Engine) owned() (owned, error) {
 			return own, err
 		}
 		for _, c := range containers {
-			own.containers[c.ID] = p.Key()
+			own.containers[c.ID], own.containers[c.Rootfs()] = p.Key(), p.Key()
 		}
 		sb, ok, err := e.records.ReadSandbox(p.ID)
 		if err != nil {

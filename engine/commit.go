@@ -35,7 +35,7 @@ func (e *Engine) CommitContainer(ctx context.Context, id spec.PodID, name string
 		}
 		defer func() { err = errors.Join(err, resume()) }()
 	}
-	made, err = e.images.Commit(ctx, record.ID, o)
+	made, err = e.images.Commit(ctx, record.Rootfs(), o)
 	if err != nil {
 		return "", fmt.Errorf("commit container %q: %w", name, err)
 	}

@@ -76,7 +76,7 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 	case c.ByHand != nil:
 		return e.makeByHand(ctx, m, c, &status)
 	}
-	before, err := e.discard(ctx, pod, name)
+	before, layer, err := e.makeWay(ctx, pod, c)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 			before.Ended = unseenEnd(&status)
 		}
 	}
-	record, err := e.newContainer(ctx, pod, m.sb, c, attempt)
+	record, err := e.newContainer(ctx, pod, m.sb, c, attempt, layer)
 	if err == nil {
 		err = e.createContainer(ctx, m, c, record)
 	}
@@ -97,15 +97,18 @@ func (e *Engine) ensureContainer(ctx context.Context, m making, name string) err
 	return nil
 }
 
-// newContainer records a container under a new ID and makes its writable layer.
-func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, attempt int) (state.Container, error) {
+// newContainer records a container under a new ID and makes its writable layer,
+// unless it is given one.
+func (e *Engine) newContainer(
+	ctx context.Context, pod *spec.Pod, sb state.Sandbox, c *spec.Container, attempt int, layer spec.ContainerID,
+) (state.Container, error) {
 	img, err := e.images.Lookup(ctx, imageOf(c))
 	if err != nil {
 		return state.Container{}, err
 	}
 	record := state.Container{
 		Name: c.Name, ID: spec.NewContainerID(), Attempt: attempt, Boot: e.records.Boot(), CreatedAt: time.Now(),
-		Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY,
+		Image: c.Image, ImageID: img.ID, ImageDigest: img.Digest, TTY: c.TTY, Layer: layer,
 	}
 	if !sb.NoInfra {
 		record.Sandbox = sb.Infra
@@ -121,6 +124,9 @@ func (e *Engine) newContainer(ctx context.Context, pod *spec.Pod, sb state.Sandb
 		if err := oci.RemoveLog(e.records.Log(pod.ID, c.Name, attempt-2)); err != nil {
 			return record, err
 		}
+	}
+	if layer != "" {
+		return record, nil
 	}
 	rootfs := image.Rootfs{Name: pod.ContainerName(c.Name), Image: img.ID, Volatile: true}
 	if pod.Users != nil {
@@ -271,7 +277,7 @@ func (e *Engine) root(ctx context.Context, pod *spec.Pod, c *spec.Container, rec
 		}
 		return path, ociv1.ImageConfig{}, err
 	}
-	rootfs, err := e.images.MountRootfs(ctx, record.ID)
+	rootfs, err := e.images.MountRootfs(ctx, record.Rootfs())
 	if err != nil {
 		return "", ociv1.ImageConfig{}, err
 	}

@@ -43,9 +43,9 @@ func (e *Engine) UnmountContainer(ctx context.Context, id spec.PodID, name strin
 	case c.Running():
 		return fmt.Errorf("container %q runs on it: %w", st.Pod.ContainerName(name), spec.ErrInUse)
 	case force:
-		return e.images.UnmountRootfs(ctx, c.ID)
+		return e.images.UnmountRootfs(ctx, c.Rootfs())
 	}
-	return e.images.LetGoRootfs(ctx, c.ID)
+	return e.images.LetGoRootfs(ctx, c.Rootfs())
 }
 
 // ownRootfs mounts a container's root file system; letGo takes that back.

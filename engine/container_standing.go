@@ -62,11 +62,11 @@ func (e *Engine) standingRootfs(ctx context.Context, pod *spec.Pod, c *spec.Cont
 	if err != nil {
 		return "", nil, err
 	}
-	path, err = e.images.MountRootfs(ctx, record.ID)
+	path, err = e.images.MountRootfs(ctx, record.Rootfs())
 	return path, func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGoLimit)
 		defer cancel()
-		return e.images.LetGoRootfs(ctx, record.ID)
+		return e.images.LetGoRootfs(ctx, record.Rootfs())
 	}, err
 }
 

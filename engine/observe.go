@@ -193,7 +193,7 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 	}
 	status.ID, status.Name, status.Init, status.Attempt = c.ID, name, pod.IsInit(name), c.Attempt
 	status.Image, status.ImageID, status.ImageDigest = c.Image, c.ImageID, c.ImageDigest
-	status.Failed = c.Failed
+	status.Failed, status.Layer = c.Failed, c.Layer
 	status.Command, status.LogPath, status.CreatedAt, status.Sandbox = c.Command, c.LogPath, c.CreatedAt, c.Sandbox
 	if status.State == spec.StateExited && c.Ended == nil {
 		status.Message = e.message(pod, wanted, &status)

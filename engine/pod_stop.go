@@ -141,7 +141,7 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 // log and how it ended stay.
 func (e *Engine) clearContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
 	_, there := os.Lstat(e.records.Bundle(pod.ID, c.Name))
-	err := errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.ID))
+	err := errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.Rootfs()))
 	if err == nil && there == nil {
 		e.noteContainer(pod, &c, "cleanup")
 	}
@@ -155,7 +155,7 @@ func (e *Engine) removeContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	if err != nil {
 		return err
 	}
-	if err := e.images.RemoveRootfs(ctx, c.ID); err != nil {
+	if err := e.images.RemoveRootfs(ctx, c.Rootfs()); err != nil {
 		return fmt.Errorf("remove the layer of container %q: %w", c.Name, err)
 	}
 	if err := tree.Remove(e.imageVolumes(pod.ID, c.ID)); err != nil {

@@ -104,7 +104,7 @@ func (e *Engine) PodUsage(ctx context.Context, id spec.PodID, disk bool) (spec.P
 	for name, c := range containers {
 		one, err := spec.Usage{}, error(nil)
 		if disk {
-			one, err = e.diskUsed(ctx, id, name, c.ID)
+			one, err = e.diskUsed(ctx, id, name, c.Rootfs())
 		} else {
 			one.Memory, err = run.MemoryUsed(e.target(run, id, c).CgroupFolder())
 		}
@@ -237,7 +237,7 @@ func (e *Engine) dead(ctx context.Context, pod *spec.Pod, layered map[spec.Conta
 	}
 	for i := range st.Containers {
 		c := &st.Containers[i]
-		if !layered[c.ID] || !c.Finished() {
+		if !layered[c.Rootfs()] || !c.Finished() {
 			continue
 		}
 		record, err := e.records.ReadContainer(pod.ID, c.Name)
@@ -257,7 +257,7 @@ func (e *Engine) clearLayer(ctx context.Context, pod *spec.Pod, c *state.Contain
 	return errors.Join(
 		e.endContainer(ctx, pod, c, 0),
 		e.deleteContainer(ctx, pod, *c),
-		e.images.RemoveRootfs(ctx, c.ID),
+		e.images.RemoveRootfs(ctx, c.Rootfs()),
 		tree.Remove(e.imageVolumes(pod.ID, c.ID)))
 }
 

@@ -33,7 +33,7 @@ func testRuntime() string {
 
 // realEngine is an engine with everything real, a busybox image in its store,
 // and a check that it left nothing when the test ends.
-func realEngine(t *testing.T) *engine.Engine {
+func realEngine(t testing.TB) *engine.Engine {
 	t.Helper()
 	testhost.Need(t)
 	var log bytes.Buffer

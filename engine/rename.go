@@ -55,7 +55,7 @@ func (e *Engine) RenameContainer(ctx context.Context, id spec.PodID, name, to st
 		return err
 	}
 	if hand.Rootfs == nil {
-		err = e.images.RenameRootfs(ctx, record.ID, to)
+		err = e.images.RenameRootfs(ctx, record.Rootfs(), to)
 	}
 	if pod.Bare {
 		err = errors.Join(err, e.renameOnNetworks(ctx, &renamed))

@@ -113,7 +113,7 @@ func findContainer(pods []spec.PodStatus, namespace, name string) (containerHit,
 				byName = append(byName, containerHit{p, c})
 			case controller != "" && controller+"-"+c.Name == name:
 				byController = append(byController, containerHit{p, c})
-			case idPrefix(name) && strings.HasPrefix(string(c.ID), name):
+			case idPrefix(name) && (strings.HasPrefix(string(c.ID), name) || strings.HasPrefix(string(c.Rootfs()), name)): // what is said of an image in use names the latter
 				byID = append(byID, containerHit{p, c})
 			}
 		}

@@ -47,7 +47,7 @@ func (e *Engine) Usage(ctx context.Context) (Usage, error) {
 			if c.ID == "" {
 				continue
 			}
-			size, err := e.images.RootfsSize(ctx, c.ID)
+			size, err := e.images.RootfsSize(ctx, c.Rootfs())
 			if errors.Is(err, spec.ErrNotFound) {
 				continue // removed meanwhile
 			}

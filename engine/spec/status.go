@@ -1,6 +1,9 @@
 package spec
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // PodStatus is a pod as it was observed on this host.
 type PodStatus struct {
@@ -119,6 +122,8 @@ type ContainerStatus struct {
 	CgroupPath  string         `json:"cgroupPath,omitempty"` // below each hierarchy
 	Sandbox     ContainerID    `json:"sandbox,omitempty"`    // the infra container it was made beside
 	Life        *Life          `json:"life,omitempty"`       // nil where nobody has looked yet, or it is not Gated
+	// Layer is its root file system in the storage; empty: it has its ID.
+	Layer ContainerID `json:"layer,omitempty"`
 	// Failed is why the last try to make it, or to start what was made by hand,
 	// came to nothing; nil: there was none since, or it did not.
 	Failed *Failure `json:"failed,omitempty"`
@@ -162,6 +167,9 @@ func (s *PodStatus) Ready(c *ContainerStatus) bool {
 	}
 	return made.Lifecycle.Readiness == nil || c.Life != nil && c.Life.Container == c.ID && c.Life.Ready
 }
+
+// Rootfs is the container's root file system in the storage.
+func (c ContainerStatus) Rootfs() ContainerID { return cmp.Or(c.Layer, c.ID) }
 
 // Running reports whether the container has a live process.
 func (c ContainerStatus) Running() bool {

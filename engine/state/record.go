@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,10 +50,16 @@ type Container struct {
 	Begun bool `json:"begun,omitempty"`
 	// Ended is how it ended, kept when what conmon left is cleared away.
 	Ended *spec.Termination `json:"ended,omitempty"`
+	// Layer is its root file system in the storage, where that was another
+	// container's and has been emptied for it; empty: it has its ID.
+	Layer spec.ContainerID `json:"layer,omitempty"`
 	// Failed is why the last try to make the one after it came to nothing, or, as
 	// long as there is no ID, to make the first.
 	Failed *spec.Failure `json:"failed,omitempty"`
 }
+
+// Rootfs is the container's root file system in the storage.
+func (c *Container) Rootfs() spec.ContainerID { return cmp.Or(c.Layer, c.ID) }
 
 // Intent is what was decided about a pod: what a person stopped by hand, and
 // whether it is over.
@@ -323,11 +330,15 @@ func (s *Store) ReadContainer(id spec.PodID, name string) (Container, error) {
 
 // RemoveContainer forgets a container and what it left in this boot.
 func (s *Store) RemoveContainer(id spec.PodID, c Container) error {
+	return errors.Join(s.ClearContainer(id, c), atomicfile.Remove(s.containerFile(id, c.Name)))
+}
+
+// ClearContainer removes what a container left in this boot; its record stays.
+func (s *Store) ClearContainer(id spec.PodID, c Container) error {
 	return errors.Join(
 		tree.Remove(s.Bundle(id, c.Name)),
 		atomicfile.Remove(s.Exit(c.ID)),
-		atomicfile.Remove(s.Message(id, c.Name)),
-		atomicfile.Remove(s.containerFile(id, c.Name)))
+		atomicfile.Remove(s.Message(id, c.Name)))
 }
 
 func (s *Store) containerFile(id spec.PodID, name string) string {
