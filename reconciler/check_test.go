@@ -19,7 +19,7 @@ func (s *script) checks() map[string]func([]string) error {
 		"ready":   func(args []string) error { return s.inState(args, (*spec.PodStatus).Ready) },
 		"started": func(args []string) error { return s.inState(args, (*spec.PodStatus).Started) },
 		"event":   s.event, "took": s.took, "inorder": s.inOrder,
-		"images": s.host.has, "waits": s.waits,
+		"images": s.host.has, "waits": s.waits, "unit": s.unit,
 		"mark": func(args []string) error {
 			ids, err := s.containers(args[0])
 			s.marks[args[0]] = ids

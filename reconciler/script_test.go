@@ -64,6 +64,7 @@ import (
 //	took TIME                so long took the last command that was not an expectation
 //	inorder TEXT | TEXT…     the log has lines with these, one after another; signal and kill CONTAINER are told there
 //	quiet                    nothing was changed and nothing logged since the last command that was not an expectation
+//	unit NAME STATUS [restarts=N] [result=R]  how a Quadlet unit does; put and rm take unit files, too
 //	log TEXT                 the log has a line with TEXT
 //	! COMMAND                the command fails; fails TEXT says with what
 func TestScripts(t *testing.T) {
@@ -89,6 +90,7 @@ type script struct {
 	host   *tightHost
 	folder *memory
 	store  *memory
+	units  *unitFiles
 	log    *lines
 
 	loop    *reconciler.Loop
@@ -109,7 +111,7 @@ type script struct {
 func newScript(t *testing.T, archive *txtar.Archive) *script {
 	s := &script{
 		T: t, files: map[string][]byte{}, engine: enginetest.NewFake("localhost/app:1", "localhost/app:2"), log: &lines{},
-		folder: newMemory("folder:/m"), store: newMemory("play"), marks: map[string][]spec.ContainerID{}, runs: map[string]string{},
+		units: newUnitFiles(), folder: newMemory("folder:/m"), store: newMemory("play"), marks: map[string][]spec.ContainerID{}, runs: map[string]string{},
 	}
 	s.engine.OnRun(s.runInContainer)
 	s.host = newTightHost(s.engine, s.log)
@@ -192,8 +194,16 @@ func (s *script) act(verb string, args []string) error {
 	ctx := s.Context()
 	switch verb {
 	case "put":
+		if isUnit(args[0]) {
+			s.units.set(args[len(args)-1], s.files[args[0]])
+			return nil
+		}
 		s.folder.put(args[len(args)-1], s.files[args[0]])
 	case "rm":
+		if isUnit(args[0]) {
+			s.units.set(args[0], nil)
+			return nil
+		}
 		s.folder.remove(args[0])
 	case "mv":
 		s.folder.rename(args[0], args[1])
@@ -372,7 +382,7 @@ func (s *script) serve() {
 	s.loop = reconciler.NewLoop(reconciler.LoopOptions{
 		Engine: s.open(), Source: pair{s.folder, s.store}, Translate: toPods,
 		Log:      slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{ReplaceAttr: dropTime})),
-		Pressure: s.host.options(),
+		Pressure: s.host.options(), Units: s.unitOptions(),
 	})
 	s.cancel, s.done = cancel, make(chan error, 1)
 	go func() { s.done <- s.loop.Run(ctx) }()

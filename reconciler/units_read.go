@@ -66,8 +66,13 @@ func (u *units) read(ctx context.Context) {
 		}
 	}
 	for name, s := range u.graph.Services {
-		if graph.Services[name] == nil {
+		now := graph.Services[name]
+		if now == nil {
 			u.last[name] = s
+		}
+		if now == nil || now.Hash != s.Hash { // another definition has not failed yet
+			delete(u.notBefore, name)
+			delete(u.tries, name)
 		}
 	}
 	u.graph = graph
