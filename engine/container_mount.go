@@ -18,6 +18,9 @@ import (
 // host, and says where. It stays so until UnmountContainer, or the container's end.
 func (e *Engine) MountContainer(ctx context.Context, id spec.PodID, name string) (string, error) {
 	path, _, err := e.ownRootfs(ctx, id, name)
+	if err == nil {
+		e.noteByName(id, name, "mount")
+	}
 	return path, err
 }
 
@@ -43,9 +46,14 @@ func (e *Engine) UnmountContainer(ctx context.Context, id spec.PodID, name strin
 	case c.Running():
 		return fmt.Errorf("container %q runs on it: %w", st.Pod.ContainerName(name), spec.ErrInUse)
 	case force:
-		return e.images.UnmountRootfs(ctx, c.Rootfs())
+		err = e.images.UnmountRootfs(ctx, c.Rootfs())
+	default:
+		err = e.images.LetGoRootfs(ctx, c.Rootfs())
 	}
-	return e.images.LetGoRootfs(ctx, c.Rootfs())
+	if err == nil {
+		e.noteByName(id, name, "unmount")
+	}
+	return err
 }
 
 // ownRootfs mounts a container's root file system; letGo takes that back.
@@ -89,5 +97,6 @@ func (e *Engine) ExportContainer(ctx context.Context, id spec.PodID, name string
 	if err = errors.Join(append(flaws, err, letGo())...); err != nil {
 		return fmt.Errorf("export container %q: %w", pod.ContainerName(name), err)
 	}
+	e.noteByName(id, name, "export")
 	return nil
 }

@@ -140,12 +140,7 @@ func (e *Engine) endContainer(ctx context.Context, pod *spec.Pod, c *state.Conta
 // clearContainer clears away what made an ended container run; its layer, its
 // log and how it ended stay.
 func (e *Engine) clearContainer(ctx context.Context, pod *spec.Pod, c state.Container) error {
-	_, there := os.Lstat(e.records.Bundle(pod.ID, c.Name))
-	err := errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.Rootfs()))
-	if err == nil && there == nil {
-		e.noteContainer(pod, &c, "cleanup")
-	}
-	return err
+	return errors.Join(e.deleteContainer(ctx, pod, c), e.images.UnmountRootfs(ctx, c.Rootfs()))
 }
 
 // removeContainer removes an ended container and all that was made for it but
@@ -180,10 +175,15 @@ func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Con
 			return err
 		}
 	}
-	return errors.Join(
+	_, missing := os.Lstat(target.Bundle)
+	err = errors.Join(
 		runtime.Delete(ctx, target, true),
 		e.closeRoot(c.ID),
 		e.volumeSet(pod.ID).ReleaseContainer(c.Name))
+	if err == nil && missing == nil {
+		e.noteContainer(pod, &c, "cleanup")
+	}
+	return err
 }
 
 // imageVolumes is where the volumes lie that a container's image declares.

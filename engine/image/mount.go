@@ -28,6 +28,7 @@ func (s *Store) Mount(ctx context.Context, name string) (path, id string, err er
 	if err != nil {
 		return "", "", fmt.Errorf("mount image %s: %w", name, err)
 	}
+	s.note("mount", img.ID, first(img.Names))
 	return path, img.ID, nil
 }
 
@@ -52,6 +53,7 @@ func (s *Store) Unmount(ctx context.Context, name string, force bool) (id string
 	if err != nil && !errors.Is(err, storage.ErrLayerNotMounted) {
 		return "", fmt.Errorf("unmount image %s: %w", name, err)
 	}
+	s.note("unmount", img.ID, first(img.Names))
 	return img.ID, nil
 }
 

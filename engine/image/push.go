@@ -65,6 +65,7 @@ func (s *Store) Push(ctx context.Context, name, to string, o PushOptions) (diges
 	if err != nil {
 		return "", fmt.Errorf("push %s: %w", named, err)
 	}
+	s.note("push", img.ID, named.String())
 	return manifest.Digest(written)
 }
 

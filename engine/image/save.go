@@ -54,9 +54,23 @@ type export struct {
 // saved without a name, several names of one image as one image.
 func (s *Store) Save(ctx context.Context, to Target, images ...string) error {
 	exports, err := s.exports(ctx, images)
+	if err == nil {
+		err = s.save(ctx, to, exports)
+	}
 	if err != nil {
 		return err
 	}
+	for _, e := range exports {
+		name := ""
+		if len(e.names) > 0 {
+			name = e.names[0].String()
+		}
+		s.note("save", e.img.ID, name)
+	}
+	return nil
+}
+
+func (s *Store) save(ctx context.Context, to Target, exports []*export) error {
 	show := s.board.begin(to.Quiet)
 	defer show.end()
 	switch to.Format {
