@@ -11,7 +11,7 @@ func (a *app) image() *cobra.Command {
 buildah and skopeo see the same ones.`,
 		list, a.newPull("berth image pull"), a.newLoad("berth image load"), a.newSave("berth image save"),
 		a.newTag("berth image tag"), a.newUntag("berth image untag"), remove,
-		a.imageInspect(), a.imageExists(), a.imagePrune(), a.imageHistory(), a.imageDiff(), a.imageMount(), a.imageUnmount(), a.newPush("berth image push"), a.imageSearch(), a.newImport("berth image import"), a.newBuild("berth image build"))
+		a.imageInspect(), a.imageExists(), a.imagePrune(), a.imageHistory(), a.imageDiff(), a.imageMount(), a.imageUnmount(), a.imageTree(), a.newPush("berth image push"), a.imageSearch(), a.newImport("berth image import"), a.newBuild("berth image build"))
 }
 
 func (a *app) images() *cobra.Command       { return a.newImages("images [flags] [IMAGE]", "berth images") }

@@ -31,6 +31,8 @@ func (a *app) unusedVolumes() unusedKind {
 			}
 			return names, err
 		},
-		remove: func(ctx context.Context, e *engine.Engine, name string) error { return e.RemoveVolume(ctx, name, false) },
+		remove: func(ctx context.Context, e *engine.Engine, name string) error {
+			return e.RemoveVolume(ctx, name, false)
+		},
 	}
 }

@@ -72,6 +72,10 @@ type archiver struct {
 // deeper (PATH_MAX), and whoever made that means harm.
 const longestPath = 4096
 
+// mostLevels bounds how many folders lie in each other, since each is looked up from
+// the top.
+const mostLevels = 512
+
 // called is the name that the archive has for a path below the root.
 func (x *archiver) called(path string) string {
 	switch {
@@ -88,8 +92,8 @@ func (x *archiver) entry(name string) error {
 	if err := x.ctx.Err(); err != nil {
 		return err
 	}
-	if len(name) > longestPath {
-		x.flaws = append(x.flaws, fmt.Errorf("%s…: lies too deep and was left out", name[:64]))
+	if len(x.called(name)) >= longestPath || strings.Count(name, "/") >= mostLevels {
+		x.flaws = append(x.flaws, fmt.Errorf("%.64s…: lies too deep and was left out", x.called(name)))
 		return nil
 	}
 	info, err := x.root.Lstat(name)

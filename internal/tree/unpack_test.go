@@ -254,3 +254,21 @@ func TestArchivesOfEndlessDepthAreRefused(t *testing.T) {
 		t.Errorf("error %.200v, made %v", err, left)
 	}
 }
+
+func TestFoldersThatLieTooDeepAreLeftOut(t *testing.T) {
+	testhost.Need(t)
+	from, to := t.TempDir(), t.TempDir()
+	deep := from + strings.Repeat("/d", 600)
+	if err := errors.Join(os.MkdirAll(deep, 0o755), os.WriteFile(filepath.Join(from, "f"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	flaws, _, err := tree.Copy(t.Context(), open(t, from), open(t, to), tree.ArchiveOptions{Name: "as"}, tree.UnpackOptions{Owner: same})
+	if err != nil || len(flaws) != 1 || !strings.Contains(flaws[0].Error(), "lies too deep") {
+		t.Errorf("%v, %v", flaws, err)
+	}
+	for path, there := range map[string]bool{"as/f": true, "as" + strings.Repeat("/d", 500): true, "as" + strings.Repeat("/d", 600): false} {
+		if _, err := os.Stat(filepath.Join(to, path)); (err == nil) != there {
+			t.Errorf("%.20s: %v", path, err)
+		}
+	}
+}
