@@ -146,17 +146,24 @@ func (u *units) turn(ctx context.Context) time.Time {
 		return time.Time{}
 	}
 	observed, err := u.engine.Observe(ctx)
+	blind := err != nil
+	if len(observed) > 0 {
+		err = nil // what is seen is enough to decide about
+	}
 	if err == nil && u.states == nil {
 		err = u.recall(ctx, observed)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			u.log.WarnContext(ctx, "units cannot be looked at", "error", err)
+			u.log.DebugContext(ctx, "units cannot be looked at", "error", err) // the loop has said so
 		}
 		u.mu.Lock()
 		u.outcomes = append(outcomes, u.outcomes...)
 		u.mu.Unlock()
 		return time.Now().Add(unseenTime)
+	}
+	if blind { // what cannot be seen is not gone
+		u.leaveUnseen(observed, busy)
 	}
 	d, changed := u.decide(ctx, observed, busy, outcomes)
 	for _, c := range changed { // before anything is done about it
@@ -172,6 +179,19 @@ func (u *units) turn(ctx context.Context) time.Time {
 		u.changed()
 	}
 	return d.At
+}
+
+// leaveUnseen has nothing decided about units that are up and of which nothing is
+// seen, while not all pods can be.
+func (u *units) leaveUnseen(observed []spec.PodStatus, busy map[string]bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	seen := u.seen(observed)
+	for name := range u.states {
+		if _, there := seen[name]; !there && !u.states[name].Phase.Down() {
+			busy[name] = true
+		}
+	}
 }
 
 // unitChange is a unit that has come into another state.

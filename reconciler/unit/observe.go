@@ -22,12 +22,16 @@ func (d *decider) outcome(o Outcome) {
 	case o.Kind == StepStart && st.Phase == spec.UnitStarting:
 		d.started(st, o)
 	case o.Kind == StepPost && st.Phase == spec.UnitWaiting:
-		if o.Err == "" {
+		s := d.service(st.Name)
+		switch {
+		case o.Err != "":
+			st.Result, st.Message, st.ExitCode = spec.UnitExitCode, o.Err, StartFailed
+			d.stop(st, d.retry(st))
+		case s != nil && s.Oneshot:
+			d.stop(st, d.done(st, s))
+		default:
 			d.enter(st, spec.UnitActive)
-			return
 		}
-		st.Result, st.Message, st.ExitCode = spec.UnitExitCode, o.Err, StartFailed
-		d.stop(st, d.retry(st))
 	case o.Kind == StepStop && st.Phase == spec.UnitStopping:
 		if o.Err != "" {
 			st.Message = o.Err
@@ -186,9 +190,18 @@ func (d *decider) ended(st *spec.UnitState, s *Service, seen Seen, there bool) {
 	default:
 		st.Result, st.Message = spec.UnitExitCode, fmt.Sprintf("it ended with exit code %d", st.ExitCode)
 	}
+	if s.Oneshot && st.Result == spec.UnitSuccess && st.Phase == spec.UnitWaiting && len(s.Hooks.StartPost) > 0 {
+		d.step(StepPost, st)
+		return
+	}
+	d.stop(st, d.done(st, s))
+}
+
+// done is where a unit goes whose process has ended.
+func (d *decider) done(st *spec.UnitState, s *Service) spec.UnitPhase {
 	then := d.retry(st)
 	if s.Oneshot && s.Remain && st.Result == spec.UnitSuccess && then == spec.UnitInactive {
-		then = spec.UnitActive
+		return spec.UnitActive
 	}
-	d.stop(st, then)
+	return then
 }
