@@ -91,7 +91,7 @@ func (c *conversion) values(k Key) []value {
 			c.failAt(l.Pos, "%s: %w", k.Name, err)
 		}
 		for _, w := range words {
-			if w != "" || k.Value == Args && len(words) > 1 {
+			if w != "" || k.Value == Args && k.Option == "" && len(words) > 1 { // passed on as they are
 				all = append(all, value{w, l.Pos})
 			}
 		}
