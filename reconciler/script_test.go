@@ -64,6 +64,7 @@ import (
 //	took TIME                so long took the last command that was not an expectation
 //	inorder TEXT | TEXT…     the log has lines with these, one after another; signal and kill CONTAINER are told there
 //	quiet                    nothing was changed and nothing logged since the last command that was not an expectation
+//	renewunit SERVICE        have the supervisor make a Quadlet unit anew
 //	unit NAME STATUS [restarts=N] [result=R]  how a Quadlet unit does; put and rm take unit files, too
 //	log TEXT                 the log has a line with TEXT
 //	! COMMAND                the command fails; fails TEXT says with what
@@ -216,6 +217,10 @@ func (s *script) act(verb string, args []string) error {
 	case "reboot":
 		s.kill()
 		s.engine.Reboot()
+	case "renewunit":
+		if !s.loop.RenewUnit(args[0]) {
+			return errors.New("no such unit")
+		}
 	case "play":
 		return s.play(ctx, args)
 	case "down":
