@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"berth/engine/network"
@@ -17,16 +18,18 @@ const healPatience = time.Second
 // HealNetworks gives running pods back what somebody took away of the host's part
 // of their network: firewall rules that a flush or a reload threw out, a bridge,
 // a kernel setting, the name server. They keep their addresses; open connections
-// break. It returns the pods it healed. Those that somebody is changing just now
+// break. One whose renaming was cut short gets its names. It returns the pods it healed. Those that somebody is changing just now
 // are left to the next call.
 func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
 	pods, _, err := e.records.ListPods()
 	errs := []error{err}
 	var leases []network.Lease
+	renamed := map[spec.PodID]bool{}
 	for i := range pods {
 		lease, up, err := e.liveLease(pods[i].ID)
 		errs = append(errs, err)
-		lease.Key = pods[i].Key() // it may have been renamed
+		renamed[pods[i].ID] = lease.Key != pods[i].Key()
+		lease.Key = pods[i].Key()
 		if _, hopeless := e.unhealed.Load(pods[i].ID); up && !hopeless {
 			leases = append(leases, lease)
 		}
@@ -38,16 +41,14 @@ func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
 	errs = append(errs, err)
 	var healed []spec.PodKey
 	for _, lease := range leases {
-		for _, id := range missing {
-			if id != lease.Pod || ctx.Err() != nil {
-				continue
-			}
-			done, err := e.heal(ctx, id, lease.Key)
-			if done {
-				healed = append(healed, lease.Key)
-			}
-			errs = append(errs, err)
+		if !renamed[lease.Pod] && !slices.Contains(missing, lease.Pod) || ctx.Err() != nil {
+			continue
 		}
+		done, err := e.heal(ctx, lease.Pod, lease.Key)
+		if done {
+			healed = append(healed, lease.Key)
+		}
+		errs = append(errs, err)
 	}
 	// Last: it cannot listen on a bridge that is not there.
 	if _, err := e.networks.EnsureNameServer(ctx); err != nil {
@@ -107,15 +108,24 @@ func (e *Engine) healLocked(ctx context.Context, id spec.PodID, key spec.PodKey)
 	if err != nil || !up {
 		return false, err
 	}
-	if present, err := e.networks.RulesPresent(ctx, lease); err != nil || present {
-		return false, err
-	}
 	pod, err := e.records.ReadPod(id)
 	if err != nil {
 		return false, err
 	}
+	if lease.Key != pod.Key() {
+		if err := e.renameOnNetworks(ctx, &pod); err != nil {
+			return false, err
+		}
+		if lease, up, err = e.liveLease(id); err != nil || !up {
+			return true, err
+		}
+		done = true
+	}
+	if present, err := e.networks.RulesPresent(ctx, lease); err != nil || present {
+		return done, err
+	}
 	if _, err := e.networks.Heal(ctx, e.networkPod(&pod, lease.Ports), lease); err != nil {
-		return false, err
+		return done, err
 	}
 	// What still looks broken is judged wrongly. It must not be broken each time.
 	if present, err := e.networks.RulesPresent(ctx, lease); err == nil && !present {

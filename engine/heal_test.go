@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -111,5 +112,58 @@ func TestWhatAFlushTookIsMadeAnew(t *testing.T) {
 		if err != nil || try == 10 {
 			t.Fatalf("after the name server was killed, asking for a name: %d, %v: %s%s", code, err, out.String(), said.String())
 		}
+	}
+}
+
+// A renaming that was cut short after the pod's record was written.
+func TestNamesOfARenamedPodAreMadeUpFor(t *testing.T) {
+	e, ctx := realEngine(t), context.Background()
+	pod := busyboxPod("web", "sleep", "1000")
+	pod.Networks[0].Aliases = nil
+	unlock, err := e.Lock(ctx, pod.Key())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.EnsurePod(ctx, pod, []string{"c"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.StartContainer(ctx, pod.ID, "c"); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	path := filepath.Join(e.Paths().State, "pods", pod.ID.UID(), "pod.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Replace(data, []byte(`"name":"web"`), []byte(`"name":"front"`), 1)
+	if err := os.WriteFile(path, changed, 0o600); err != nil || bytes.Equal(changed, data) {
+		t.Fatalf("%v: %s", err, data)
+	}
+	pod.Name = "front"
+	for _, wanted := range []int{1, 0} {
+		if healed, err := e.HealNetworks(ctx); err != nil || len(healed) != wanted {
+			t.Errorf("healed %v, %v; want %d", healed, err, wanted)
+		}
+	}
+	for name, there := range map[string]bool{"front": true, "front.default": true, "web": false} {
+		for try := 1; ; try++ { // the name server reads its files again in its own time
+			var out bytes.Buffer
+			streams := oci.Streams{Stdout: &out, Stderr: &out}
+			code, err := e.Exec(ctx, pod.ID, "c", oci.ExecOptions{Args: []string{"nslookup", name}, Streams: streams})
+			if err == nil && (code == 0) == there {
+				break
+			}
+			if err != nil || try == 50 {
+				t.Fatalf("%s: %d, %v: %s", name, code, err, out.String())
+			}
+		}
+	}
+	if unlock, err = e.Lock(ctx, pod.Key()); err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if err := e.RemovePod(ctx, pod.ID, 0); err != nil {
+		t.Error(err)
 	}
 }
