@@ -64,10 +64,15 @@ func (s *Store) Import(ctx context.Context, in io.Reader, o ImportOptions) (id s
 	return id, err
 }
 
+// mostBegin is how far into an archive its first file begins at the most: what comes
+// before, of which there may be any amount, is kept in memory.
+const mostBegin = 4 << 20
+
 // copyTar copies an archive, up to maxArchive, and fails if it does not begin as one.
 func copyTar(w io.Writer, in io.Reader) error {
 	var begun bytes.Buffer
-	if _, err := tar.NewReader(io.TeeReader(in, &begun)).Next(); err != nil && (begun.Len() == 0 || !errors.Is(err, io.EOF)) {
+	_, err := tar.NewReader(io.TeeReader(io.LimitReader(in, mostBegin), &begun)).Next()
+	if empty := begun.Len() > 0 && begun.Len() < mostBegin && errors.Is(err, io.EOF); err != nil && !empty {
 		return fmt.Errorf("it is no tar archive: %w", err)
 	}
 	n, err := io.Copy(w, io.LimitReader(io.MultiReader(&begun, in), maxArchive+1))
