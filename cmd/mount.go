@@ -134,7 +134,10 @@ they stay mounted, and that is an error.`,
 		return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 			list, err := t.containers(ctx, e, a, args)
 			if t.all {
-				list = slices.DeleteFunc(list, func(c target) bool { return c.status.Running() })
+				list = slices.DeleteFunc(list, func(c target) bool {
+					at, err := e.Images().RootfsMounted(ctx, c.status.ID)
+					return c.status.Running() || at == "" && err == nil
+				})
 			}
 			return errors.Join(err, forEachInPod(ctx, a.out, list, func(ctx context.Context, c target) (string, error) {
 				if err := c.refuseInfra("unmount the containers of"); err != nil {
@@ -145,7 +148,7 @@ they stay mounted, and that is an error.`,
 		})
 	}
 	f := cmd.Flags()
-	f.BoolVarP(&t.all, "all", "a", false, "unmount those of all containers that do not run")
+	f.BoolVarP(&t.all, "all", "a", false, "unmount those that are mounted of all containers that do not run")
 	f.BoolVarP(&t.latest, "latest", "l", false, "unmount that of the newest container")
 	f.BoolVarP(&force, "force", "f", false, "however often it was mounted")
 	a.namespaceFlag(cmd, &t.namespace)

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -85,15 +84,8 @@ func (e *Engine) ExportContainer(ctx context.Context, id spec.PodID, name string
 		return errors.Join(err, letGo())
 	}
 	defer root.Close()
-	tw := tar.NewWriter(to)
-	inside := func(o tree.Owner) tree.Owner {
-		uid, gid := pod.Users.Inside(o.UID, o.GID)
-		return tree.Owner{UID: uid, GID: gid}
-	}
-	flaws, err := tree.Archive(ctx, root, tw, tree.ArchiveOptions{Name: ".", Owner: inside})
-	if err == nil {
-		err = tw.Close()
-	}
+	inside := (&ContainerRoot{pod: pod}).inside
+	flaws, err := tree.Archive(ctx, root, to, tree.ArchiveOptions{Name: ".", Owner: inside})
 	if err = errors.Join(append(flaws, err, letGo())...); err != nil {
 		return fmt.Errorf("export container %q: %w", pod.ContainerName(name), err)
 	}

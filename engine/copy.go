@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -74,11 +73,7 @@ func (e *Engine) CopyOut(ctx context.Context, from CopyEnd, to io.Writer) (CopyR
 		return CopyResult{}, err
 	}
 	defer source.Close()
-	tw := tar.NewWriter(to)
-	flaws, err := tree.Archive(ctx, source, tw, tree.ArchiveOptions{Name: from.base(), Owner: from.ownerThere()})
-	if err == nil {
-		err = tw.Close()
-	}
+	flaws, err := tree.Archive(ctx, source, to, tree.ArchiveOptions{Name: from.base(), Owner: from.ownerThere()})
 	return CopyResult{Flaws: flaws}, err
 }
 

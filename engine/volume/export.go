@@ -1,7 +1,6 @@
 package volume
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +18,7 @@ func (s *Store) Export(ctx context.Context, v Volume, to io.Writer) error {
 		return fmt.Errorf("export volume %q: %w", v.Name, err)
 	}
 	defer dir.Close()
-	tw := tar.NewWriter(to)
-	flaws, err := tree.Archive(ctx, dir, tw, tree.ArchiveOptions{Name: "."})
-	if err == nil {
-		err = tw.Close()
-	}
+	flaws, err := tree.Archive(ctx, dir, to, tree.ArchiveOptions{Name: "."})
 	if err = errors.Join(append(flaws, err)...); err != nil {
 		return fmt.Errorf("export volume %q: %w", v.Name, err)
 	}

@@ -34,14 +34,14 @@ type ArchiveOptions struct {
 	Owner func(Owner) Owner
 }
 
-// Archive writes an open file, or a folder with all below it, to a tar archive:
+// Archive writes an open file, or a folder with all below it, as a tar archive:
 // owners, modes, times, hard links, devices, attributes. Others may go on writing
 // to it. No symlink is followed, be it put there meanwhile. Left out are sockets,
 // what is gone before it is read, and file systems that are the kernel's own. flaws
 // are the files that the archive does not have as they were; it is whole all the
-// same, but for its end, which the caller writes.
-func Archive(ctx context.Context, top *os.File, to *tar.Writer, o ArchiveOptions) (flaws []error, err error) {
-	x := &archiver{ctx: ctx, tw: to, links: map[inode]string{}, ArchiveOptions: o}
+// same.
+func Archive(ctx context.Context, top *os.File, to io.Writer, o ArchiveOptions) (flaws []error, err error) {
+	x := &archiver{ctx: ctx, tw: tar.NewWriter(to), links: map[inode]string{}, ArchiveOptions: o}
 	info, err := top.Stat()
 	if err == nil && !info.IsDir() {
 		err = x.opened(top, o.Name)
@@ -50,6 +50,9 @@ func Archive(ctx context.Context, top *os.File, to *tar.Writer, o ArchiveOptions
 			defer x.root.Close()
 			err = x.entry(".")
 		}
+	}
+	if err == nil {
+		err = x.tw.Close()
 	}
 	return x.flaws, err
 }

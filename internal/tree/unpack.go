@@ -321,12 +321,8 @@ func Copy(ctx context.Context, from, to *os.File, a ArchiveOptions, u UnpackOpti
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // ends when from is read, or nobody unpacks it any more
-		tw := tar.NewWriter(w)
 		var err error
-		flaws, err = Archive(ctx, from, tw, a)
-		if err == nil {
-			err = tw.Close()
-		}
+		flaws, err = Archive(ctx, from, w, a)
 		_ = w.CloseWithError(err) // never fails
 		done <- err
 	}()
