@@ -182,26 +182,11 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	}
 	defer closeAll(held) // a conmon keeps them
 
-	sb := state.Sandbox{
-		Infra: spec.NewContainerID(), NoInfra: !pod.HasInfra(), Ports: ports,
-		Runtime: runtime.Path(), CgroupManager: runtime.CgroupManager(),
-	}
-	if sb.Cgroup, err = e.place(runtime, pod, nil); err != nil {
+	sb, lease, err := e.reserveSandbox(ctx, runtime, pod, ports)
+	if err != nil {
 		return err
 	}
 	netPod := e.networkPod(pod, ports)
-	var lease network.Lease
-	if pod.OwnNetwork() {
-		if lease, err = e.networks.Reserve(ctx, netPod); err != nil {
-			return err
-		}
-		if err := setLease(&sb, lease); err != nil {
-			return err
-		}
-	}
-	if err := e.records.SaveSandbox(pod.ID, sb); err != nil { // then nobody would know of the addresses
-		return errors.Join(err, e.networks.Release(context.WithoutCancel(ctx), lease))
-	}
 	if err := runtime.LimitPod(pod, sb.Cgroup); err != nil {
 		return err
 	}
@@ -252,6 +237,29 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 		return err
 	}
 	return errors.Join(failed, e.records.TellStarted(pod.ID))
+}
+
+// reserveSandbox records a sandbox, with the addresses that it is to have.
+func (e *Engine) reserveSandbox(ctx context.Context, runtime *oci.Runtime, pod *spec.Pod, ports []spec.PortMapping) (sb state.Sandbox, lease network.Lease, err error) {
+	sb = state.Sandbox{
+		Infra: spec.NewContainerID(), NoInfra: !pod.HasInfra(), Ports: ports,
+		Runtime: runtime.Path(), CgroupManager: runtime.CgroupManager(),
+	}
+	if sb.Cgroup, err = e.place(runtime, pod, nil); err != nil {
+		return sb, lease, err
+	}
+	if pod.OwnNetwork() {
+		if lease, err = e.networks.Reserve(ctx, e.networkPod(pod, ports)); err != nil {
+			return sb, lease, err
+		}
+		if err := setLease(&sb, lease); err != nil {
+			return sb, lease, err
+		}
+	}
+	if err := e.records.SaveSandbox(pod.ID, sb); err != nil { // then nobody would know of the addresses
+		return sb, lease, errors.Join(err, e.networks.Release(context.WithoutCancel(ctx), lease))
+	}
+	return sb, lease, nil
 }
 
 // writeFiles writes the contents of ConfigMaps and Secrets for all containers,
