@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -162,19 +161,8 @@ func (a *app) ownerByHand() spec.Owner {
 	return spec.OwnerRun
 }
 
-// commandLine is our command line as records keep it, without passwords.
-func commandLine() []string {
-	words := slices.Clone(os.Args)
-	for i, word := range words {
-		if name, _, ok := strings.Cut(word, "="); ok && name == "--creds" {
-			words[i] = "--creds=…"
-		}
-		if i > 0 && words[i-1] == "--creds" {
-			words[i] = "…"
-		}
-	}
-	return words
-}
+// commandLine is our command line as records keep it.
+func commandLine() []string { return option.WithoutPasswords(os.Args) }
 
 // writeIDFile writes an ID to a new file, or over an old one where what that names
 // is replaced; nowhere if path is empty. drop removes it again.

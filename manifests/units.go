@@ -70,7 +70,8 @@ func isUnit(name string) bool {
 func (u *Units) scan() (watch watchSet, busy bool) {
 	watch = watchSet{}
 	units := unitdir.Read(u.dirs)
-	unknown := u.walk(watch, len(units.Files) > 0)
+	unknown, hidden := u.walk(watch, units.Files)
+	units.Problems = append(units.Problems, hidden...)
 	sums := map[string]string{}
 	for _, f := range units.Files {
 		sums[f.Path] = sumOf(f.Data)
@@ -82,6 +83,9 @@ func (u *Units) scan() (watch watchSet, busy bool) {
 		return watch, true
 	}
 	for _, p := range units.Problems {
+		if p.Warning {
+			continue
+		}
 		unknown = append(unknown, p.File)
 	}
 	found := quadlet.Found{
@@ -103,8 +107,13 @@ func problemsOf(results []quadlet.Result) source.Diagnostics {
 	return all
 }
 
-// walk finds what is to be watched, and what is unknown of each folder.
-func (u *Units) walk(watch watchSet, any bool) (unknown []string) {
+// walk finds what is to be watched, what is unknown of each folder, and which files
+// another of their name hides.
+func (u *Units) walk(watch watchSet, files []quadlet.Input) (unknown []string, hidden source.Diagnostics) {
+	counts := map[string]string{}
+	for _, f := range files {
+		counts[f.Name] = f.Path
+	}
 	for _, dir := range u.dirs {
 		found := walk(dir, isUnit)
 		for at, names := range found.watch {
@@ -121,11 +130,18 @@ func (u *Units) walk(watch watchSet, any bool) (unknown []string) {
 		if dev, had := u.devs[dir]; had && len(found.files) == 0 && found.dev != dev {
 			unknown = append(unknown, dir) // another file system is mounted there, and it is empty
 		}
-		if len(found.files) > 0 && any {
+		if len(found.files) > 0 && len(files) > 0 {
 			u.devs[dir] = found.dev
 		}
+		for _, path := range sortedPaths(found.files) {
+			if first, ok := counts[filepath.Base(path)]; ok && first != path && !strings.Contains(path, ".d/") {
+				hidden = append(hidden, source.Diagnostic{
+					Pos: source.Pos{File: path}, Warning: true, Message: "is not read: " + first + " has the same name and comes first",
+				})
+			}
+		}
 	}
-	return unknown
+	return unknown, hidden
 }
 
 // beingWritten reports whether somebody is writing a file that is new or changed.

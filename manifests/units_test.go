@@ -60,6 +60,9 @@ func TestUnitsReachOverFolders(t *testing.T) {
 	if got := good(found); got != "data.volume shop.kube web.container" || len(found.Unknown) > 0 {
 		t.Errorf("%s, unknown %v", got, found.Unknown)
 	}
+	if want := b + "/web.container: is not read: " + a + "/web.container has the same name and comes first"; !strings.Contains(found.Problems.Error(), want) {
+		t.Errorf("problems: %v", found.Problems)
+	}
 	if _, known := found.Contents[a+"/shop.yaml"]; !known {
 		t.Errorf("contents: %v", found.Contents)
 	}

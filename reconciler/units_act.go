@@ -163,7 +163,7 @@ func (u *units) container(s *unit.Service) (*option.Made, error) {
 	c := made.Container()
 	made.SetName(s.Resource, s.Resource)
 	c.ByHand.ID = spec.NewContainerID()
-	c.ByHand.CreateCommand = append([]string{"berth"}, s.Start...)
+	c.ByHand.CreateCommand = option.WithoutPasswords(append([]string{"berth"}, s.Start...))
 	c.ByHand.Remove = false // the unit does that
 	if c.ByHand.Cgroup.Mode == spec.CgroupsSplit {
 		c.ByHand.Cgroup.Mode = "" // it has no cgroup of a unit's to lie in

@@ -1,8 +1,10 @@
 package state
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
@@ -11,6 +13,9 @@ import (
 
 // SaveUnit records how a Quadlet unit does, until the next boot.
 func (s *Store) SaveUnit(u spec.UnitState) error {
+	if strings.Contains(u.Name, "/") {
+		return fmt.Errorf("%q is no unit's name", u.Name)
+	}
 	if err := os.MkdirAll(s.Units(), 0o700); err != nil {
 		return err
 	}

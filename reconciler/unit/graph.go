@@ -19,6 +19,9 @@ type Graph struct {
 // Names are the services, in order.
 func (g *Graph) Names() []string { return g.names }
 
+// longestName is that of a unit: systemd.unit(5).
+const longestName = 255
+
 // builder makes a graph.
 type builder struct {
 	options   Options
@@ -68,6 +71,9 @@ func NewGraph(all []*quadlet.Unit, others []string, o Options) (*Graph, map[stri
 func (b *builder) add(name string) bool {
 	if b.readers[name] != nil {
 		return true
+	}
+	if strings.Contains(name, "/") || len(name) > longestName { // no instance is called so
+		return false
 	}
 	u := b.byService[name]
 	if u == nil {
@@ -149,11 +155,8 @@ func (b *builder) outside(r *reader, rel relation, name string) {
 	default:
 		return
 	}
-	if b.options.Stale[r.Unit.Path] { // it runs on without, and is not started anew
-		switch rel.key {
-		case "Requires":
-			r.Requires = append(r.Requires, name)
-		case "BindsTo":
+	if b.options.Stale[r.Unit.Path] { // it runs on without, unless it is bound, as to its pod
+		if rel.key == "BindsTo" {
 			r.BindsTo = append(r.BindsTo, name)
 		}
 		return

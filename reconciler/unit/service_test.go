@@ -174,3 +174,25 @@ func TestUnitsThatWaitForEachOther(t *testing.T) {
 		t.Errorf("left are %s", names)
 	}
 }
+
+func TestInstancesHaveNamesOfUnits(t *testing.T) {
+	files := []quadlet.Input{
+		{Name: "t@.container", Data: []byte("[Container]\nImage=a\n")},
+		{Name: "user.container", Data: []byte("[Unit]\nWants=t@one.service t@../../x.service t@" + strings.Repeat("x", 300) + ".service\n[Container]\nImage=a\n")},
+	}
+	g, problems := graphOf(t, Options{}, files...)
+	if names := fmt.Sprint(g.Names()); names != "[t@one.service user.service]" || problems != "" {
+		t.Errorf("%s, %s", names, problems)
+	}
+}
+
+// TestWhatIsStaleRunsOn: of a unit whose file is broken now, what was good last does
+// without what is gone.
+func TestWhatIsStaleRunsOn(t *testing.T) {
+	file := containerFile("[Unit]\nRequires=gone.service\nBindsTo=away.service\n")
+	g, problems := graphOf(t, Options{Stale: map[string]bool{"/m/web.container": true}}, file)
+	s := g.Services["web.service"]
+	if s == nil || problems != "" || len(s.Requires) != 0 || fmt.Sprint(s.BindsTo) != "[away.service]" {
+		t.Errorf("%+v, %s", s, problems)
+	}
+}

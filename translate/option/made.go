@@ -1,6 +1,11 @@
 package option
 
-import "berth/engine/spec"
+import (
+	"slices"
+	"strings"
+
+	"berth/engine/spec"
+)
 
 // Made is what flags say: a pod, and what is to be done with it. Identities,
 // owner and times are the caller's to give, and names where the flags give none.
@@ -65,6 +70,20 @@ func NameHost(p *spec.Pod, alone spec.ContainerID) {
 	case !p.HostNet:
 		p.Hostname = alone.Short()
 	}
+}
+
+// WithoutPasswords is a command line as records keep it: without passwords.
+func WithoutPasswords(words []string) []string {
+	out := slices.Clone(words)
+	for i, word := range words {
+		if strings.HasPrefix(word, "--creds=") {
+			out[i] = "--creds=…"
+		}
+		if i > 0 && words[i-1] == "--creds" {
+			out[i] = "…"
+		}
+	}
+	return out
 }
 
 // Attach says what of the container the caller's terminal gets.
