@@ -37,6 +37,7 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 				u.log.WarnContext(ctx, "network stays, although its unit file is gone", "network", st.Resource, "error", err)
 			}
 		}
+		u.unlisten(st.Name)
 		return o, u.engine.RemoveUnit(ctx, st.Name)
 	}
 	return o, u.stop(ctx, s, st)

@@ -52,8 +52,8 @@ func (u *units) listen(ctx context.Context, s *unit.Service) (string, error) {
 			if err != nil {
 				return
 			}
-			if slices.Contains(strings.Split(string(buf[:size]), "\n"), "READY=1") {
-				n.ready.Store(true)
+			// Only the first time: it may say so as often as it likes.
+			if slices.Contains(strings.Split(string(buf[:size]), "\n"), "READY=1") && !n.ready.Swap(true) {
 				u.log.DebugContext(ctx, "container says that it is up", "unit", s.Name)
 				u.poke()
 			}
