@@ -72,6 +72,7 @@ type units struct {
 	tries     map[string]int
 	demanded  map[string]bool
 	notified  map[string]*notifier
+	over      bool // no more units are heard
 }
 
 func newUnits(l *Loop, o UnitOptions) *units {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -43,8 +44,14 @@ func (u *units) listen(ctx context.Context, s *unit.Service) (string, error) {
 	}
 	n := &notifier{conn: conn}
 	u.mu.Lock()
-	u.notified[s.Name] = n
+	over := u.over
+	if !over {
+		u.notified[s.Name] = n
+	}
 	u.mu.Unlock()
+	if over { // nobody would close it again, and everybody wait for that
+		return "", errors.Join(context.Canceled, conn.Close())
+	}
 	u.steps.Go(func() { // ends when the socket is closed
 		buf := make([]byte, maxNotification)
 		for {
@@ -73,8 +80,10 @@ func (u *units) unlisten(name string) {
 	}
 }
 
+// closeNotifiers stops hearing units, for good.
 func (u *units) closeNotifiers() {
 	u.mu.Lock()
+	u.over = true
 	names := sortedKeys(u.notified)
 	u.mu.Unlock()
 	for _, name := range names {

@@ -1,6 +1,8 @@
 package reconciler
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"testing"
@@ -46,4 +48,9 @@ func TestAContainerIsHeardOnce(t *testing.T) {
 	if len(u.wake) > 0 {
 		t.Error("it was heard again")
 	}
+	// A unit that is being made as berth serve ends must not keep it from that.
+	if _, err := u.listen(t.Context(), &unit.Service{Name: "late.service"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	u.steps.Wait()
 }
