@@ -84,10 +84,9 @@ func (j *journal) tail(ctx context.Context, o LogOptions, each func(Line) error)
 	after := j.lines
 	j.lines = newJoiner(o.filter(func(l Line) error {
 		l.Text = bytes.Clone(l.Text)
-		if len(last) == o.Tail {
-			last = slices.Delete(last, 0, 1)
+		if last = append(last, l); len(last)/2 >= o.Tail { // seldom, or it would take long
+			last = slices.Delete(last, 0, len(last)-o.Tail)
 		}
-		last = append(last, l)
 		return nil
 	}))
 	read := j.read(ctx)
@@ -97,7 +96,7 @@ func (j *journal) tail(ctx context.Context, o LogOptions, each func(Line) error)
 	if read != nil && !errors.Is(read, errEnough) {
 		return read
 	}
-	for _, l := range last {
+	for _, l := range last[max(0, len(last)-o.Tail):] {
 		if err := each(l); err != nil {
 			return err
 		}
