@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -104,7 +104,11 @@ func (a *app) runGenerateSpec(ctx context.Context, e *engine.Engine, f *specFlag
 		_, err := a.out.Write(out.Bytes())
 		return err
 	}
-	return os.WriteFile(f.file, out.Bytes(), 0o600) // variables may hold what is nobody's business
+	// For this user alone, whatever was there: variables may hold what is nobody's business.
+	return writeWhole(f.file, func(w io.Writer) error {
+		_, err := w.Write(out.Bytes())
+		return err
+	})
 }
 
 // specOf is the spec of what has a name.
