@@ -135,7 +135,7 @@ they stay mounted, and that is an error.`,
 			list, err := t.containers(ctx, e, a, args)
 			if t.all {
 				list = slices.DeleteFunc(list, func(c target) bool {
-					at, err := e.Images().RootfsMounted(ctx, c.status.ID)
+					at, err := e.Images().RootfsMounted(ctx, c.status.Rootfs())
 					return c.status.Running() || at == "" && err == nil
 				})
 			}

@@ -55,10 +55,19 @@ func (e *Engine) UnmountContainer(ctx context.Context, id spec.PodID, name strin
 	return err
 }
 
-// ownRootfs mounts a container's root file system; letGo takes that back.
+// ownRootfs mounts a container's root file system; letGo takes that back. It waits
+// for who is changing the pod: a layer may be emptied that is not mounted.
 func (e *Engine) ownRootfs(ctx context.Context, id spec.PodID, name string) (path string, letGo func() error, err error) {
 	pod, err := e.records.ReadPod(id)
 	if err != nil {
+		return "", nil, err
+	}
+	unlock, err := e.Lock(ctx, pod.Key())
+	if err != nil {
+		return "", nil, err
+	}
+	defer unlock()
+	if pod, err = e.records.ReadPod(id); err != nil {
 		return "", nil, err
 	}
 	c, ok := pod.Container(name)
