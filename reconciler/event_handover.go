@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"berth/internal/atomicfile"
 )
@@ -46,10 +47,20 @@ func ForgetEvents(runDir string) error { return atomicfile.Remove(filepath.Join(
 // KnownEvents are the events that the supervisor knows, or where there is none
 // those that were left to the next; the oldest first.
 func KnownEvents(ctx context.Context, runDir string) []Event {
-	events, err := NewClient(runDir).Events(ctx)
-	if err != nil {
-		events, _ = readLeft(runDir) // it may be there, or not
+	client := NewClient(runDir)
+	events, err := client.Events(ctx)
+	if err == nil {
+		return events
 	}
+	// One on demand that ends does not answer any more, and leaves them with its end.
+	wait, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := AwaitEnd(wait, runDir); err != nil { // another has come instead
+		if events, err := client.Events(ctx); err == nil {
+			return events
+		}
+	}
+	events, _ = readLeft(runDir) // it may be there, or not
 	return events
 }
 

@@ -3,8 +3,12 @@ package reconciler_test
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -168,4 +172,31 @@ func TestASupervisorTakesWhatWasLeftToIt(t *testing.T) {
 		}
 	}
 	told()
+}
+
+// One that ends stops answering before it leaves what it knows: for that is waited.
+func TestEventsOfASupervisorThatIsEnding(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := os.Create(filepath.Join(dir, "supervisor.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.Listen("unix", filepath.Join(dir, "berth.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := make(chan []reconciler.Event)
+	go func() { known <- reconciler.KnownEvents(t.Context(), dir) }()
+	asked, err := socket.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := reconciler.Event{Pod: spec.PodKey{Namespace: "default", Name: "p"}, Type: reconciler.EventNormal, Reason: "Killing", Count: 1}
+	err = errors.Join(asked.Close(), socket.Close(), reconciler.LeaveEvents(dir, []reconciler.Event{last}), lock.Close())
+	if events := <-known; err != nil || len(events) != 1 || events[0].Reason != "Killing" {
+		t.Errorf("events %+v, %v", events, err)
+	}
 }
