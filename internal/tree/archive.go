@@ -32,6 +32,8 @@ type ArchiveOptions struct {
 	Name string
 	// Owner says whose a file is there, by its owner here; nil: the same.
 	Owner func(Owner) Owner
+
+	goal fs.FileInfo // a folder below that is left out: what is written goes there
 }
 
 // Archive writes an open file, or a folder with all below it, as a tar archive:
@@ -148,6 +150,9 @@ func (x *archiver) opened(seen *os.File, name string) error {
 	switch {
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return nil // it became something else meanwhile
+	case x.goal != nil && os.SameFile(x.goal, info):
+		x.flaws = append(x.flaws, fmt.Errorf("%s: is where the copy goes, and was left out", as))
+		return nil
 	case ofKernel(seen):
 		x.flaws = append(x.flaws, fmt.Errorf("%s: is the kernel's, and no file that could be copied", as))
 		return nil

@@ -316,8 +316,11 @@ func readBlock(from io.Reader, block []byte) (n int, err error) {
 }
 
 // Copy copies what is open, a file or a folder, into an open folder, under the name
-// that a gives it there.
+// that a gives it there. That folder itself is not copied, wherever it is seen below.
 func Copy(ctx context.Context, from, to *os.File, a ArchiveOptions, u UnpackOptions) (flaws []error, left []string, err error) {
+	if a.goal, err = to.Stat(); err != nil {
+		return nil, nil, err
+	}
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() { // ends when from is read, or nobody unpacks it any more

@@ -272,3 +272,22 @@ func TestFoldersThatLieTooDeepAreLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// A container's root is seen on the host, too: below all that lies above it.
+func TestACopyDoesNotGoIntoItself(t *testing.T) {
+	testhost.Need(t)
+	from := t.TempDir()
+	to := filepath.Join(from, "a/to")
+	if err := errors.Join(os.MkdirAll(to, 0o755), os.WriteFile(filepath.Join(from, "a/f"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	flaws, _, err := tree.Copy(t.Context(), open(t, from), open(t, to), tree.ArchiveOptions{Name: "as"}, tree.UnpackOptions{Owner: same})
+	if err != nil || len(flaws) != 1 || !strings.Contains(flaws[0].Error(), "as/a/to: is where the copy goes") {
+		t.Errorf("%v, %v", flaws, err)
+	}
+	for path, there := range map[string]bool{"as/a/f": true, "as/a/to": false} {
+		if _, err := os.Stat(filepath.Join(to, path)); (err == nil) != there {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
