@@ -167,7 +167,11 @@ func (m *Manager) verifyName(ctx context.Context, server netip.Addr, name string
 	}
 	holder, ours := m.holderOfPort53(server)
 	if holder == "" && !(ours && timedOut(said)) {
-		if err := m.editNames(ctx, func() (bool, error) { return true, nil }); err != nil {
+		// It was not told, or has ended since it was started.
+		if err := m.editNames(ctx, func() (bool, error) {
+			started, err := m.ensureServer(ctx)
+			return !started, err
+		}); err != nil {
 			return err
 		}
 		if said = m.askFor(ctx, m.dnsTimeout-busyAfter, server, name, right); said == nil {

@@ -166,6 +166,22 @@ func TestTheNameServer(t *testing.T) {
 			<-ended
 		}
 	})
+	t.Run("is started again by who misses its answer", func(t *testing.T) {
+		h := newHost(t)
+		a := h.start(1, testPod(1, ""))
+		server, err := h.findServer()
+		if err != nil || server == nil {
+			t.Fatal(server, err)
+		}
+		defer server.close()
+		if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.verifyNames(t.Context(), a.lease); err != nil {
+			t.Error(err)
+		}
+		h.stop(a)
+	})
 	t.Run("lives in a cgroup of its own and holds none of our descriptors", func(t *testing.T) {
 		h := newHost(t)
 		pod := testPod(1, "")
