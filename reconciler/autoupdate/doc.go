@@ -2,9 +2,10 @@
 // podman-auto-update(1) does: those with the label io.containers.autoupdate, or
 // the annotation of that name in the YAML of their pod.
 //
-// It decides which containers these are and what becomes of them. Asking a
-// registry, fetching, having systemd restart a unit and making a pod anew are
-// its caller's (Images, Runner), so that all of it is tested without a host.
+// It decides which containers these are, what becomes of them and whether a unit
+// that was restarted counts as working. Asking a registry, fetching, having systemd
+// restart a unit and making a pod anew are its caller's (Images, Runner, Units,
+// Pods), so that all of it is tested without a host.
 //
 // Invariants:
 //
@@ -16,5 +17,5 @@
 //     and two jobs for one unit cancel each other.
 //   - A dry run asks registries and changes nothing.
 //
-// Start reading at Find, then Updater.Run.
+// Start reading at Find, then Updater.Run; of a unit, at RestartUnit.
 package autoupdate
