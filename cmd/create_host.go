@@ -25,11 +25,16 @@ const mostOptionFile = 16 << 20
 type optionHost struct {
 	in   io.Reader
 	find func(name string) (spec.PodStatus, spec.ContainerStatus, error)
+	conf option.Defaults
 }
 
 func (a *app) optionHost(ctx context.Context, e *engine.Engine) optionHost {
-	return optionHost{a.in, func(name string) (spec.PodStatus, spec.ContainerStatus, error) { return e.FindContainer(ctx, "", name) }}
+	find := func(name string) (spec.PodStatus, spec.ContainerStatus, error) { return e.FindContainer(ctx, "", name) }
+	return optionHost{a.in, find, e.ContainerDefaults()}
 }
+
+// Defaults is what containers.conf says.
+func (h optionHost) Defaults() option.Defaults { return h.conf }
 
 // Abs makes a path absolute.
 func (optionHost) Abs(path string) string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,13 +24,16 @@ type config struct {
 		EventsLogger      string              `toml:"events_logger"`
 	} `toml:"engine"`
 	Containers struct {
-		LogSizeMax     int64  `toml:"log_size_max"`
-		SeccompProfile string `toml:"seccomp_profile"`
+		LogSizeMax               int64  `toml:"log_size_max"`
+		SeccompProfile           string `toml:"seccomp_profile"`
+		HostContainersInternalIP string `toml:"host_containers_internal_ip"`
 	} `toml:"containers"`
 	Network struct {
 		DefaultSubnet  string `toml:"default_subnet"`
 		FirewallDriver string `toml:"firewall_driver"`
 	} `toml:"network"`
+
+	defaults defaults
 }
 
 // readConfig reads containers.conf where containers.conf(5) says it lies, and
@@ -44,12 +48,40 @@ func readConfig(modules []string) (config, error) {
 		}
 	}
 	for _, path := range configFiles(found) {
-		_, err := toml.DecodeFile(path, &c)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = c.add(string(data))
+		}
+		if err != nil {
 			return c, fmt.Errorf("read %s: %w", path, err)
 		}
 	}
-	return c, nil
+	return c, c.check()
+}
+
+// add reads a file over those before.
+func (c *config) add(text string) error {
+	if _, err := toml.Decode(text, c); err != nil {
+		return err
+	}
+	var file struct {
+		Containers map[string]any `toml:"containers"`
+	}
+	if _, err := toml.Decode(text, &file); err != nil {
+		return err
+	}
+	return c.defaults.add(file.Containers)
+}
+
+func (c *config) check() error {
+	ip := c.Containers.HostContainersInternalIP
+	if _, err := netip.ParseAddr(ip); err != nil && ip != "" && ip != "none" {
+		return fmt.Errorf("containers.conf: host_containers_internal_ip %q is neither an IP address nor none", ip)
+	}
+	return nil
 }
 
 // findModule is where a module lies: its path, or a name in one of the folders

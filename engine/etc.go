@@ -37,9 +37,9 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 	if !pod.NoHosts {
 		content["hosts"] = func() ([]byte, error) {
 			if pod.Bare || pod.ByHand {
-				return handHosts(in, sb)
+				return handHosts(in, sb, e.hostAddress(pod, sb))
 			}
-			return hostsFile(pod, sb)
+			return hostsFile(pod, sb, e.hostAddress(pod, sb))
 		}
 	}
 	var mounts []oci.Mount
@@ -164,15 +164,15 @@ func hostname(pod *spec.Pod) string {
 	return name
 }
 
-func hostsFile(pod *spec.Pod, sb state.Sandbox) ([]byte, error) {
+func hostsFile(pod *spec.Pod, sb state.Sandbox, host string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Kubernetes-managed hosts file.\n")
 	if pod.HostNet {
-		host, err := os.ReadFile("/etc/hosts")
+		base, err := os.ReadFile("/etc/hosts")
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		b.Write(bytes.TrimRight(host, "\n"))
+		b.Write(bytes.TrimRight(base, "\n"))
 		b.WriteByte('\n')
 	} else {
 		b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
@@ -182,8 +182,8 @@ func hostsFile(pod *spec.Pod, sb state.Sandbox) ([]byte, error) {
 		if len(sb.IPs) == 0 {
 			fmt.Fprintf(&b, "127.0.0.1\t%s\n", pod.Hostname)
 		}
-		if len(sb.Gateways) > 0 {
-			fmt.Fprintf(&b, "%s\thost.containers.internal host.docker.internal\n", sb.Gateways[0])
+		if host != "" {
+			fmt.Fprintf(&b, "%s\t%s\n", host, hostNames)
 		}
 	}
 	if len(pod.Hosts) > 0 {

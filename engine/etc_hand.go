@@ -24,7 +24,7 @@ const hostNames = "host.containers.internal host.docker.internal"
 
 // handHosts is /etc/hosts of what was made by hand: what a person says, then the
 // names of a file, then the host's and its own.
-func handHosts(in oci.Input, sb state.Sandbox) ([]byte, error) {
+func handHosts(in oci.Input, sb state.Sandbox, host string) ([]byte, error) {
 	pod := in.Pod
 	base, err := baseHosts(pod.HostsFile, in.Rootfs)
 	if err != nil {
@@ -67,7 +67,7 @@ func handHosts(in oci.Input, sb state.Sandbox) ([]byte, error) {
 	if !named["localhost"] {
 		b.WriteString("::1\tlocalhost\n")
 	}
-	add(gateway, hostNames)
+	add(host, hostNames)
 	own := strings.Join(unique(strings.Fields(hostname(pod)+" "+pod.Name)), " ")
 	for _, ip := range sb.IPs {
 		add(ip, own)
@@ -100,6 +100,19 @@ func baseHosts(file, rootfs string) ([]byte, error) {
 		err = fmt.Errorf("%w: hosts file %s is larger than %d bytes", spec.ErrConfig, file, mostHosts)
 	}
 	return data, err
+}
+
+// hostAddress is the address that a pod has for the names of its host: that of
+// containers.conf, which may be none, else where it finds it.
+func (e *Engine) hostAddress(pod *spec.Pod, sb state.Sandbox) string {
+	switch ip := e.conf.Containers.HostContainersInternalIP; ip {
+	case "":
+		return hostAddress(pod, sb)
+	case "none":
+		return ""
+	default:
+		return ip
+	}
 }
 
 // hostAddress is where a pod finds its host.

@@ -80,6 +80,7 @@ func (plainHost) Container(string) (spec.ContainerRef, error) {
 	return spec.ContainerRef{}, spec.ErrNotFound
 }
 func (plainHost) VolumesOf(string) ([]spec.Mount, []spec.Volume, error) { return nil, nil, nil }
+func (plainHost) Defaults() option.Defaults                             { return nil }
 
 // unitOptions have the loop run units, where a script has any.
 func (s *script) unitOptions() *reconciler.UnitOptions {

@@ -187,6 +187,7 @@ func (u *units) startContainer(ctx context.Context, s *unit.Service) error {
 	if err != nil {
 		return err
 	}
+	u.warn(ctx, s, made)
 	if hand := made.Container().ByHand; hand.Notify == spec.NotifyContainer && u.opts.RunDir != "" {
 		if hand.NotifySocket, err = u.listen(ctx, s); err != nil {
 			return err
@@ -203,6 +204,13 @@ func (u *units) startContainer(ctx context.Context, s *unit.Service) error {
 	}
 	made.AddTo(&into.Pod)
 	return u.applier.AddContainer(ctx, into.Pod.ID, *made.Container(), made.Pod.Volumes, o)
+}
+
+// warn logs what is given and changes nothing.
+func (u *units) warn(ctx context.Context, s *unit.Service, made *option.Made) {
+	for _, w := range made.Warnings {
+		u.log.WarnContext(ctx, "a setting has no effect", "unit", s.Name, "reason", w)
+	}
 }
 
 // podNamed finds a pod made by hand.
@@ -234,6 +242,7 @@ func (u *units) startPod(ctx context.Context, s *unit.Service) error {
 	if err != nil {
 		return err
 	}
+	u.warn(ctx, s, made)
 	id, err := u.applier.Create(ctx, made.Pod, CreateOptions{Pull: made.Pull, Replace: true, NoStart: true})
 	if err != nil {
 		return err

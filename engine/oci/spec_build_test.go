@@ -186,7 +186,7 @@ func TestBuildSpecRefuses(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	all := slices.Sorted(slices.Values(capabilityNames()))
-	def := slices.Sorted(slices.Values(defaultCapabilities()))
+	def := slices.Sorted(slices.Values(spec.DefaultCapabilities()))
 	few := Host{Capabilities: []string{"CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN"}}
 	for name, test := range map[string]struct {
 		sec       spec.Security
@@ -206,7 +206,7 @@ func TestCapabilities(t *testing.T) {
 		"what the host lacks is not there": {spec.Security{}, true, few, []string{"CAP_CHOWN", "CAP_KILL"}, []string{"CAP_CHOWN", "CAP_KILL"}},
 		"privileged has what we have":      {spec.Security{Privileged: true}, true, few, few.Capabilities, few.Capabilities},
 	} {
-		got, err := capabilities(test.sec, test.root, test.host)
+		got, err := capabilities(test.sec, spec.DefaultCapabilities(), test.root, test.host)
 		if err != nil || !slices.Equal(got.Bounding, test.bounding) || !slices.Equal(got.Effective, test.effective) || !slices.Equal(got.Permitted, test.effective) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}

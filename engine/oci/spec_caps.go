@@ -25,19 +25,19 @@ func capabilityNames() []string {
 	}
 }
 
-// defaultCapabilities are podman's (containers.conf(5), default_capabilities).
-func defaultCapabilities() []string {
-	return []string{
-		"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+// baseCapabilities are those a container has if it asks for no others.
+func baseCapabilities(c *spec.Container) []string {
+	if c.ByHand != nil && c.ByHand.BaseCaps != nil {
+		return slices.Clone(c.ByHand.BaseCaps)
 	}
+	return spec.DefaultCapabilities()
 }
 
 const allCapabilities = "ALL"
 
 // capabilities is a container's set. Root has all of it; any other user has
 // only what was asked for by name, and keeps that across exec, as with podman.
-func capabilities(sec spec.Security, root bool, host Host) (*specs.LinuxCapabilities, error) {
+func capabilities(sec spec.Security, base []string, root bool, host Host) (*specs.LinuxCapabilities, error) {
 	add, err := normalizeCapabilities(sec.CapAdd)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func capabilities(sec spec.Security, root bool, host Host) (*specs.LinuxCapabili
 	}
 	bounding := slices.Clone(host.Capabilities)
 	if !sec.Privileged {
-		if bounding, err = bound(add, drop, host); err != nil {
+		if bounding, err = bound(base, add, drop, host); err != nil {
 			return nil, err
 		}
 	}
@@ -75,8 +75,7 @@ func capabilities(sec spec.Security, root bool, host Host) (*specs.LinuxCapabili
 }
 
 // bound is the bounding set of a container that is not privileged.
-func bound(add, drop []string, host Host) ([]string, error) {
-	base := defaultCapabilities()
+func bound(base, add, drop []string, host Host) ([]string, error) {
 	if slices.Contains(add, allCapabilities) {
 		base = slices.Clone(host.Capabilities)
 	}

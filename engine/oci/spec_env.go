@@ -19,6 +19,9 @@ const podmanMark = "podman"
 func handEnvironment(in Input, e *env, home string) []string {
 	hand := in.Container.ByHand
 	e.set("container", podmanMark)
+	for _, v := range hand.BaseEnv {
+		e.setDefault(v.Name, v.Value)
+	}
 	e.setDefault("PATH", defaultPath)
 	if in.Container.TTY {
 		e.setDefault("TERM", "xterm")

@@ -180,7 +180,7 @@ func handDomain(in Input, s *specs.Spec) error {
 // handLabels sets what the host's mandatory access control confines the container by.
 func handLabels(in Input, s *specs.Spec) error {
 	hand := in.Container.ByHand
-	if name := hand.AppArmor; name != "" && name != "unconfined" {
+	if name := hand.AppArmor; name != "" && name != "unconfined" && !(hand.AppArmorUsual && in.Host.AppArmor == nil) {
 		if !in.Host.hasAppArmor(name) {
 			return fmt.Errorf("%w: AppArmor profile %q is not loaded on this host: load it with apparmor_parser, or use unconfined", spec.ErrConfig, name)
 		}

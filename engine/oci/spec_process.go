@@ -31,7 +31,7 @@ func process(in Input, id identity) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	caps, err := capabilities(c.Security, id.root(), in.Host)
+	caps, err := capabilities(c.Security, baseCapabilities(c), id.root(), in.Host)
 	if err != nil {
 		return nil, err
 	}

@@ -119,6 +119,14 @@ type Ulimit struct {
 	Hard uint64 `json:"hard"`
 }
 
+// DefaultCapabilities are podman's (containers.conf(5), default_capabilities), in order.
+func DefaultCapabilities() []string {
+	return []string{
+		"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
+		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+	}
+}
+
 // SeccompImage is the seccomp profile that the image's label
 // io.containers.seccomp.profile holds, else the default one.
 const SeccompImage = "image"

@@ -30,6 +30,7 @@ type ByHand struct {
 	NoEntrypoint bool         `json:"noEntrypoint,omitempty"` // the image's does not count; its cmd does, where there are no Args
 	Groups       []string     `json:"groups,omitempty"`       // further ones by name, resolved in the image
 	MergeEnv     []EnvVar     `json:"mergeEnv,omitempty"`     // over Env; ${NAME} is a variable of the image, or of Env
+	BaseEnv      []EnvVar     `json:"baseEnv,omitempty"`      // below the image's
 	UnsetEnv     []string     `json:"unsetEnv,omitempty"`     // of the image's
 	UnsetEnvAll  bool         `json:"unsetEnvAll,omitempty"`
 	Passwd       Passwd       `json:"passwd,omitzero"`
@@ -42,6 +43,8 @@ type ByHand struct {
 	CDI           []string       `json:"cdi,omitempty"`         // "vendor.com/class=name"
 	Label         []string       `json:"label,omitempty"`       // SELinux: "disable", "type:spc_t", …
 	AppArmor      string         `json:"apparmor,omitempty"`
+	AppArmorUsual bool           `json:"apparmorUsual,omitempty"` // nobody asked for it: where AppArmor is off, nothing is lost
+	BaseCaps      []string       `json:"baseCaps,omitzero"`       // "CAP_CHOWN"; what Security adds to and drops from; nil: the engine's
 	Mask          []string       `json:"mask,omitempty"`
 	Unmask        []string       `json:"unmask,omitempty"`      // "ALL", or paths, which may be patterns
 	ProcOptions   []string       `json:"procOptions,omitempty"` // of the mount of /proc: "hidepid=2"

@@ -96,9 +96,11 @@ func (c *Container) Make(args []string, host Host) (*Made, error) {
 	}
 	m := newMaker(host, c.flags)
 	m.c.Image, m.c.Args = args[0], append([]string(nil), args[1:]...)
+	m.fill(false)
 	for _, g := range c.groups() {
 		g.apply(m)
 	}
+	m.usualParameters()
 	return m.finish()
 }
 

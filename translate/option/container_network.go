@@ -271,9 +271,33 @@ func checkHostname(name string) error {
 	return nil
 }
 
+// usualResolver takes containers.conf's servers where no flag names any, and its
+// domains and options after those of flags: of two options of a name the first counts.
+func (n *network) usualResolver(m *maker) {
+	if slices.Contains(n.dns, "none") {
+		return
+	}
+	if !m.given("dns") && len(m.conf["dns_servers"]) > 0 {
+		n.dns, m.filled["dns"] = m.conf["dns_servers"], "dns_servers"
+	}
+	if slices.Contains(n.dns, "none") {
+		if m.given("dns-search") || m.given("dns-option") {
+			n.dns = nil // the flags ask for a file of ours
+		}
+		return
+	}
+	n.dnsSearch = slices.Concat(n.dnsSearch, m.conf["dns_searches"])
+	n.dnsOptions = slices.Concat(n.dnsOptions, m.conf["dns_options"])
+	m.filled["dns-search"], m.filled["dns-option"] = "dns_searches", "dns_options"
+}
+
 // resolve is /etc/resolv.conf.
 func (n *network) resolve(m *maker) {
 	d := &m.pod.DNS
+	none := !m.pod.HostNet && len(m.pod.Networks) == 0 && m.pod.Join.Net == (spec.Join{})
+	if !none && m.pod.Join.Net.Container == nil {
+		n.usualResolver(m)
+	}
 	for _, s := range n.dns {
 		if s == "none" {
 			d.Mode = spec.DNSImage
@@ -304,7 +328,6 @@ func (n *network) resolve(m *maker) {
 	if asked && m.pod.Join.Net.Container != nil {
 		m.note(errors.New("--dns, --dns-option and --dns-search cannot be honoured with --network container: /etc/resolv.conf is that of the other container"))
 	}
-	none := !m.pod.HostNet && len(m.pod.Networks) == 0 && m.pod.Join.Net == (spec.Join{})
 	if asked && none && slices.Contains(n.networks, "none") {
 		m.note(errors.New("--dns, --dns-option and --dns-search say nothing with --network none: drop them"))
 	}

@@ -61,6 +61,7 @@ func (e *env) apply(m *maker) {
 		m.noteFlag("env", s, list.add(s, host))
 	}
 	m.c.Env = list
+	m.hand.BaseEnv = m.usualEnv(host)
 	for _, s := range e.merge {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok || name == "" {

@@ -26,6 +26,8 @@ type Host interface {
 	Container(name string) (spec.ContainerRef, error)
 	// VolumesOf is what a container has mounted from volumes, and those volumes.
 	VolumesOf(name string) ([]spec.Mount, []spec.Volume, error)
+	// Defaults is what containers.conf says of containers.
+	Defaults() Defaults
 }
 
 // IDRange is so many users or groups from one on.
@@ -50,3 +52,4 @@ func (nowhere) Container(name string) (spec.ContainerRef, error) {
 	return spec.ContainerRef{Name: name}, nil
 }
 func (nowhere) VolumesOf(string) ([]spec.Mount, []spec.Volume, error) { return nil, nil, nil }
+func (nowhere) Defaults() Defaults                                    { return nil }

@@ -33,6 +33,9 @@ func (l *logging) apply(m *maker) {
 	}
 	log, err := ParseLog(driver, l.options)
 	m.note(err)
+	if log.Driver == "journald" && log.Tag == "" {
+		log.Tag = m.word("log_tag")
+	}
 	if l.driver == "passthrough" && m.c.TTY {
 		m.note(errors.New("--log-driver passthrough hands a terminal to the container, which could type into it: take passthrough-tty if that is meant"))
 	}
@@ -51,8 +54,8 @@ func (l *logging) apply(m *maker) {
 // unitVariable says which systemd unit the caller runs for.
 const unitVariable = "PODMAN_SYSTEMD_UNIT"
 
-// usual is the driver where none is given: the journal's for what systemd runs,
-// and for a tag or a label, unless an option is for files; else ours.
+// usual is the driver where none is given: that of the options, else of
+// containers.conf, else the journal's for what systemd runs; else ours.
 func (l *logging) usual(m *maker) string {
 	has := func(key string) bool {
 		return slices.ContainsFunc(l.options, func(s string) bool { return strings.HasPrefix(s, key+"=") })
@@ -60,7 +63,11 @@ func (l *logging) usual(m *maker) string {
 	switch {
 	case has("path"), has("max-size"):
 		return ""
-	case has("tag"), has("label"), m.environ()[unitVariable] != "":
+	case has("tag"), has("label"):
+		return "journald"
+	case m.word("log_driver") != "":
+		return m.word("log_driver")
+	case m.environ()[unitVariable] != "":
 		return "journald"
 	}
 	return ""

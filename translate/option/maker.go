@@ -21,12 +21,15 @@ type maker struct {
 	c     *spec.Container
 	hand  *spec.ByHand
 	errs  []error
+	// conf is containers.conf, filled the flags that it gave their values, with its key.
+	conf   Defaults
+	filled map[string]string
 	// nowhere: only the command line counts, files are not looked into.
 	nowhere bool
 }
 
 func newMaker(host Host, flags *pflag.FlagSet) *maker {
-	m := &maker{host: host, flags: flags, pod: &spec.Pod{Bare: true, Namespace: spec.DefaultNamespace}}
+	m := &maker{host: host, flags: flags, conf: host.Defaults(), filled: map[string]string{}, pod: &spec.Pod{Bare: true, Namespace: spec.DefaultNamespace}}
 	m.hand = &spec.ByHand{}
 	m.c = &spec.Container{ByHand: m.hand}
 	m.made = &Made{Pod: m.pod}
@@ -70,7 +73,7 @@ func (m *maker) note(err error) {
 // noteFlag notes what is wrong with a value of a flag, if anything is.
 func (m *maker) noteFlag(flag, value string, err error) {
 	if err != nil {
-		m.errs = append(m.errs, fmt.Errorf("--%s %q: %w", flag, value, err))
+		m.errs = append(m.errs, fmt.Errorf("%s %q: %w", m.source(flag, value), value, err))
 	}
 }
 

@@ -137,11 +137,28 @@ func (n *namespaces) sizes(m *maker) {
 			m.pod.ShmSize = size
 		}
 	}
+	n.usualShm(m)
 	if n.shmSystemd != "" {
 		size, err := parseShm(n.shmSystemd)
 		m.noteFlag("shm-size-systemd", n.shmSystemd, err)
 		m.hand.SystemdSize = size
 	}
+}
+
+// usualShm is containers.conf's size, where there is a /dev/shm of its own and no flag.
+func (n *namespaces) usualShm(m *maker) {
+	s := m.word("shm_size")
+	if s == "" || n.shm != "" || m.added() || m.hand.NoShm || m.pod.HostIPC || m.pod.Join.IPC != (spec.Join{}) {
+		return
+	}
+	size, err := parseShm(s)
+	m.noteKey("shm_size", s, err)
+	m.pod.ShmSize = size
+}
+
+// cgroupless reports whether no cgroup is made.
+func (m *maker) cgroupless() bool {
+	return m.pod.Cgroup.Mode == spec.CgroupsDisabled || m.hand.Cgroup.Mode == spec.CgroupsDisabled
 }
 
 // parseShm reads a size; 0 is none, which is -1 to the engine.
@@ -158,30 +175,64 @@ func parseShm(s string) (int64, error) {
 
 // parameters are those of the kernel that belong to a namespace of the pod.
 func (n *namespaces) parameters(m *maker) {
-	ipc := []string{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"}
 	for _, s := range n.sysctls {
-		name, value, ok := strings.Cut(s, "=")
-		name = strings.ReplaceAll(name, "/", ".")
-		ofNet := strings.HasPrefix(name, "net.")
-		ofIPC := strings.HasPrefix(name, "fs.mqueue.") || contains(ipc, name)
-		switch {
-		case !ok || name == "":
-			m.failf("sysctl", s, "write name=value")
-		case !ofNet && !ofIPC:
-			m.failf("sysctl", s, "%s belongs to no namespace of the container, but to the host%s: only net.*, fs.mqueue.* and some of kernel.* do", name, didYouMean(name, ipc))
-		case m.added():
-			m.failf("sysctl", s, "it is for the pod, whose namespaces its containers share: give it to pod create")
-		case ofNet && (m.pod.HostNet || m.pod.Join.Net != (spec.Join{})):
-			m.failf("sysctl", s, "the network is the host's, or another container's: set it there")
-		case ofIPC && (m.pod.HostIPC || m.pod.Join.IPC != (spec.Join{})):
-			m.failf("sysctl", s, "the IPC namespace is the host's, or another container's: set it there")
-		default:
-			if m.pod.Sysctls == nil {
-				m.pod.Sysctls = map[string]string{}
-			}
-			m.pod.Sysctls[name] = value
+		m.noteFlag("sysctl", s, m.parameter(s))
+	}
+}
+
+// usualParameters are containers.conf's. Of those that belong to another's namespace
+// podman says nothing either; with users of its own nobody in the container may set
+// those of the network, which is made before it.
+func (m *maker) usualParameters() {
+	for _, s := range m.conf["default_sysctls"] {
+		name := strings.ReplaceAll(strings.SplitN(s, "=", 2)[0], "/", ".")
+		if _, ours := m.pod.Sysctls[name]; ours {
+			continue
+		}
+		err := m.parameter(s)
+		if err == nil && m.pod.Users != nil && strings.HasPrefix(name, "net.") {
+			delete(m.pod.Sysctls, name)
+			m.made.Warnings = append(m.made.Warnings, "containers.conf: default_sysctls "+name+" cannot be honoured with users of its own, and changes nothing here")
+		}
+		if !errors.Is(err, errNotOwn) && !errors.Is(err, errOfPod) {
+			m.noteKey("default_sysctls", s, err)
 		}
 	}
+	if len(m.pod.Sysctls) == 0 {
+		m.pod.Sysctls = nil
+	}
+}
+
+// Why a parameter cannot be set here.
+var (
+	errNotOwn = errors.New("set it there")
+	errOfPod  = errors.New("it is for the pod, whose namespaces its containers share: give it to pod create")
+)
+
+// parameter reads name=value.
+func (m *maker) parameter(s string) error {
+	ipc := []string{"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"}
+	name, value, ok := strings.Cut(s, "=")
+	name = strings.ReplaceAll(name, "/", ".")
+	ofNet := strings.HasPrefix(name, "net.")
+	ofIPC := strings.HasPrefix(name, "fs.mqueue.") || contains(ipc, name)
+	switch {
+	case !ok || name == "":
+		return errors.New("write name=value")
+	case !ofNet && !ofIPC:
+		return fmt.Errorf("%s belongs to no namespace of the container, but to the host%s: only net.*, fs.mqueue.* and some of kernel.* do", name, didYouMean(name, ipc))
+	case m.added():
+		return errOfPod
+	case ofNet && (m.pod.HostNet || m.pod.Join.Net != (spec.Join{})):
+		return fmt.Errorf("the network is the host's, or another container's: %w", errNotOwn)
+	case ofIPC && (m.pod.HostIPC || m.pod.Join.IPC != (spec.Join{})):
+		return fmt.Errorf("the IPC namespace is the host's, or another container's: %w", errNotOwn)
+	}
+	if m.pod.Sysctls == nil {
+		m.pod.Sysctls = map[string]string{}
+	}
+	m.pod.Sysctls[name] = value
+	return nil
 }
 
 // join reads container:NAME and ns:PATH.

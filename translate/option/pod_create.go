@@ -55,11 +55,13 @@ func (p *PodCreate) Make(args []string, host Host) (*Made, error) {
 	m := newMaker(host, p.flags)
 	m.pod.Bare, m.pod.ByHand, m.pod.PlainNames = false, true, true
 	m.pod.RestartPolicy, m.pod.TerminationGrace = spec.RestartNever, stopTimeout
+	m.fill(true)
 	p.pod.name(m, args)
 	p.pod.apply(m)
 	for _, g := range []interface{ apply(*maker) }{&p.network, &p.namespaces, &p.userns, &p.device, &p.security, &p.volumes} {
 		g.apply(m)
 	}
+	m.usualParameters()
 	p.resource.limits(m, &m.pod.Limits, &m.pod.Tuning)
 	p.pod.inherit(m)
 	if err := errors.Join(m.errs...); err != nil {
@@ -253,8 +255,8 @@ func (m *Made) AddTo(p *spec.Pod) {
 	if c.Security.Seccomp == "" {
 		c.Security.Seccomp = in.Security.Seccomp
 	}
-	if h.AppArmor == "" {
-		h.AppArmor = from.AppArmor
+	if h.AppArmor == "" || h.AppArmorUsual && from.AppArmor != "" {
+		h.AppArmor, h.AppArmorUsual = from.AppArmor, false
 	}
 	if len(h.Label) == 0 {
 		h.Label = from.Label

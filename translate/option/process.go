@@ -141,6 +141,9 @@ func (p *process) first(m *maker) {
 		m.failf("systemd", p.systemd, "unknown%s", oneOf(p.systemd, []string{"true", "always", "false"}))
 	}
 	h.Init = p.init
+	if path := m.word("init_path"); p.init && path != "" {
+		h.InitPath = m.host.Abs(path)
+	}
 	if p.initPath != "" {
 		h.InitPath = m.host.Abs(p.initPath)
 		if !p.init {

@@ -78,14 +78,14 @@ func (r *resource) limits(m *maker, res *spec.Resources, t *spec.Tuning) {
 	if m.given("kernel-memory") {
 		m.note(errors.New("--kernel-memory cannot be honoured: Linux has no such limit any more; --memory counts what the kernel uses for the container, too"))
 	}
-	if m.given("pids-limit") {
+	if m.given("pids-limit") || m.said("pids-limit") && !m.cgroupless() {
 		if r.pids < -1 {
 			m.failf("pids-limit", strconv.FormatInt(r.pids, 10), "not a number of processes (-1: no limit)")
 		}
 		res.PidsLimit = max(0, r.pids)
 		t.AnyPids = r.pids <= 0
 	}
-	if m.given("oom-score-adj") {
+	if m.said("oom-score-adj") {
 		if r.oomScore < -1000 || r.oomScore > 1000 {
 			m.failf("oom-score-adj", strconv.Itoa(r.oomScore), "not between -1000 and 1000")
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,9 +39,11 @@ func (s *security) apply(m *maker) {
 	sec.Privileged = s.privileged
 	sec.CapAdd = capabilities(m, "cap-add", s.add)
 	sec.CapDrop = capabilities(m, "cap-drop", s.drop)
+	m.hand.BaseCaps = usualCapabilities(m)
 	for _, o := range s.options {
 		m.noteFlag("security-opt", o, securityOption(o, m.c, m.host))
 	}
+	s.profile(m)
 	switch s.policy {
 	case "default", "":
 	case "image":
@@ -52,12 +55,50 @@ func (s *security) apply(m *maker) {
 	}
 }
 
-// capabilities gives names the form of the runtime: "CAP_NET_ADMIN", "ALL".
-func capabilities(m *maker, flag string, list []string) []string {
+// profile is the AppArmor profile that containers.conf names, where no flag does.
+func (s *security) profile(m *maker) {
+	name := m.word("apparmor_profile")
+	if m.flags.Lookup("privileged") == nil || name == "" || m.hand.AppArmor != "" || s.privileged {
+		return
+	}
+	m.hand.AppArmor, m.hand.AppArmorUsual = name, true
+}
+
+func knownCapabilities() []string {
 	var known []string
 	for _, c := range capability.ListKnown() {
 		known = append(known, "CAP_"+strings.ToUpper(c.String()))
 	}
+	return known
+}
+
+// usualCapabilities are those of containers.conf, in place of the engine's; nil if
+// it does not say, or says no others.
+func usualCapabilities(m *maker) []string {
+	list, set := m.conf["default_capabilities"]
+	if !set || m.flags.Lookup("cap-add") == nil {
+		return nil
+	}
+	known := knownCapabilities()
+	out := []string{} // which is none, and not nil
+	for _, c := range list {
+		name := "CAP_" + strings.TrimPrefix(strings.ToUpper(c), "CAP_")
+		if !contains(known, name) {
+			m.noteKey("default_capabilities", c, fmt.Errorf("unknown capability%s", didYouMean(name, known)))
+			continue
+		}
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	if slices.Equal(out, spec.DefaultCapabilities()) { // as many distributions' file has it
+		return nil
+	}
+	return out
+}
+
+// capabilities gives names the form of the runtime: "CAP_NET_ADMIN", "ALL".
+func capabilities(m *maker, flag string, list []string) []string {
+	known := knownCapabilities()
 	var out []string
 	for _, c := range list {
 		name := strings.ToUpper(c)

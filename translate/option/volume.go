@@ -63,9 +63,32 @@ func (v *volumes) apply(m *maker) {
 			_ = own.add(x.mount, x.volume) // what is there wins
 		}
 	}
+	v.usual(m, &own)
 	for _, x := range own {
 		x.mount.Volume = m.volume(x.volume)
 		m.c.Mounts = append(m.c.Mounts, x.mount)
+	}
+}
+
+// usual adds what containers.conf mounts into each container where no flag mounts
+// anything. A pod leaves it to its containers.
+func (v *volumes) usual(m *maker, own *mounts) {
+	if m.flags.Lookup("mount") == nil {
+		return
+	}
+	for _, s := range m.conf["volumes"] {
+		mount, volume, err := parseVolume(s, m.host)
+		if err == nil {
+			_ = own.add(mount, volume) // what is there wins
+		}
+		m.noteKey("volumes", s, err)
+	}
+	for _, s := range m.conf["mounts"] {
+		list, err := parseMount(s, m.host)
+		m.noteKey("mounts", s, err)
+		for _, x := range list {
+			_ = own.add(x.mount, x.volume)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ type host struct{}
 func (host) Abs(path string) string                                { return path }
 func (host) ReadFile(path string) ([]byte, error)                  { return nil, os.ErrNotExist }
 func (host) Glob(string) ([]string, error)                         { return nil, nil }
+func (host) Defaults() option.Defaults                             { return nil }
 func (host) Environ() []string                                     { return nil }
 func (host) User() (uid, gid uint32)                               { return 0, 0 }
 func (host) SubIDs(string, bool) ([]option.IDRange, error)         { return nil, nil }
