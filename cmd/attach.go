@@ -87,7 +87,7 @@ func (a *app) attachTo(ctx context.Context, e *engine.Engine, c target, keys []b
 	} else if f.sigProxy {
 		// Signals are the container's now, not the end of ours.
 		ctx = context.WithoutCancel(ctx)
-		defer forwardSignals(ctx, e, c)()
+		defer a.forwardSignals(ctx, e, c)()
 	}
 	err := e.Attach(ctx, c.pod.Pod.ID, c.status.Name, s, nil)
 	if errors.Is(err, oci.ErrDetached) {
@@ -104,7 +104,7 @@ func (a *app) attachTo(ctx context.Context, e *engine.Engine, c target, keys []b
 }
 
 // forwardSignals passes signals on to the container until stop is called.
-func forwardSignals(ctx context.Context, e *engine.Engine, c target) (stop func()) {
+func (a *app) forwardSignals(ctx context.Context, e *engine.Engine, c target) (stop func()) {
 	ch := make(chan os.Signal, 8)
 	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	done := make(chan struct{})
@@ -112,7 +112,7 @@ func forwardSignals(ctx context.Context, e *engine.Engine, c target) (stop func(
 		defer close(done)
 		for s := range ch {
 			// An error means that the container is gone, which Attach will say.
-			_ = sendSignal(ctx, e, c, fmt.Sprint(int(s.(syscall.Signal))))
+			_ = a.applier(e).Kill(ctx, c.pod.Pod.ID, c.status.Name, fmt.Sprint(int(s.(syscall.Signal))))
 		}
 	}()
 	return func() {
@@ -120,13 +120,4 @@ func forwardSignals(ctx context.Context, e *engine.Engine, c target) (stop func(
 		close(ch)
 		<-done
 	}
-}
-
-func sendSignal(ctx context.Context, e *engine.Engine, c target, signal string) error {
-	unlock, err := e.Lock(ctx, c.pod.Pod.Key())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return e.KillContainer(ctx, c.pod.Pod.ID, c.status.Name, signal)
 }

@@ -26,31 +26,17 @@ were given. A container ended by SIGKILL stays down, as one that was stopped.`,
 			t.filters = append(t.filters, "status=running")
 		}
 		return a.onContainers(&t, func(ctx context.Context, e *engine.Engine, c target) error {
-			return killContainer(ctx, e, c, signal)
+			if err := c.refuseInfra("kill"); err != nil {
+				return err
+			}
+			if !c.status.Running() {
+				return fmt.Errorf("container %q is %s: only one that runs can be sent a signal", c.raw, c.status.State)
+			}
+			return a.applier(e).Kill(ctx, c.pod.Pod.ID, c.status.Name, signal)
 		})(cmd, args)
 	}
 	a.registerTargets(cmd, &t, "container", "send the signal to")
 	t.idFilesFlag(cmd, "cidfile", "container")
 	signalFlag(cmd, &signal)
 	return cmd
-}
-
-func killContainer(ctx context.Context, e *engine.Engine, c target, signal string) error {
-	if err := c.refuseInfra("kill"); err != nil {
-		return err
-	}
-	if !c.status.Running() {
-		return fmt.Errorf("container %q is %s: only one that runs can be sent a signal", c.raw, c.status.State)
-	}
-	unlock, err := e.Lock(ctx, c.pod.Pod.Key())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if fatal(signal) {
-		if err := e.SetStopped(ctx, c.pod.Pod.ID, c.status.Name, true); err != nil {
-			return err
-		}
-	}
-	return e.KillContainer(ctx, c.pod.Pod.ID, c.status.Name, signal)
 }

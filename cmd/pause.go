@@ -8,22 +8,26 @@ import (
 
 	"berth/engine"
 	"berth/engine/spec"
+	"berth/reconciler"
 )
 
 func (a *app) pause() *cobra.Command {
 	return a.newPause("pause", "Halt the processes of containers",
 		`Halts all processes of containers, which keep what they have, until they are told to go on. Prints the names as
 they were given. It takes a cgroup of the container's own.`,
-		"status=running", spec.StateRunning, (*engine.Engine).PauseContainer)
+		"status=running", spec.StateRunning, (*reconciler.Applier).Pause)
 }
 
 func (a *app) unpause() *cobra.Command {
 	return a.newPause("unpause", "Let the processes of paused containers go on",
 		"Lets all processes of paused containers go on. Prints the names as they were given.",
-		"status=paused", spec.StatePaused, (*engine.Engine).UnpauseContainer)
+		"status=paused", spec.StatePaused, (*reconciler.Applier).Unpause)
 }
 
-func (a *app) newPause(verb, short, long, all string, from spec.ContainerState, do func(*engine.Engine, context.Context, spec.PodID, string) error) *cobra.Command {
+// freeze pauses or unpauses a container, or all of a pod, and says how many.
+type freeze func(a *reconciler.Applier, ctx context.Context, id spec.PodID, name string) (int, error)
+
+func (a *app) newPause(verb, short, long, all string, from spec.ContainerState, do freeze) *cobra.Command {
 	t := targets{filterKey: "f"}
 	cmd := &cobra.Command{
 		Use:               verb + " [flags] CONTAINER [CONTAINER...]",
@@ -44,12 +48,8 @@ func (a *app) newPause(verb, short, long, all string, from spec.ContainerState, 
 			if c.status.State != from {
 				return fmt.Errorf("container %q is %s: only one that is %s can be %sd", c.raw, c.status.State, from, verb)
 			}
-			unlock, err := e.Lock(ctx, c.pod.Pod.Key())
-			if err != nil {
-				return err
-			}
-			defer unlock()
-			return do(e, ctx, c.pod.Pod.ID, c.status.Name)
+			_, err := do(a.applier(e), ctx, c.pod.Pod.ID, c.status.Name)
+			return err
 		})(cmd, args)
 	}
 	a.registerTargets(cmd, &t, "container", verb)

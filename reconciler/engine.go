@@ -133,6 +133,12 @@ type HandEngine interface {
 	// alone gets it, too, and the locks of both names are held then. Another pod of
 	// that name is spec.ErrExists.
 	RenameContainer(ctx context.Context, id spec.PodID, name, to string) error
+	// KillContainer sends a signal, by name or number, to a container's process.
+	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error
+	// PauseContainer halts a running container's processes, UnpauseContainer lets
+	// them go on.
+	PauseContainer(ctx context.Context, id spec.PodID, name string) error
+	UnpauseContainer(ctx context.Context, id spec.PodID, name string) error
 	// EndWith has a container that only waits end with an exit code, and does not
 	// wait for that. One that has ended is success.
 	EndWith(ctx context.Context, id spec.PodID, name string, code int) error

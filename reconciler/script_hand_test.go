@@ -13,6 +13,27 @@ import (
 	"berth/reconciler"
 )
 
+// signal is what a person has the running containers of a pod do, or one of them.
+func (s *script) signal(ctx context.Context, verb string, args []string) error {
+	st, ok := s.engine.Pod(args[0])
+	if !ok {
+		return errors.New("no such pod")
+	}
+	name := strings.Join(args[2:], "")
+	if verb == "signal" {
+		return s.applier().Kill(ctx, st.Pod.ID, name, args[1])
+	}
+	do := s.applier().Pause
+	if verb == "unpause" {
+		do = s.applier().Unpause
+	}
+	n, err := do(ctx, st.Pod.ID, name)
+	if err == nil && fmt.Sprint(n) != args[1] {
+		return fmt.Errorf("%d containers, want %s", n, args[1])
+	}
+	return err
+}
+
 // byHand is what a person makes and removes on the command line. Words of make
 // and makepod:
 //
@@ -41,6 +62,8 @@ func (s *script) byHand(ctx context.Context, verb string, args []string) error {
 			return errors.New("no such pod")
 		}
 		return s.applier().RenameContainer(ctx, st.Pod.ID, args[1], args[2])
+	case "signal", "pause", "unpause":
+		return s.signal(ctx, verb, args)
 	}
 	words, command := args[1:], []string(nil)
 	if i := slices.Index(words, "--"); i >= 0 {

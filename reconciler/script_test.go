@@ -37,6 +37,8 @@ import (
 //	make NAME WORD… -- COMMAND…  a container by hand: see script.byHand; makepod NAME WORD…
 //	drop POD CONTAINER [depend], droppod POD [depend]  remove it by hand
 //	rename POD CONTAINER NEW  call it otherwise by hand
+//	signal POD SIGNAL [CONTAINER]  send it to what runs of it, or to one, by hand
+//	pause POD N [CONTAINER], unpause POD N [CONTAINER]  halt what runs of it, or one, by hand, or have it go on: these are N
 //	abandon POD              begin to remove it, and be killed before anything was done
 //	update POD CONTAINER WORD…   set cpu=N (thousandths), memory=N, pids=N or restart=POLICY of it by hand
 //	run COMMAND CODE|hang|missing  how a command ends that a probe or hook runs in a container: else well, at once
@@ -256,7 +258,7 @@ func (s *script) act(verb string, args []string) error {
 		_, err := s.applier().Create(ctx, reconciler.NewService("service", spec.UnitOwner(args[0]), reconciler.Propagation(args[1]),
 			"/pause", []string{"sh", "-c", `trap "exit 0" TERM; sleep 100000`}), reconciler.CreateOptions{Replace: true})
 		return err
-	case "make", "makepod", "drop", "droppod", "rename":
+	case "make", "makepod", "drop", "droppod", "rename", "signal", "pause", "unpause":
 		return s.byHand(ctx, verb, args)
 	case "stopone", "startone", "update":
 		return s.oneContainer(ctx, verb, args)

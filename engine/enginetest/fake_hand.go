@@ -106,6 +106,29 @@ func (f *Fake) RenameContainer(_ context.Context, id spec.PodID, name, to string
 	return after(nil)
 }
 
+// PauseContainer halts a container. The clock of the fake's programs goes on.
+func (f *Fake) PauseContainer(_ context.Context, id spec.PodID, name string) error {
+	return f.freeze("PauseContainer", id, name, spec.StateRunning, spec.StatePaused)
+}
+
+// UnpauseContainer lets it go on.
+func (f *Fake) UnpauseContainer(_ context.Context, id spec.PodID, name string) error {
+	return f.freeze("UnpauseContainer", id, name, spec.StatePaused, spec.StateRunning)
+}
+
+func (f *Fake) freeze(verb string, id spec.PodID, name string, from, to spec.ContainerState) error {
+	p, after, err := f.change(verb, id)
+	if err != nil {
+		return err
+	}
+	c := p.containers[name]
+	if c == nil || c.status.State != from {
+		return after(fmt.Errorf("container %q is not %s", name, from))
+	}
+	c.status.State = to
+	return after(nil)
+}
+
 // forget takes a container out of the pod's record, and the volumes that none of
 // the others mounts.
 func (p *pod) forget(name string) {
