@@ -26,9 +26,11 @@ func (a *app) create() *cobra.Command {
 		Long: `Makes a container without starting it, and prints its ID. Flags stand before the image; what follows it is the
 container's command and its arguments.
 
-The flags are those of podman create. "berth start" starts the container.`,
+The flags are those of podman create. "berth start" starts the container. One made with --init-ctr runs when its pod
+starts, to its end, before the others do; if it fails the pod does not start. It can be added while the pod is down.`,
 		Example: `  berth create --name web -p 8080:80 docker.io/library/nginx
-  berth create --name job --rm localhost/app:1 /bin/app --once`,
+  berth create --name job --rm localhost/app:1 /bin/app --once
+  berth create --pod web --init-ctr always localhost/app:1 /bin/app --migrate`,
 		Args: minArgs(1, "an image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.Check(args); err != nil {
@@ -86,7 +88,7 @@ func (a *app) makeContainer(ctx context.Context, e *engine.Engine, made *option.
 	if into != "" {
 		err = a.applier(e).AddContainer(ctx, into, *made.Container(), made.Pod.Volumes, o)
 	} else {
-		_, err = a.applier(e).Create(ctx, made.Pod, o)
+		_, err = a.applier(e).Create(ctx, made.Whole(), o)
 	}
 	if err != nil {
 		if _, _, missing := e.FindContainer(context.WithoutCancel(ctx), "", string(c.id)); missing != nil {

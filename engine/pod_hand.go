@@ -63,13 +63,14 @@ func (e *Engine) AddContainer(ctx context.Context, id spec.PodID, c spec.Contain
 	if _, there := pod.Container(c.Name); there {
 		return fmt.Errorf("container %q: %w", c.Name, spec.ErrExists)
 	}
-	pod.Containers = append(slices.Clone(pod.Containers), c)
+	pod.Add(c)
 	for _, v := range volumes {
 		if _, there := pod.Volume(v.Name); !there {
 			pod.Volumes = append(pod.Volumes, v)
 		}
 	}
-	if err := e.completeContainer(ctx, &pod, &pod.Containers[len(pod.Containers)-1]); err != nil {
+	added, _ := pod.Container(c.Name)
+	if err := e.completeContainer(ctx, &pod, added); err != nil {
 		return fmt.Errorf("container %q: %w", c.Name, err)
 	}
 	run, err := e.runtime()
@@ -97,7 +98,7 @@ func (e *Engine) forgetContainer(pod *spec.Pod, name string) error {
 		return nil
 	}
 	left := *pod
-	left.Containers = slices.DeleteFunc(slices.Clone(pod.Containers), func(c spec.Container) bool { return c.Name == name })
+	left.Drop(name)
 	left.Volumes = slices.DeleteFunc(slices.Clone(pod.Volumes), func(v spec.Volume) bool {
 		return !slices.ContainsFunc(left.All(), func(c spec.Container) bool {
 			return slices.ContainsFunc(c.Mounts, func(m spec.Mount) bool { return m.Volume == v.Name })

@@ -188,6 +188,9 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 	}
 	actor, volumes := newActor(a.Engine, a.Log, a.Events), namedAll(volumes)
 	grown := st.Pod
+	if err := actor.refuseLateInit(ctx, &st.Pod, &c); err != nil {
+		return err
+	}
 	grown.InitContainers, grown.Containers, grown.Volumes = nil, []spec.Container{withID(c)}, append(slices.Clone(st.Pod.Volumes), volumes...)
 	prepared, err := actor.prepare(ctx, &grown, o.Pull)
 	if err != nil {
@@ -214,11 +217,14 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 
 // addByHand adds a prepared container to a pod, whose lock is held.
 func (a *actor) addByHand(ctx context.Context, pod *spec.Pod, c spec.Container, volumes []spec.Volume, o CreateOptions) error {
+	if err := a.refuseLateInit(ctx, pod, &c); err != nil {
+		return err
+	}
 	if err := a.engine.AddContainer(ctx, pod.ID, c, volumes, o.NoStart); err != nil || o.NoStart {
 		return err
 	}
 	grown := *pod
-	grown.Containers = append(slices.Clone(pod.Containers), c)
+	grown.Add(c)
 	if err := a.startOne(ctx, pod.ID, c.Name, nil, o.Connect); err != nil {
 		return errors.Join(err, a.setAside(ctx, &grown, c.Name))
 	}

@@ -27,12 +27,19 @@ func (a *Applier) Start(ctx context.Context, id spec.PodID, want *spec.Pod) erro
 		return err
 	}
 	err = actor.locked(ctx, key, func() error {
+		if err := actor.clearForInit(ctx, id); err != nil {
+			return err
+		}
 		return actor.startByHand(ctx, &st, want, Hurry{Backoff: true, Force: true})
 	})
 	if err != nil || !waitsToStart(&st.Pod) {
 		return err
 	}
-	return actor.start(ctx, key, id, want, initTries)
+	err = actor.start(ctx, key, id, want, initTries)
+	if !st.Pod.ByHand || ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, a.Settle(ctx, id)) // init containers go that ran once
 }
 
 // StartOptions are the wishes of start.
@@ -48,6 +55,9 @@ type StartOptions struct {
 func (a *Applier) StartContainer(ctx context.Context, id spec.PodID, name string, o StartOptions) error {
 	st, err := a.Engine.ObservePod(ctx, id)
 	if err != nil {
+		return err
+	}
+	if err := refuseHandInit(&st.Pod, name); err != nil {
 		return err
 	}
 	actor := newActor(a.Engine, a.Log, a.Events)
@@ -291,6 +301,9 @@ func (a *Applier) StopContainer(ctx context.Context, id spec.PodID, name string,
 func (a *Applier) RestartContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration, o StartOptions) error {
 	st, err := a.Engine.ObservePod(ctx, id)
 	if err != nil {
+		return err
+	}
+	if err := refuseHandInit(&st.Pod, name); err != nil {
 		return err
 	}
 	actor := newActor(a.Engine, a.Log, a.Events)

@@ -149,7 +149,7 @@ func (d *decider) containers() {
 // apps decides about the app containers. One whose hook has not ended yet holds
 // up those after it.
 func (d *decider) apps() {
-	list := d.st.Pod.Containers
+	list := appsOf(&d.st.Pod)
 	for i := range list {
 		d.container(&list[i])
 		if d.hooked(&list[i]) {

@@ -49,6 +49,7 @@ func (d *decider) windDown(c *spec.ContainerStatus) {
 
 // running decides about a container that runs.
 func (d *decider) running(made *spec.Container, c *spec.ContainerStatus) {
+	d.unmark(c)
 	if !d.end(c) && d.hooked(made) {
 		d.next.Hook = append(d.next.Hook, made.Name)
 	}
@@ -138,6 +139,9 @@ func (d *decider) wait(name string, until time.Time, message string) {
 // restarts reports whether a container that ended so is started again.
 func restarts(st *spec.PodStatus, name string, exitCode int) bool {
 	c, ok := st.Pod.Container(name)
+	if ok && c.ByHand != nil && c.ByHand.InitKind != "" {
+		return false // it runs at the next start of its pod
+	}
 	if ok {
 		if _, ok := ruleFor(c, exitCode); ok {
 			return true

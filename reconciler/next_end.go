@@ -54,12 +54,16 @@ const (
 	markAll   = "RestartAllContainers" // another one's rule says so
 	markFiles = "FilesChanged"
 	markSize  = "Resized"
+	markStart = "StartedByHand" // with its pod, made by hand, once the init containers are done
 )
 
 // mark is the history of a container that is to be restarted.
 func mark(h spec.ContainerHistory, c *spec.ContainerStatus, reason string) spec.ContainerHistory {
 	h.Last = termination(c)
 	h.Last.Reason = reason
+	if h.Last.StartedAt.IsZero() { // nobody knows; the one to follow may have the same ID
+		h.Last.StartedAt = c.CreatedAt
+	}
 	return h
 }
 
@@ -69,7 +73,7 @@ func marked(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
 }
 
 func isMark(t *spec.Termination) bool {
-	return t.Reason == markAll || t.Reason == markFiles || t.Reason == markSize
+	return t.Reason == markAll || t.Reason == markFiles || t.Reason == markSize || t.Reason == markStart
 }
 
 // restartAll has every container of the pod start again, in this sandbox: what

@@ -14,21 +14,33 @@ func byHand(p *spec.Pod) bool { return p.Bare || p.ByHand }
 func (d *decider) grace(name string) time.Duration { return graceFor(&d.st.Pod, name, ownGrace) }
 
 // spent reports whether a container made by hand that ended in an earlier
-// sandbox, or with the machine, stays down: all do that do not always run.
+// sandbox, or with the machine, stays down: all do that do not always run, unless
+// a person has started the pod since.
 func spent(st *spec.PodStatus, c *spec.ContainerStatus) bool {
-	return byHand(&st.Pod) && c.Finished() && policyOf(&st.Pod, c.Name) != spec.RestartAlways
+	return byHand(&st.Pod) && c.Finished() && policyOf(&st.Pod, c.Name) != spec.RestartAlways && !marked(st.History[c.Name], c)
 }
 
 // handBegin starts, in a fresh sandbox, what of a pod made by hand is to run
-// there: what was made and never ran, and what always runs.
+// there: what was made and never ran, and what always runs. The init containers
+// come first.
 func (d *decider) handBegin() {
+	var begin []string
 	for _, name := range inOrder(&d.st.Pod) {
 		c, ok := d.st.Container(name)
 		switch {
+		case d.st.Pod.IsInit(name):
+			continue
 		case !ok || d.hurry.Force:
 		case c.Stopped, spent(d.st, c):
 			continue
 		}
+		begin = append(begin, name)
+	}
+	if (len(begin) > 0 || d.hurry.Force) && !d.handInits() {
+		d.startLater(begin)
+		begin = nil
+	}
+	for _, name := range begin {
 		d.start(name)
 	}
 	d.next.Ensure = len(d.next.Start) > 0 || d.hurry.Force
@@ -56,7 +68,7 @@ func (d *decider) handEnds() {
 		ended := c.Finished() && !waits && !starting(&d.next, c.Name)
 		used = used || ended && ran(d.st, c)
 		left = left || c.Running() || waits || starting(&d.next, c.Name)
-		if !ended || made.ByHand == nil || !made.ByHand.Remove {
+		if !ended || made.ByHand == nil || !made.ByHand.Remove && !onceDone(made, c) {
 			continue
 		}
 		if at := c.FinishedAt.Add(lingerTime); at.After(d.now) && !c.FinishedAt.After(d.now) && !d.hurry.now() {

@@ -21,12 +21,17 @@ func together(st *spec.PodStatus, change func(*spec.ByHand)) *spec.PodStatus {
 }
 
 func hands(st *spec.PodStatus, change func(*spec.ByHand)) *spec.PodStatus {
-	for i := range st.Pod.Containers {
-		hand := &spec.ByHand{ID: spec.ContainerID("id-" + st.Pod.Containers[i].Name)}
-		if change != nil {
-			change(hand)
+	for _, list := range [][]spec.Container{st.Pod.InitContainers, st.Pod.Containers} {
+		for i := range list {
+			hand := &spec.ByHand{ID: spec.ContainerID("id-" + list[i].Name)}
+			if st.Pod.IsInit(list[i].Name) {
+				hand.InitKind = spec.InitAlways
+			}
+			if change != nil {
+				change(hand)
+			}
+			list[i].ByHand = hand
 		}
-		st.Pod.Containers[i].ByHand = hand
 	}
 	return st
 }
@@ -38,6 +43,11 @@ func TestNextByHand(t *testing.T) {
 	down := func(st *spec.PodStatus) *spec.PodStatus { st.Sandbox = spec.SandboxNone; return st }
 	stopped := func(st *spec.PodStatus) *spec.PodStatus { st.Stopped = true; return st }
 	stoppedOne := func(st *spec.PodStatus) *spec.PodStatus { st.Containers[0].Stopped = true; return st }
+	once := func(h *spec.ByHand) {
+		if h.InitKind != "" {
+			h.InitKind = spec.InitOnce
+		}
+	}
 	last := func(st *spec.PodStatus) *spec.PodStatus { st.Pod.StopWithLast = true; return st }
 	restarted := func(n int, st *spec.PodStatus) *spec.PodStatus {
 		st.History = spec.History{"a": {Restarts: n}}
@@ -81,6 +91,20 @@ func TestNextByHand(t *testing.T) {
 		"one that was stopped goes, too":                     {st: stoppedOne(together(podOf(always, "a:exited=0", "b:running"), removed)), after: time.Minute, want: "remove a"},
 		"of several those start at boot that always run":     {st: down(stoppedOne(together(podOf(always, "a:unknown", "b:unknown"), nil))), want: "ensure; start b"},
 		"a pod of which none does stays down":                {st: down(together(podOf(never, "a:unknown", "b:exited=1"), nil))},
+		"init containers come first":                         {st: down(together(podOf(never, "init:created", "a:created"), nil)), hurry: Hurry{Force: true}, want: "ensure; start init"},
+		"also where there is nothing else":                   {st: down(together(podOf(never, "init:created"), nil)), hurry: Hurry{Force: true}, want: "ensure; start init"},
+		"the others wait":                                    {st: together(podOf(never, "init:running", "a:created"), nil), want: "await init"},
+		"also for a person":                                  {st: together(podOf(never, "init:running", "a:created"), nil), hurry: Hurry{Force: true}, want: "await init"},
+		"until it has ended well":                            {st: together(podOf(never, "init:exited=0", "a:created"), nil), want: "start a"},
+		"one that has failed takes the pod down":             {st: together(podOf(always, "init:exited=1", "a:created"), nil), want: "down; failed"},
+		"and it stays down":                                  {st: down(together(podOf(always, "init:exited=1", "a:created"), nil)), want: "failed"},
+		"until a person starts it":                           {st: down(together(podOf(always, "init:exited=1", "a:created"), nil)), hurry: Hurry{Force: true}, want: "ensure; start init"},
+		"one that ended badly does not end what runs":        {st: together(podOf(never, "init:exited=1", "a:running"), nil)},
+		"they also come first at boot":                       {st: down(together(podOf(always, "init:exited=0", "a:unknown"), nil)), want: "ensure; start init"},
+		"but not alone":                                      {st: down(together(podOf(never, "init:exited=0", "a:unknown"), nil))},
+		"one that ran once goes":                             {st: together(podOf(never, "init:exited=0", "a:running"), once), after: time.Minute, want: "remove init"},
+		"and never runs again":                               {st: down(together(podOf(never, "init:exited=0", "a:exited=0"), once)), hurry: Hurry{Force: true}, want: "ensure; start a"},
+		"one that failed stays":                              {st: down(together(podOf(never, "init:exited=1", "a:created"), once)), after: time.Minute, want: "failed"},
 		"one made before the machine went down is as it was": {st: down(stoppedOne(together(podOf(always, "a:created"), nil)))},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,4 +153,33 @@ func TestNeeds(t *testing.T) {
 	if got := needs(p, []string{"a"}); !slices.Equal(got, []spec.ContainerRef{ref("far", "x"), net}) {
 		t.Errorf("needs of a: %v", got)
 	}
+}
+
+// What had ended starts with its pod, once the init containers are done: whoever
+// looks then, but only once, and not at the boot after.
+func TestAPersonsStartOutlivesTheInitContainers(t *testing.T) {
+	st := lostEnd(together(podOf(spec.RestartNever, "init:created", "a:unknown"), nil))
+	st.Sandbox, st.Containers[1].CreatedAt = spec.SandboxNone, noon.Add(-2*time.Hour)
+	look := func(want string) {
+		t.Helper()
+		next := NextOf(st, noon, Hurry{})
+		if got := brief(next); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if next.History != nil {
+			st.History = next.History
+		}
+	}
+	st.History = NextOf(st, noon, Hurry{Backoff: true, Force: true}).History
+	st.Sandbox, st.StartedAt = spec.SandboxReady, noon
+	st.Containers[0].State, st.Containers[0].StartedAt = spec.StateRunning, noon
+	look("await init")
+	st.Containers[0].State, st.Containers[0].FinishedAt = spec.StateExited, noon
+	look("start a")
+	st.Containers[1].State, st.Containers[1].StartedAt = spec.StateRunning, noon
+	look("")
+	st.Sandbox, st.StartedAt = spec.SandboxNone, time.Time{}
+	st.Containers[1].State = spec.StateUnknown
+	lostEnd(st)
+	look("")
 }

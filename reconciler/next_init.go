@@ -66,6 +66,9 @@ func gates(c *spec.Container) bool { return c.Lifecycle.Startup != nil || c.Life
 // initContainer decides about an init container that must end, and reports
 // whether it has ended well.
 func (d *decider) initContainer(made *spec.Container) bool {
+	if made.ByHand != nil {
+		return d.handInit(made)
+	}
 	c, ok := d.st.Container(made.Name)
 	switch {
 	case ok && c.Stopped && !d.hurry.Force:

@@ -106,7 +106,7 @@ func (d *decider) lost(done bool) {
 // down: its address is free. How its containers ended, and what they wrote, stays.
 // https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/kubelet.go (SyncTerminatingPod)
 func (d *decider) ended() {
-	if d.done && !byHand(&d.st.Pod) && len(d.next.End) == 0 && !slices.ContainsFunc(d.st.Containers, spec.ContainerStatus.Running) {
+	if d.done && (!byHand(&d.st.Pod) || initFailed(d.st)) && len(d.next.End) == 0 && !slices.ContainsFunc(d.st.Containers, spec.ContainerStatus.Running) {
 		d.next.Down = downEnded
 	}
 }

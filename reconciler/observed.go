@@ -31,7 +31,7 @@ func initFailed(st *spec.PodStatus) bool {
 // the pod.
 func endedBy(st *spec.PodStatus, c *spec.ContainerStatus) bool {
 	code, ok := lastExit(st, c)
-	return c.Init && ok && code != 0 && !restarts(st, c.Name, code)
+	return c.Init && ok && code != 0 && !restarts(st, c.Name, code) && !passedByHand(st)
 }
 
 // over reports whether an app container has ended and stays so by its policy,
@@ -86,7 +86,7 @@ func begun(st *spec.PodStatus) bool {
 }
 
 // sidecar reports whether an init container runs beside the app containers.
-func sidecar(c *spec.Container) bool { return c.RestartPolicy == spec.RestartAlways }
+func sidecar(c *spec.Container) bool { return c.RestartPolicy == spec.RestartAlways && c.ByHand == nil }
 
 // isSidecar reports whether the pod's container of that name is one.
 func isSidecar(p *spec.Pod, name string) bool {

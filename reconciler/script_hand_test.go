@@ -42,6 +42,7 @@ func (s *script) signal(ctx context.Context, verb string, args []string) error {
 //	needs=NAME          the container of that name, which stands alone, or of the same pod
 //	unit=UNIT           a systemd unit owns it
 //	check=COMMAND, startup=COMMAND   health checks, every 10 s, thrice; ifsick=ACTION, grace=TIME (start period)
+//	init=KIND           an init container of its pod
 //	last                the pod goes down with its last container
 //	nostart, replace
 func (s *script) byHand(ctx context.Context, verb string, args []string) error {
@@ -162,6 +163,8 @@ func (h *handmade) word(word string) error {
 		d, err := time.ParseDuration(value)
 		hand.Health.StartPeriod = d
 		return err
+	case "init":
+		hand.InitKind = spec.InitKind(value)
 	case "last":
 		h.pod.StopWithLast = true
 	case "nostart":

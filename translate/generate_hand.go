@@ -57,6 +57,7 @@ func lostProcess(h *spec.ByHand) []string {
 		{h.Timeout, "--timeout"},
 		{h.Log, "--log-driver and --log-opt"},
 		{h.PublishAll, "--publish-all"},
+		{h.InitKind == spec.InitOnce, "--init-ctr once, which runs at the first start alone"},
 	})
 }
 

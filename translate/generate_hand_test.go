@@ -13,7 +13,7 @@ import (
 // it does not; fields that are of this host alone are the exceptions.
 func TestGenerateTellsOfFlagsThatAreLost(t *testing.T) {
 	silent := map[string]bool{"ID": true, "Called": true, "CreateCommand": true, "Notify": true, "NotifySocket": true, "PidFile": true, "ConmonPidFile": true, "Cgroup": true,
-		"Remove": true, "Once": true, "Expose": true, "StopTimeout": true, "AppArmorUsual": true}
+		"InitKind": true, "Remove": true, "Once": true, "Expose": true, "StopTimeout": true, "AppArmorUsual": true}
 	fields := reflect.TypeFor[spec.ByHand]()
 	for i := range fields.NumField() {
 		var h spec.ByHand
@@ -29,6 +29,8 @@ func TestGenerateTellsOfFlagsThatAreLost(t *testing.T) {
 		want string
 	}{
 		"what each container has by default": {hand: &spec.ByHand{ID: "1", Umask: "0022", Notify: spec.NotifyContainer, StopTimeout: new(10 * time.Second)}},
+		"an init container":                  {hand: &spec.ByHand{InitKind: spec.InitAlways}},
+		"one that runs once":                 {hand: &spec.ByHand{InitKind: spec.InitOnce}, want: "--init-ctr once"},
 		"a secret":                           {hand: &spec.ByHand{Secrets: []spec.SecretUse{{Secret: "password", Env: "X"}}}, want: "the stored secret password"},
 		"no health check":                    {hand: &spec.ByHand{Health: &spec.Health{Off: true}}},
 		"users of its own":                   {pod: spec.Pod{Users: &spec.UserNamespace{}}, want: "--userns"},

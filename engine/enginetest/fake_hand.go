@@ -57,7 +57,7 @@ func (f *Fake) AddContainer(_ context.Context, id spec.PodID, c spec.Container, 
 	if stopped {
 		p.stop(c.Name)
 	}
-	p.spec.Containers = append(slices.Clone(p.spec.Containers), c)
+	p.spec.Add(c)
 	for _, v := range volumes {
 		if _, there := p.spec.Volume(v.Name); !there {
 			p.spec.Volumes = append(slices.Clone(p.spec.Volumes), v)
@@ -96,7 +96,7 @@ func (f *Fake) RenameContainer(_ context.Context, id spec.PodID, name, to string
 		}
 		p.spec.Name = to
 	}
-	p.spec.Containers = slices.Clone(p.spec.Containers)
+	p.spec.InitContainers, p.spec.Containers = slices.Clone(p.spec.InitContainers), slices.Clone(p.spec.Containers)
 	c, _ = p.spec.Container(name)
 	hand := *c.ByHand
 	hand.Called, c.ByHand = to, &hand
@@ -132,7 +132,7 @@ func (f *Fake) freeze(verb string, id spec.PodID, name string, from, to spec.Con
 // forget takes a container out of the pod's record, and the volumes that none of
 // the others mounts.
 func (p *pod) forget(name string) {
-	p.spec.Containers = slices.DeleteFunc(slices.Clone(p.spec.Containers), func(c spec.Container) bool { return c.Name == name })
+	p.spec.Drop(name)
 	p.spec.Volumes = slices.DeleteFunc(slices.Clone(p.spec.Volumes), func(v spec.Volume) bool {
 		return !slices.ContainsFunc(p.spec.All(), func(c spec.Container) bool {
 			return slices.ContainsFunc(c.Mounts, func(m spec.Mount) bool { return m.Volume == v.Name })

@@ -128,6 +128,15 @@ func (s *suite) comeAndGo() {
 		s.must(s.Engine.RemoveContainer(s.ctx, p.ID, "guest"))
 	})
 	st = s.observe(p)
+	first := s.container("first", shell("exit 0"))
+	first.ByHand, first.Mounts = &spec.ByHand{ID: spec.NewContainerID(), InitKind: spec.InitOnce}, nil
+	s.locked(p, func() {
+		s.must(s.Engine.AddContainer(s.ctx, p.ID, first, nil, true))
+		s.same("an init container", []bool{s.see(p, "first").Init, s.see(p, "other").Init}, []bool{true, false})
+		s.same("is not among the others", len(s.observe(p).Pod.Containers), 1)
+		s.must(s.Engine.RemoveContainer(s.ctx, p.ID, "first"))
+		s.same("and goes like them", len(s.observe(p).Containers), 1)
+	})
 	guest.ByHand = &spec.ByHand{ID: spec.NewContainerID()}
 	s.locked(p, func() {
 		s.must(s.Engine.SetStopped(s.ctx, p.ID, "guest", true)) // a wish of before, say

@@ -15,6 +15,9 @@ type ByHand struct {
 	// name it was made with.
 	Called string `json:"called,omitempty"`
 
+	// InitKind makes it one of its pod's InitContainers.
+	InitKind InitKind `json:"initKind,omitempty"`
+
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // for the runtime and its hooks
 	// CreateCommand is the command line it was made by, secrets masked.
@@ -74,6 +77,16 @@ type ByHand struct {
 	PublishAll    bool           `json:"publishAll,omitempty"`  // also the ports that the image and Expose name, each on a free one of the host
 	Expose        []string       `json:"expose,omitempty"`      // "80/tcp"
 }
+
+// InitKind says how often an init container made by hand runs. The zero value
+// is a container that is none.
+type InitKind string
+
+// Kinds of init containers made by hand.
+const (
+	InitAlways InitKind = "always" // at each start of its pod
+	InitOnce   InitKind = "once"   // until it has ended well, then it goes
+)
 
 // Inherited is what containers get from their pod when they are added to it:
 // mounts with their volumes, devices, and what is said of security.

@@ -171,6 +171,23 @@ func (p *Pod) Container(name string) (*Container, bool) {
 	return nil, false
 }
 
+// Add adds a container made by hand, after the others of its kind. What shared the
+// lists with the pod keeps them.
+func (p *Pod) Add(c Container) {
+	if c.ByHand != nil && c.ByHand.InitKind != "" {
+		p.InitContainers = append(slices.Clone(p.InitContainers), c)
+		return
+	}
+	p.Containers = append(slices.Clone(p.Containers), c)
+}
+
+// Drop takes a container out, as Add adds it.
+func (p *Pod) Drop(name string) {
+	named := func(c Container) bool { return c.Name == name }
+	p.InitContainers = slices.DeleteFunc(slices.Clone(p.InitContainers), named)
+	p.Containers = slices.DeleteFunc(slices.Clone(p.Containers), named)
+}
+
 // IsInit reports whether name is one of the pod's init containers.
 func (p *Pod) IsInit(name string) bool {
 	for i := range p.InitContainers {

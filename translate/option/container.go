@@ -116,6 +116,7 @@ func (r *Run) Register(flags *pflag.FlagSet) {
 	r.Container.Register(flags)
 	r.attach.register(r.flags)
 	addAll(flags, r.flags)
+	_ = flags.MarkHidden("init-ctr") // it is for create
 }
 
 // Check is everything that is wrong with a command line whatever host it is for.
@@ -133,6 +134,9 @@ func (r *Run) Make(args []string, host Host) (*Made, error) {
 	m := newMaker(host, r.flags)
 	m.made = made
 	r.attach.apply(m)
+	if m.given("init-ctr") {
+		m.note(errors.New("--init-ctr is for create: an init container runs when its pod starts"))
+	}
 	return made, errors.Join(err, errors.Join(m.errs...))
 }
 

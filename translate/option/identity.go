@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"berth/engine/spec"
 )
 
 // identity is what a container is called, and who is told.
@@ -28,8 +30,7 @@ func (i *identity) register(f *pflag.FlagSet) {
 	f.StringVar(&i.conmonPidFile, "conmon-pidfile", "", "write the PID of the container's monitor to a `file`")
 	f.StringVar(&i.pod, "pod", "", "add the container to a `pod`; new:NAME makes one")
 	f.StringVar(&i.podIDFile, "pod-id-file", "", "add the container to the pod whose ID stands in a `file`")
-	f.StringVar(&i.initCtr, "init-ctr", "", "cannot be honoured")
-	_ = f.MarkHidden("init-ctr")
+	f.StringVar(&i.initCtr, "init-ctr", "", "make it an init container of its pod, which ends before the others start: at each start of the pod, or until it has ended well and is removed (`always|once`)")
 	f.StringSliceVar(&i.requires, "requires", nil, "start these `containers` first")
 }
 
@@ -98,7 +99,23 @@ func (i *identity) place(m *maker) {
 		}
 	}
 	if m.given("init-ctr") {
-		m.note(errors.New("--init-ctr cannot be honoured: containers that are added one by one do not wait for the end of another; write the pod as YAML, with initContainers, and use kube play"))
+		i.initKind(m)
+	}
+}
+
+// initKind makes the container one that its pod's start waits for.
+func (i *identity) initKind(m *maker) {
+	switch kind := spec.InitKind(i.initCtr); kind {
+	case spec.InitAlways, spec.InitOnce:
+		m.hand.InitKind = kind
+	default:
+		m.failf("init-ctr", i.initCtr, "unknown%s", oneOf(i.initCtr, []string{string(spec.InitAlways), string(spec.InitOnce)}))
+	}
+	if m.pod.Bare {
+		m.note(errors.New("--init-ctr says nothing without --pod"))
+	}
+	if i.remove {
+		m.note(errors.New("--rm would remove the init container whether it ends well or not: --init-ctr once removes it when it has"))
 	}
 }
 

@@ -1,6 +1,10 @@
 package option
 
-import "berth/engine/spec"
+import (
+	"testing"
+
+	"berth/engine/spec"
+)
 
 func identityGood() []good {
 	return []good{
@@ -42,21 +46,50 @@ func added(m *Made) {
 
 func identityBad() bad {
 	return bad{
-		"--name= img":                             `--name "": the name is missing`,
-		"--name a/b img":                          "a name has letters, digits",
-		"--name -x img":                           "begins with a letter",
-		"--replace img":                           "--replace says nothing without --name",
-		"--label =b img":                          `--label "=b": write key=value`,
-		"--label-file gone img":                   `--label-file "gone": no such file`,
-		"--annotation x img":                      `--annotation "x": write key=value`,
-		"--requires gone img":                     `--requires "gone": there is no such container`,
-		"--pod= img":                              `--pod "": the name is missing`,
-		"--pod new:a/b img":                       `--pod "new:a/b": a name has`,
-		"--pod a --pod-id-file pod.id img":        "both name a pod",
-		"--pod-id-file gone img":                  `--pod-id-file "gone": no such file`,
-		"--pod-id-file empty img":                 "there is no ID in it",
-		"--pod a --init-ctr once img":             "--init-ctr cannot be honoured",
-		"--pod a -p 80:80 img":                    "--publish is for the pod, not for one of its containers: give it to pod create",
-		"--pod a --dns 1.1.1.1 --ip 10.0.0.1 img": "--dns is for the pod",
+		"--name= img":                                    `--name "": the name is missing`,
+		"--name a/b img":                                 "a name has letters, digits",
+		"--name -x img":                                  "begins with a letter",
+		"--replace img":                                  "--replace says nothing without --name",
+		"--label =b img":                                 `--label "=b": write key=value`,
+		"--label-file gone img":                          `--label-file "gone": no such file`,
+		"--annotation x img":                             `--annotation "x": write key=value`,
+		"--requires gone img":                            `--requires "gone": there is no such container`,
+		"--pod= img":                                     `--pod "": the name is missing`,
+		"--pod new:a/b img":                              `--pod "new:a/b": a name has`,
+		"--pod a --pod-id-file pod.id img":               "both name a pod",
+		"--pod-id-file gone img":                         `--pod-id-file "gone": no such file`,
+		"--pod-id-file empty img":                        "there is no ID in it",
+		"--pod a --init-ctr once img":                    "--init-ctr is for create",
+		"--pod a --init-ctr ever img":                    `--init-ctr "ever": unknown`,
+		"--init-ctr always img":                          "--init-ctr says nothing without --pod",
+		"--pod a --rm --init-ctr once img":               "--init-ctr once removes it when it has",
+		"--pod a --restart always --init-ctr always img": "an init container is not started again before its pod is",
+		"--pod a -p 80:80 img":                           "--publish is for the pod, not for one of its containers: give it to pod create",
+		"--pod a --dns 1.1.1.1 --ip 10.0.0.1 img":        "--dns is for the pod",
+	}
+}
+
+func TestInitContainersAreForCreate(t *testing.T) {
+	for args, want := range map[string]spec.InitKind{
+		"--pod web img":                            "",
+		"--pod web --init-ctr always img":          spec.InitAlways,
+		"--pod new:web --init-ctr=once img":        spec.InitOnce,
+		"--pod web --init-ctr once --restart no i": spec.InitOnce,
+	} {
+		var f Container
+		flags := quietSet("create")
+		f.Register(flags)
+		if err := flags.Parse(words(args)); err != nil {
+			t.Fatal(err)
+		}
+		made, err := f.Make(flags.Args(), fakeHost{})
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+			continue
+		}
+		c, whole := made.Container(), made.Whole()
+		if c.ByHand.InitKind != want || c.RestartPolicy != "" || whole.IsInit(c.Name) != (want != "") || len(whole.All()) != 1 {
+			t.Errorf("%s: kind %q, restart %q, %d init containers, %d others", args, c.ByHand.InitKind, c.RestartPolicy, len(whole.InitContainers), len(whole.Containers))
+		}
 	}
 }

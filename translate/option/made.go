@@ -31,6 +31,14 @@ func (m *Made) Container() *spec.Container {
 	return &m.Pod.Containers[0]
 }
 
+// Whole is the pod with its container among those of its kind.
+func (m *Made) Whole() *spec.Pod {
+	p := *m.Pod
+	p.Containers = nil
+	p.Add(*m.Container())
+	return &p
+}
+
 // SetName names the container, and the pod that is only there for it. It is kept
 // under the same name, but where one that was renamed is kept under that. In a pod
 // of several its volumes are named after it, so that they are its own.

@@ -246,7 +246,7 @@ func (m *Made) AddTo(p *spec.Pod) {
 			m.Pod.Volumes = append(m.Pod.Volumes, in.Volumes[at])
 		}
 	}
-	if c.RestartPolicy == "" {
+	if c.RestartPolicy == "" && h.InitKind == "" {
 		h.MostRestarts, h.UnlessStopped = from.MostRestarts, from.UnlessStopped
 	}
 	h.Devices = append(slices.Clone(from.Devices), h.Devices...)

@@ -179,6 +179,13 @@ func (p *process) life(m *maker) {
 	switch {
 	case m.pod.Bare:
 		m.pod.RestartPolicy = policy
+	case m.hand.InitKind != "":
+		if policy != spec.RestartNever {
+			m.failf("restart", p.restart, "an init container is not started again before its pod is: drop one of --restart and --init-ctr")
+		}
+		if !m.added() {
+			m.pod.RestartPolicy = spec.RestartNever
+		}
 	case !m.added():
 		m.pod.RestartPolicy, m.c.RestartPolicy = spec.RestartNever, policy
 	case m.given("restart"):

@@ -139,7 +139,7 @@ func (w *writer) process(s *Spec, c *spec.Container, hand *spec.ByHand) {
 		s.Dependencies = append(s.Dependencies, w.names(ref))
 	}
 	if w.pod.IsInit(c.Name) {
-		s.InitType = "always"
+		s.InitType = string(cmp.Or(hand.InitKind, spec.InitAlways))
 	}
 	if hand.Personality != "" {
 		s.Personality = &Personality{hand.Personality}
