@@ -131,18 +131,24 @@ func TestTeardownWithoutNetavark(t *testing.T) {
 	}
 }
 
+// killServer ends the name server as a kill -9 does.
+func (h host) killServer() {
+	h.t.Helper()
+	server, err := h.findServer()
+	if err != nil || server == nil {
+		h.t.Fatal(server, err)
+	}
+	defer server.close()
+	if err := errors.Join(server.signal(unix.SIGKILL), server.ended(h.t.Context())); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
 func TestTheNameServer(t *testing.T) {
 	t.Run("is started again with a stale pid file", func(t *testing.T) {
 		h := newHost(t)
 		a := h.start(1, testPod(1, ""))
-		server, err := h.findServer()
-		if err != nil || server == nil {
-			t.Fatal(server, err)
-		}
-		defer server.close()
-		if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
-			t.Fatal(err)
-		}
+		h.killServer()
 		// Now the ID in the pid file is somebody else's.
 		bystander := exec.Command("sleep", "60")
 		if err := bystander.Start(); err != nil {
@@ -169,14 +175,7 @@ func TestTheNameServer(t *testing.T) {
 	t.Run("is started again by who misses its answer", func(t *testing.T) {
 		h := newHost(t)
 		a := h.start(1, testPod(1, ""))
-		server, err := h.findServer()
-		if err != nil || server == nil {
-			t.Fatal(server, err)
-		}
-		defer server.close()
-		if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
-			t.Fatal(err)
-		}
+		h.killServer()
 		if err := h.verifyNames(t.Context(), a.lease); err != nil {
 			t.Error(err)
 		}

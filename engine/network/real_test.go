@@ -455,26 +455,10 @@ func TestWhatTeardownFindsGone(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"the rules": func(t *testing.T, _ host, _ started) { flushRules(t) },
-		"the name server": func(t *testing.T, h host, _ started) {
-			server, err := h.findServer()
-			if err != nil || server == nil {
-				t.Fatal(server, err)
-			}
-			defer server.close()
-			if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
-				t.Fatal(err)
-			}
-		},
+		"the rules":       func(t *testing.T, _ host, _ started) { flushRules(t) },
+		"the name server": func(_ *testing.T, h host, _ started) { h.killServer() },
 		"our folders": func(t *testing.T, h host, _ started) {
-			server, err := h.findServer()
-			if err != nil || server == nil {
-				t.Fatal(server, err)
-			}
-			defer server.close()
-			if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
-				t.Fatal(err)
-			}
+			h.killServer()
 			if err := os.RemoveAll(h.netavarkDir()); err != nil {
 				t.Fatal(err)
 			}
@@ -571,14 +555,7 @@ func TestLostBridgesAreHealedAlsoWithoutTheNameServer(t *testing.T) {
 	h := newHost(t).withHelper("aardvark-dns", listensForAll)
 	createNetwork(t, h.Manager, Network{Name: "back", DNS: true, Subnets: subnets("10.231.7.0/24")})
 	a, b := h.start(1, testPod(1, "")), h.start(2, testPod(2, "back"))
-	server, err := h.findServer()
-	if err != nil || server == nil {
-		t.Fatal(server, err)
-	}
-	defer server.close()
-	if err := errors.Join(server.signal(unix.SIGKILL), server.ended(t.Context())); err != nil {
-		t.Fatal(err)
-	}
+	h.killServer()
 	for _, s := range []started{a, b} {
 		if err := removeHostLink(s.lease.Networks[0].Network.Interface); err != nil {
 			t.Fatal(err)
