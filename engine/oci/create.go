@@ -65,6 +65,7 @@ type processRecord struct {
 	Conmon    Process   `json:"conmon"`
 	CreatedAt time.Time `json:"createdAt"`
 	StartedAt time.Time `json:"startedAt,omitzero"`
+	OOMKills  int64     `json:"oomKills,omitempty"` // of the pod, before this container
 }
 
 // Create writes the bundle and has conmon make the container. What an earlier
@@ -101,7 +102,7 @@ func (r *Runtime) Create(ctx context.Context, c Create) (created Created, err er
 	if filtered {
 		r.filters.learn(key, r.stateRoot, c.ID)
 	}
-	record := processRecord{CreatedAt: time.Now().UTC()}
+	record := processRecord{CreatedAt: time.Now().UTC(), OOMKills: r.podOOMKills(c.Container)}
 	if record.Conmon, err = readPidFile(c.path("conmon.pid")); err != nil {
 		return Created{}, fmt.Errorf("find conmon: %w", err)
 	}

@@ -117,14 +117,14 @@ func (r *Runtime) observeEnd(c Container, s State, record processRecord, created
 	switch {
 	case ok:
 		s.State, s.ExitCode, s.FinishedAt = spec.StateExited, code, finished
-		s.OOMKilled = r.WasOOMKilled(c)
+		s.OOMKilled = r.wasOOMKilled(c, record, code)
 	case !created:
 		s.State = spec.StateNone
 	case s.ConmonPid != 0:
 		s.State = spec.StateRunning
 	default:
 		s.State, s.ExitCode = spec.StateUnknown, spec.ExitUnknown
-		s.OOMKilled = r.WasOOMKilled(c)
+		s.OOMKilled = r.wasOOMKilled(c, record, s.ExitCode)
 	}
 	return s, nil
 }
