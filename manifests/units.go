@@ -66,6 +66,13 @@ func isUnit(name string) bool {
 	return ok || strings.HasSuffix(name, ".conf")
 }
 
+// holdsDropIns reports whether a folder of that name holds drop-ins: of a unit, or of
+// all of a kind.
+func holdsDropIns(name string) bool {
+	of, ok := strings.CutSuffix(name, ".d")
+	return ok && (isUnit(of) || isUnit("any."+of))
+}
+
 // scan looks at the folders. While a file is being written all stays as it was.
 func (u *Units) scan() (watch watchSet, busy bool) {
 	watch = watchSet{}
@@ -88,6 +95,7 @@ func (u *Units) scan() (watch watchSet, busy bool) {
 		}
 		unknown = append(unknown, p.File)
 	}
+	unknown = append(unknown, units.Halved...)
 	found := quadlet.Found{
 		Results: quadlet.Convert(units.Files, u.options), Problems: units.Problems, Unknown: unknown, Contents: map[string]string{},
 	}

@@ -108,6 +108,18 @@ func TestUnitsOfWhatCannotBeReadAreUnknown(t *testing.T) {
 	if found := u.Read(); len(found.Unknown) > 0 || len(found.Results) > 0 {
 		t.Errorf("the file is gone: %v", found)
 	}
+	writeUnit(t, dir+"/web.container", "[Container]\nImage=a\n")
+	for _, link := range []string{"container.d", "web.container.d"} {
+		if err := os.Symlink(link, dir+"/"+link); err != nil {
+			t.Fatal(err)
+		}
+		if found := u.Read(); !slices.Contains(found.Unknown, dir+"/web.container") || len(found.Results) > 0 {
+			t.Errorf("its drop-ins cannot be read: unknown is %v, results %v", found.Unknown, found.Results)
+		}
+		if err := os.Remove(dir + "/" + link); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestUnitsAreReadWhenTheirWriterIsDone(t *testing.T) {

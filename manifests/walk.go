@@ -162,7 +162,7 @@ func (w *walker) dir(path, rel string, depth int) {
 
 func (w *walker) entry(path, rel string, e fs.DirEntry, depth int) {
 	link := e.Type()&fs.ModeSymlink != 0
-	if link && !w.match(e.Name()) && isUnit(e.Name()) {
+	if link && !w.match(e.Name()) && (isUnit(e.Name()) || holdsDropIns(e.Name())) {
 		return // of others, who say what is wrong with it
 	}
 	if link {

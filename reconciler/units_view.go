@@ -129,9 +129,11 @@ func (u *units) views() []UnitView {
 // problemsOf are the problems with a unit file, its drop-ins included. The mutex
 // is held.
 func (u *units) problemsOf(file string) source.Diagnostics {
+	name, _ := quadlet.ParseName(filepath.Base(file))
+	dropIns := name.DropInDirs()
 	var out source.Diagnostics
 	for _, p := range u.problems {
-		if p.File == file || strings.HasPrefix(p.File, file+".d/") {
+		if p.File == file || slices.Contains(dropIns, filepath.Base(p.File)) || slices.Contains(dropIns, filepath.Base(filepath.Dir(p.File))) {
 			out = append(out, p)
 		}
 	}

@@ -23,11 +23,12 @@ type Units struct {
 	Files    []quadlet.Input // ordered by name
 	Folders  []string        // that were read
 	Problems source.Diagnostics
+	Halved   []string // paths of unit files that are left out for their drop-ins, which could not be read
 }
 
 // Read reads all unit files in dirs and below.
 func Read(dirs []string) Units {
-	w := walk{units: map[string]string{}, dropIns: map[string][]string{}, seen: map[id]bool{}}
+	w := newWalk()
 	for _, dir := range dirs {
 		w.root(dir)
 	}
@@ -38,10 +39,10 @@ func Read(dirs []string) Units {
 		}
 	}
 	slices.SortFunc(files, func(a, b quadlet.Input) int { return cmp.Compare(a.Name, b.Name) })
-	w.assignDropIns(files)
-	files = w.contents(files)
+	files = w.contents(w.assignDropIns(files))
 	slices.SortStableFunc(w.problems, func(a, b source.Diagnostic) int { return cmp.Compare(a.File, b.File) })
-	return Units{Files: files, Folders: w.folders, Problems: w.problems}
+	slices.Sort(w.halved)
+	return Units{Files: files, Folders: w.folders, Problems: w.problems, Halved: w.halved}
 }
 
 type id struct{ dev, ino uint64 }
@@ -55,12 +56,28 @@ type walk struct {
 	folders  []string
 	mu       sync.Mutex
 	problems source.Diagnostics
+	halved   []string
 }
 
+func newWalk() *walk {
+	return &walk{units: map[string]string{}, dropIns: map[string][]string{}, seen: map[id]bool{}}
+}
+
+// fail notes what is wrong with a path, once: a drop-in may be that of many units.
 func (w *walk) fail(path, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.problems = append(w.problems, source.Diagnostic{Pos: source.Pos{File: path}, Message: fmt.Errorf(format, args...).Error()})
+	d := source.Diagnostic{Pos: source.Pos{File: path}, Message: fmt.Errorf(format, args...).Error()}
+	if !slices.Contains(w.problems, d) {
+		w.problems = append(w.problems, d)
+	}
+}
+
+// halve notes a unit file whose drop-ins cannot be read: half a unit is another unit.
+func (w *walk) halve(path string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.halved = append(w.halved, path)
 }
 
 // root walks a folder of the search path, which need not be there.
@@ -114,13 +131,14 @@ func (w *walk) dir(dir string) {
 	}
 }
 
-// isDir says whether an entry is a folder, or a link to one.
+// isDir says whether an entry is a folder, or a link to one. A link by the name of a
+// folder of drop-ins that leads nowhere is one that cannot be read.
 func (w *walk) isDir(dir string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return e.IsDir()
 	}
 	info, err := os.Stat(dir + "/" + e.Name())
-	return err == nil && info.IsDir()
+	return err == nil && info.IsDir() || err != nil && strings.HasSuffix(e.Name(), ".d")
 }
 
 // file takes a unit file unless an earlier folder has one of its name.
@@ -137,23 +155,32 @@ func (w *walk) file(path string, e fs.DirEntry) {
 	}
 }
 
-// assignDropIns finds the drop-ins of each file, and those of none.
-func (w *walk) assignDropIns(files []quadlet.Input) {
+// assignDropIns finds the drop-ins of each file, and those of none. Files whose
+// drop-ins are not known are left out.
+func (w *walk) assignDropIns(files []quadlet.Input) []quadlet.Input {
 	if len(w.dropIns) == 0 {
-		return
+		return files
 	}
 	used := map[string]bool{}
-	for i := range files {
-		name, _ := quadlet.ParseName(files[i].Name)
+	whole := make([]quadlet.Input, 0, len(files))
+	for _, f := range files {
+		name, _ := quadlet.ParseName(f.Name)
 		var mine []quadlet.DropIn
+		good := true
 		for _, folder := range name.DropInDirs() {
 			used[folder] = true
 			for _, path := range w.dropIns[folder] {
-				mine = append(mine, w.confs(path, mine)...)
+				more, ok := w.confs(path, mine)
+				mine, good = append(mine, more...), good && ok
 			}
 		}
+		if !good {
+			w.halve(f.Path)
+			continue
+		}
 		slices.SortFunc(mine, func(a, b quadlet.DropIn) int { return cmp.Compare(a.Name, b.Name) })
-		files[i].DropIns = mine
+		f.DropIns = mine
+		whole = append(whole, f)
 	}
 	for _, folder := range slices.Sorted(maps.Keys(w.dropIns)) {
 		unit := strings.TrimSuffix(folder, ".d")
@@ -162,11 +189,12 @@ func (w *walk) assignDropIns(files []quadlet.Input) {
 			continue
 		}
 		for _, path := range w.dropIns[folder] {
-			if len(w.confs(path, nil)) > 0 {
+			if confs, _ := w.confs(path, nil); len(confs) > 0 {
 				w.fail(path, "has drop-ins for %s, but there is no such unit file%s", unit, quadlet.DidYouMeanFile(unit, names(files)))
 			}
 		}
 	}
+	return whole
 }
 
 func names(files []quadlet.Input) []string {
@@ -177,21 +205,21 @@ func names(files []quadlet.Input) []string {
 	return all
 }
 
-// confs are the drop-ins of a folder that no more specific one hides.
-func (w *walk) confs(dir string, have []quadlet.DropIn) []quadlet.DropIn {
+// confs are the drop-ins of a folder that no more specific one hides; ok is false
+// where it cannot be read.
+func (w *walk) confs(dir string, have []quadlet.DropIn) (all []quadlet.DropIn, ok bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		w.fail(dir, "%s", reason(err, false))
-		return nil
+		w.fail(dir, "%s", reason(err, isLink(dir)))
+		return nil, false
 	}
-	var all []quadlet.DropIn
 	for _, e := range entries {
 		hidden := slices.ContainsFunc(have, func(d quadlet.DropIn) bool { return d.Name == e.Name() })
 		if !hidden && strings.HasSuffix(e.Name(), ".conf") && !strings.HasPrefix(e.Name(), ".") && !w.isDir(dir, e) {
 			all = append(all, quadlet.DropIn{Name: e.Name(), Path: dir + "/" + e.Name()})
 		}
 	}
-	return all
+	return all, true
 }
 
 // contents reads all files, several at a time, and leaves out what cannot be
@@ -226,7 +254,8 @@ func (w *walk) read(f *quadlet.Input) bool {
 	kept := f.DropIns[:0]
 	for _, d := range f.DropIns {
 		if d.Data, ok = w.content(d.Path); !ok {
-			return false // half a unit is another unit
+			w.halve(f.Path)
+			return false
 		}
 		if d.Data != nil {
 			kept = append(kept, d)

@@ -85,6 +85,10 @@ func TestRead(t *testing.T) {
 			[]string{"a/z.pod=1"}, []string{"a/x.pod: is a symbolic link to nothing"}},
 		{"a bad drop-in takes its unit along, not others", map[string]string{"a/x.pod": "1", "a/x.pod.d/1.conf": "-> gone", "a/z.pod": "1"},
 			[]string{"a/z.pod=1"}, []string{"a/x.pod.d/1.conf: is a symbolic link to nothing"}},
+		{"a bad drop-in of all of a kind is one problem", map[string]string{"a/x.pod": "1", "a/y.pod": "1", "a/pod.d/1.conf": "-> 1.conf", "a/z.volume": "1"},
+			[]string{"a/z.volume=1"}, []string{"a/pod.d/1.conf: is a loop of symbolic links"}},
+		{"a folder of drop-ins that cannot be read takes its unit along", map[string]string{"a/x.pod": "1", "a/x.pod.d": "-> x.pod.d", "b/y.pod": "1", "b/y.pod.d": "-> gone", "b/z.pod": "1", "b/other.d": "-> gone"},
+			[]string{"b/z.pod=1"}, []string{"a/x.pod.d: is a loop of symbolic links", "b/y.pod.d: is a symbolic link to nothing"}},
 		{"no folder is no problem", map[string]string{},
 			nil, nil},
 	} {
@@ -121,7 +125,7 @@ func TestReadIsBounded(t *testing.T) {
 
 func TestAUnitMayDisappear(t *testing.T) {
 	root := tree(t, map[string]string{"x.pod": "1"})
-	w := walk{units: map[string]string{}, dropIns: map[string][]string{}, seen: map[id]bool{}}
+	w := newWalk()
 	w.dir(root)
 	if err := os.Remove(root + "/x.pod"); err != nil {
 		t.Fatal(err)

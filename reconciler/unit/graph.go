@@ -45,8 +45,9 @@ func NewGraph(all []*quadlet.Unit, others []string, o Options) (*Graph, map[stri
 		b.others[name] = true
 	}
 	for _, u := range all {
-		b.byService[u.Service] = u
+		b.enlist(u)
 	}
+	all = slices.DeleteFunc(slices.Clone(all), func(u *quadlet.Unit) bool { return b.byService[u.Service] != u })
 	for _, u := range all {
 		if !u.Name.Abstract() {
 			b.add(u.Service)
@@ -64,6 +65,27 @@ func NewGraph(all []*quadlet.Unit, others []string, o Options) (*Graph, map[stri
 	}
 	b.cycles()
 	return b.graph(), b.problems
+}
+
+// enlist takes a unit by its service. What runs on as it was last keeps its name: a
+// new unit that would take that is refused.
+func (b *builder) enlist(u *quadlet.Unit) {
+	first := b.byService[u.Service]
+	if first == nil {
+		b.byService[u.Service] = u
+		return
+	}
+	if b.options.Stale[u.Path] && !b.options.Stale[first.Path] {
+		b.byService[u.Service] = u
+		u, first = first, u
+	}
+	at := source.Pos{File: u.Path}
+	if lines := u.File.Lines("X-"+u.Name.Kind.Section(), "ServiceName"); len(lines) > 0 {
+		at = lines[len(lines)-1].Pos
+	}
+	b.problems[u.Path] = append(b.problems[u.Path], source.Diagnostic{
+		Pos: at, Message: fmt.Sprintf("%s is that of %s, which goes on as it was: ServiceName= gives this unit another name", u.Service, first.Path),
+	})
 }
 
 // add has a service read, an instance of a template if need be, and says whether

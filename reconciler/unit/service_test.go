@@ -196,3 +196,26 @@ func TestWhatIsStaleRunsOn(t *testing.T) {
 		t.Errorf("%+v, %s", s, problems)
 	}
 }
+
+// What runs on as it was last keeps its service's name, wherever a new unit of that
+// name lies.
+func TestANewUnitDoesNotTakeTheNameOfOneThatRunsOn(t *testing.T) {
+	for _, path := range []string{"/m/a.volume", "/m/z.volume"} {
+		running := containerFile("")
+		running.Path = "/m/web.container"
+		twin := quadlet.Input{Name: "twin.volume", Path: path, Data: []byte("[Volume]\nServiceName=web\n")}
+		var all []*quadlet.Unit
+		for _, f := range []quadlet.Input{running, twin} { // each was good when it was read
+			all = append(all, quadlet.Convert([]quadlet.Input{f}, quadlet.Options{Program: "berth", Host: nowhere{}})[0].Unit)
+		}
+		slices.SortFunc(all, func(a, b *quadlet.Unit) int { return strings.Compare(a.Path, b.Path) })
+		g, problems := NewGraph(all, nil, Options{Stale: map[string]bool{"/m/web.container": true}})
+		if s := g.Services["web.service"]; s == nil || s.Unit.Path != "/m/web.container" {
+			t.Errorf("%s: web.service is %v", path, s)
+		}
+		want := path + ":2: web.service is that of /m/web.container, which goes on as it was: ServiceName= gives this unit another name"
+		if got := problems[path].Error(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
