@@ -213,7 +213,10 @@ func (b *bench) manyPods(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 	}
-	const budget = "1.3 x floor, 1/4 of podman"
+	budget := "1.3 x floor, 1/5 of podman"
+	if b.floor.old {
+		budget = "1.3 x floor, 1/4 of podman"
+	}
 	var rows []row
 	rows = append(rows, compare(fmt.Sprintf("kube play, %d pods", b.pods), budget, floorUp, berthUp, podmanUp)...)
 	rows = append(rows, compare(fmt.Sprintf("kube down, %d pods", b.pods), budget, floorDown, berthDown, podmanDown)...)

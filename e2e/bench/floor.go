@@ -22,6 +22,7 @@ import (
 type floor struct {
 	runtime, netavark, aardvark string
 	lists                       bool   // netavark 2: networks are a list
+	old                         bool   // netavark before 1.17: slow, and its part is the same for everyone
 	lower                       string // the unpacked image
 	dir                         string
 }
@@ -43,9 +44,12 @@ func newFloor(ctx context.Context, dir, lower string) (*floor, error) {
 	if f.aardvark, err = helper("aardvark-dns"); err != nil {
 		return nil, err
 	}
-	for _, word := range strings.Fields(version(ctx, f.netavark, "--version")) {
-		f.lists = f.lists || strings.HasPrefix(word, "2.")
+	var major, minor int
+	said := version(ctx, f.netavark, "--version")
+	if _, err := fmt.Sscanf(said, "netavark %d.%d", &major, &minor); err != nil {
+		return nil, fmt.Errorf("netavark --version says %q: %w", said, err)
 	}
+	f.lists, f.old = major >= 2, major == 1 && minor < 17
 	return f, os.MkdirAll(filepath.Join(dir, "net"), 0o755)
 }
 
