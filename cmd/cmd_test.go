@@ -175,7 +175,6 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"network create host":                                "takes that word for something else",
 		"network create --ipam-driver dhcp n":                "DHCP proxy",
 		"network update n":                                   "nothing to change",
-		"pull --decryption-key k x":                          "cannot be honoured",
 		"pull --retry-delay soon x":                          "invalid duration",
 		"system prune --filter name=x":                       "filters are label, label!, until",
 		"container prune --filter x=y":                       "no filter",

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -98,8 +97,7 @@ func (p *pullFlags) register(cmd *cobra.Command) {
 	f.BoolVarP(&p.allTags, "all-tags", "a", false, "fetch all images of the name")
 	f.UintVar(&p.retry, "retry", 3, "`number` of times to try again when fetching fails")
 	f.DurationVar(&p.delay, "retry-delay", 0, "`time` between these tries, such as 2s (default: longer each time)")
-	f.StringArrayVar(&p.keys, "decryption-key", nil, "cannot be honoured")
-	_ = f.MarkHidden("decryption-key")
+	f.StringArrayVar(&p.keys, "decryption-key", nil, "open an encrypted image with this `key[:passphrase]`, a file; pass its passphrase as file=PATH or fd=N to keep it to yourself")
 	policies := []string{"always", "missing", "never", "newer"}
 	f.Var(newChoice(&p.policy, "always", policies), "policy", "when to fetch: "+orList(policies))
 	complete(cmd, "policy", policies...)
@@ -109,9 +107,6 @@ func (p *pullFlags) register(cmd *cobra.Command) {
 func (p *pullFlags) options(cmd *cobra.Command) (spec.PullOptions, error) {
 	f := cmd.Flags()
 	o := p.registryFlags.options(f)
-	if len(p.keys) > 0 {
-		return o, errors.New("--decryption-key cannot be honoured: encrypted images are not read; decrypt it with skopeo copy --decryption-key first")
-	}
 	o.OS, o.Arch, o.Variant = p.os, p.arch, p.variant
 	if p.platform != "" {
 		if p.os+p.arch+p.variant != "" {
@@ -121,6 +116,7 @@ func (p *pullFlags) options(cmd *cobra.Command) (spec.PullOptions, error) {
 		o.OS, o.Arch, o.Variant = parts[0], parts[1], parts[2]
 	}
 	o.Retries, o.RetryDelay = &p.retry, p.delay
+	o.DecryptionKeys = p.keys
 	return o, nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.podman.io/image/v5/docker"
-	"go.podman.io/image/v5/types"
 
 	"berth/engine/spec"
 )
@@ -20,13 +19,13 @@ const longestPause = 30 * time.Second
 
 // fetchAgain fetches, and as often as the request asks for once more while what
 // fails may be over a moment later. It holds no slot while it waits.
-func (s *Store) fetchAgain(ctx context.Context, sys *types.SystemContext, req spec.ImageRequest, transport, rest string) (string, error) {
+func (s *Store) fetchAgain(ctx context.Context, t transfer, req spec.ImageRequest, transport, rest string) (string, error) {
 	tries := uint(0)
 	if req.Pull.Retries != nil {
 		tries = *req.Pull.Retries
 	}
 	for n := uint(0); ; n++ {
-		id, err := s.fetch(ctx, sys, req, transport, rest)
+		id, err := s.fetch(ctx, t, req, transport, rest)
 		if err == nil || n >= tries || ctx.Err() != nil || !passing(err) {
 			return id, err
 		}

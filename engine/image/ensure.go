@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,25 +14,12 @@ import (
 	"berth/engine/spec"
 )
 
-// request is what one flight is about: requests that are equal share a pull.
-type request struct {
-	ref    string
-	policy spec.PullPolicy
-	pull   spec.PullOptions // TLSVerify and Retries, pointers, are nil
-	tls    string
-	tries  uint
-}
-
-func newRequest(req spec.ImageRequest) request {
-	r := request{ref: req.Ref, policy: req.Policy, pull: req.Pull}
-	if req.Pull.TLSVerify != nil {
-		r.tls = fmt.Sprint(*req.Pull.TLSVerify)
-	}
-	if req.Pull.Retries != nil {
-		r.tries = *req.Pull.Retries
-	}
-	r.pull.TLSVerify, r.pull.Retries, r.pull.Quiet = nil, nil, false
-	return r
+// flightOf names the flight of a request: those that are equal share a pull, shown
+// or not.
+func flightOf(req spec.ImageRequest) (string, error) {
+	req.Pull.Quiet = false
+	name, err := json.Marshal(req) // values, not pointers
+	return string(name), err
 }
 
 // Ensure makes the image be in the store, as its policy says:
@@ -50,6 +38,10 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 	if err != nil {
 		return spec.Image{}, fmt.Errorf("%s: %w: %w", req.Ref, spec.ErrPull, err)
 	}
+	decrypt, err := decryption(req.Pull.DecryptionKeys)
+	if err != nil {
+		return spec.Image{}, fmt.Errorf("%s: %w: %w", req.Ref, spec.ErrPull, err)
+	}
 	transport, rest, err := splitTransport(req.Ref)
 	if err != nil {
 		return spec.Image{}, fmt.Errorf("%w: %w", spec.ErrPull, err)
@@ -65,8 +57,12 @@ func (s *Store) Ensure(ctx context.Context, req spec.ImageRequest) (spec.Image, 
 	case err != nil && localOnly(transport, rest):
 		return spec.Image{}, err
 	}
-	id, err := s.pulls.do(ctx, newRequest(req), func(ctx context.Context) (string, error) {
-		return s.fetchAgain(ctx, sys, req, transport, rest)
+	flight, err := flightOf(req)
+	if err != nil {
+		return spec.Image{}, err
+	}
+	id, err := s.pulls.do(ctx, flight, func(ctx context.Context) (string, error) {
+		return s.fetchAgain(ctx, transfer{sys: sys, decrypt: decrypt}, req, transport, rest)
 	})
 	if ctx.Err() != nil {
 		return spec.Image{}, fmt.Errorf("pull %s: %w", req.Ref, ctx.Err())
@@ -135,21 +131,23 @@ func (s *Store) present(ctx context.Context, sys *types.SystemContext, req spec.
 
 // fetch brings the image into the store and returns its ID. Every error is a
 // spec.ErrPull, unless ctx ended.
-func (s *Store) fetch(ctx context.Context, sys *types.SystemContext, req spec.ImageRequest, transport, rest string) (string, error) {
+func (s *Store) fetch(ctx context.Context, t transfer, req spec.ImageRequest, transport, rest string) (string, error) {
 	if err := s.slots.Acquire(ctx, 1); err != nil {
 		return "", err
 	}
 	defer s.slots.Release(1)
 	// It may have come while we waited: an equal request has just ended.
-	img, err := s.present(ctx, sys, req, transport, rest)
+	img, err := s.present(ctx, t.sys, req, transport, rest)
 	if err == nil && enough(req.Policy, img, transport, rest) {
 		return img.ID, nil
 	}
+	t.show = s.board.begin(req.Pull.Quiet)
+	defer t.show.end()
 	var id string
 	if transport == "" || transport == transportDocker {
-		id, err = s.pull(ctx, sys, rest, img, req.Pull.Quiet)
+		id, err = s.pull(ctx, t, rest, img)
 	} else {
-		id, err = s.importFrom(ctx, sys, transport, rest, req.Pull.Quiet)
+		id, err = s.importFrom(ctx, t, transport, rest)
 	}
 	if err == nil {
 		s.note("pull", id, req.Ref)

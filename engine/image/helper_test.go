@@ -19,6 +19,9 @@ import (
 	digest "github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"go.podman.io/image/v5/copy"
+	"go.podman.io/image/v5/signature"
+	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
 	"go.podman.io/storage/pkg/reexec"
 
@@ -131,6 +134,23 @@ func platforms(t *testing.T, dir, name string, recipes ...recipe) {
 	index := ociv1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex, Manifests: []ociv1.Descriptor{d}}
 	writeJSON(t, filepath.Join(dir, "index.json"), index)
 	writeJSON(t, filepath.Join(dir, "oci-layout"), ociv1.ImageLayout{Version: ociv1.ImageLayoutVersion})
+}
+
+// copyImage copies an image from one place to another, no store of ours being either.
+func copyImage(t *testing.T, dest, src types.ImageReference, o copy.Options) {
+	t.Helper()
+	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = policy.Destroy() }()
+	if o.DestinationCtx == nil {
+		o.DestinationCtx = &types.SystemContext{}
+	}
+	o.DestinationCtx.BlobInfoCacheDir = t.TempDir()
+	if _, err := copy.Image(t.Context(), policy, dest, src, &o); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func writeImage(t *testing.T, dir string, r recipe) ociv1.Descriptor {

@@ -13,7 +13,6 @@ import (
 	dockerarchive "go.podman.io/image/v5/docker/archive"
 	ociarchive "go.podman.io/image/v5/oci/archive"
 	ocilayout "go.podman.io/image/v5/oci/layout"
-	"go.podman.io/image/v5/types"
 
 	"berth/engine/spec"
 	"berth/internal/ctxio"
@@ -46,8 +45,8 @@ func (s *Store) load(ctx context.Context, from Source) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	show := s.board.begin(from.Quiet)
-	defer show.end()
+	t := transfer{sys: sys, show: s.board.begin(from.Quiet)}
+	defer t.show.end()
 	if from.From != nil {
 		dir, release, err := s.scratch()
 		if err != nil {
@@ -58,7 +57,7 @@ func (s *Store) load(ctx context.Context, from Source) ([]string, error) {
 		if err := spool(ctxio.Reader(ctx, from.From), "standard input", from.Path); err != nil {
 			return nil, err
 		}
-		names, err := s.loadArchive(ctx, sys, from.Path, show)
+		names, err := s.loadArchive(ctx, t, from.Path)
 		return names, clean(err, from.Path, "standard input")
 	}
 	info, err := os.Stat(from.Path)
@@ -66,19 +65,19 @@ func (s *Store) load(ctx context.Context, from Source) ([]string, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return s.loadFolder(ctx, sys, from.Path, show)
+		return s.loadFolder(ctx, t, from.Path)
 	}
-	return s.loadArchive(ctx, sys, from.Path, show)
+	return s.loadArchive(ctx, t, from.Path)
 }
 
-func (s *Store) loadFolder(ctx context.Context, sys *types.SystemContext, path string, show *display) ([]string, error) {
+func (s *Store) loadFolder(ctx context.Context, t transfer, path string) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(path, "index.json")); err == nil {
 		dir, release, err := s.alias(path)
 		if err != nil {
 			return nil, err
 		}
 		defer release()
-		names, err := s.loadLayout(ctx, sys, dir, "", show)
+		names, err := s.loadLayout(ctx, t, dir, "")
 		if err != nil {
 			err = fmt.Errorf("OCI layout %s: %w", path, clean(err, dir, path))
 		}
@@ -87,7 +86,7 @@ func (s *Store) loadFolder(ctx context.Context, sys *types.SystemContext, path s
 	if _, err := os.Stat(filepath.Join(path, "manifest.json")); err != nil {
 		return nil, fmt.Errorf("folder %s holds no image: it has neither index.json nor manifest.json", path)
 	}
-	id, err := s.importDir(ctx, sys, path, show)
+	id, err := s.importDir(ctx, t, path)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +97,7 @@ func (s *Store) loadFolder(ctx context.Context, sys *types.SystemContext, path s
 	return img.Names, nil
 }
 
-func (s *Store) loadArchive(ctx context.Context, sys *types.SystemContext, path string, show *display) (names []string, err error) {
+func (s *Store) loadArchive(ctx context.Context, t transfer, path string) (names []string, err error) {
 	plain, release, err := s.plainArchive(ctx, path)
 	if err != nil {
 		return nil, err
@@ -109,7 +108,7 @@ func (s *Store) loadArchive(ctx context.Context, sys *types.SystemContext, path 
 		return nil, err
 	}
 	if kind == kindDocker {
-		names, err = s.loadDocker(ctx, sys, plain, show)
+		names, err = s.loadDocker(ctx, t, plain)
 		return names, failedArchive(path, plain, err)
 	}
 	dir, release, err := s.scratch()
@@ -120,7 +119,7 @@ func (s *Store) loadArchive(ctx context.Context, sys *types.SystemContext, path 
 	if err := extractLayout(ctx, plain, dir); err != nil {
 		return nil, clean(err, plain, path)
 	}
-	names, err = s.loadLayout(ctx, sys, dir, plain, show)
+	names, err = s.loadLayout(ctx, t, dir, plain)
 	return names, failedArchive(path, dir, clean(err, plain, path))
 }
 
@@ -132,8 +131,8 @@ func failedArchive(path, scratch string, err error) error {
 }
 
 // loadDocker loads all images of an uncompressed Docker archive.
-func (s *Store) loadDocker(ctx context.Context, sys *types.SystemContext, plain string, show *display) (names []string, err error) {
-	reader, err := dockerarchive.NewReader(sys, plain)
+func (s *Store) loadDocker(ctx context.Context, t transfer, plain string) (names []string, err error) {
+	reader, err := dockerarchive.NewReader(t.sys, plain)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +153,7 @@ func (s *Store) loadDocker(ctx context.Context, sys *types.SystemContext, plain 
 			}
 			tags = append(tags, more...)
 		}
-		id, err := s.copyNamed(ctx, sys, refs[0], first(tags), show)
+		id, err := s.copyNamed(ctx, t, refs[0], first(tags))
 		if err == nil {
 			err = s.addNames(id, tags)
 		}
@@ -168,7 +167,7 @@ func (s *Store) loadDocker(ctx context.Context, sys *types.SystemContext, plain 
 
 // loadLayout loads all images of an OCI layout. archive is the file it was
 // unpacked from, or "".
-func (s *Store) loadLayout(ctx context.Context, sys *types.SystemContext, dir, archive string, show *display) ([]string, error) {
+func (s *Store) loadLayout(ctx context.Context, t transfer, dir, archive string) ([]string, error) {
 	list, err := ocilayout.List(dir)
 	if err != nil {
 		return nil, err
@@ -190,7 +189,7 @@ func (s *Store) loadLayout(ctx context.Context, sys *types.SystemContext, dir, a
 			src = archived{src, origin}
 		}
 		name := annotated(entry.ManifestDescriptor)
-		id, err := s.copyNamed(ctx, sys, src, name, show)
+		id, err := s.copyNamed(ctx, t, src, name)
 		if err != nil {
 			return names, err
 		}

@@ -1,12 +1,14 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	encconfig "github.com/containers/ocicrypt/config"
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker"
 	"go.podman.io/image/v5/docker/reference"
@@ -19,24 +21,22 @@ import (
 
 // pull fetches an image from the registries its name may stand for, in their
 // order. have is the image that the store holds under that name, or nil.
-func (s *Store) pull(ctx context.Context, sys *types.SystemContext, name string, have *storage.Image, quiet bool) (string, error) {
+func (s *Store) pull(ctx context.Context, t transfer, name string, have *storage.Image) (string, error) {
 	name, err := parseName(name)
 	if err != nil {
 		return "", err
 	}
-	candidates, describe, err := remoteNames(sys, name)
+	candidates, describe, err := remoteNames(t.sys, name)
 	if err != nil {
 		return "", err
 	}
-	show := s.board.begin(quiet)
-	defer show.end()
 	if describe != "" {
-		show.say("%s", describe)
+		t.show.say("%s", describe)
 	}
 	var failed []error
 	for _, named := range candidates {
-		show.say("Trying to pull %s...", named)
-		id, err := s.pullOne(ctx, sys, named, have, show)
+		t.show.say("Trying to pull %s...", named)
+		id, err := s.pullOne(ctx, t, named, have)
 		if err == nil {
 			return id, nil
 		}
@@ -52,7 +52,7 @@ func (s *Store) pull(ctx context.Context, sys *types.SystemContext, name string,
 }
 
 // pullOne fetches one full name.
-func (s *Store) pullOne(ctx context.Context, sys *types.SystemContext, named reference.Named, have *storage.Image, show *display) (string, error) {
+func (s *Store) pullOne(ctx context.Context, t transfer, named reference.Named, have *storage.Image) (string, error) {
 	src, err := docker.NewReference(named)
 	if err != nil {
 		return "", err
@@ -62,7 +62,7 @@ func (s *Store) pullOne(ctx context.Context, sys *types.SystemContext, named ref
 		return "", err
 	}
 	if have != nil && slices.Contains(have.Names, named.String()) {
-		same, err := s.unchanged(ctx, sys, src, have)
+		same, err := s.unchanged(ctx, t.sys, src, have)
 		if err != nil {
 			return "", err
 		}
@@ -74,7 +74,7 @@ func (s *Store) pullOne(ctx context.Context, sys *types.SystemContext, named ref
 	if err != nil {
 		return "", err
 	}
-	return s.copyIn(ctx, sys, dest, src, show)
+	return s.copyIn(ctx, t, dest, src)
 }
 
 // unchanged asks the registry for the manifest and compares it with those of
@@ -123,14 +123,21 @@ func (s *Store) unchanged(ctx context.Context, sys *types.SystemContext, ref typ
 	return true, nil
 }
 
+// transfer is on which terms images come into the store, and who sees it.
+type transfer struct {
+	sys     *types.SystemContext
+	decrypt *encconfig.DecryptConfig // nil: no encrypted ones
+	show    *display
+}
+
 // copyIn copies an image into the store and returns its ID.
-func (s *Store) copyIn(ctx context.Context, sys *types.SystemContext, dest, src types.ImageReference, show *display) (id string, err error) {
+func (s *Store) copyIn(ctx context.Context, t transfer, dest, src types.ImageReference) (id string, err error) {
 	dir, release, err := s.scratch()
 	if err != nil {
 		return "", err
 	}
 	defer release()
-	with := *sys
+	with := *t.sys
 	with.BigFilesTemporaryDir = dir
 	with.BlobInfoCacheDir = dir // storage knows its layers itself; nothing to remember
 	policy, err := s.policy(&with)
@@ -142,10 +149,12 @@ func (s *Store) copyIn(ctx context.Context, sys *types.SystemContext, dest, src 
 	options := copy.Options{
 		SourceCtx:               &with,
 		DestinationCtx:          &with,
-		ReportWriter:            show.lines(),
+		ReportWriter:            t.show.lines(),
 		ReportResolvedReference: &resolved,
+		// Without one, layers that are encrypted would be taken for broken ones.
+		OciDecryptConfig: cmp.Or(t.decrypt, &encconfig.DecryptConfig{}),
 	}
-	stop := show.watch(&options)
+	stop := t.show.watch(&options)
 	_, err = copy.Image(ctx, policy, dest, src, &options)
 	stop()
 	if err != nil {

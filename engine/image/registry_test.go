@@ -22,7 +22,6 @@ import (
 	"go.podman.io/image/v5/copy"
 	"go.podman.io/image/v5/docker"
 	ocilayout "go.podman.io/image/v5/oci/layout"
-	"go.podman.io/image/v5/signature"
 	"go.podman.io/image/v5/types"
 
 	"berth/engine/spec"
@@ -151,19 +150,17 @@ func (r *registry) push(t *testing.T, name string, image recipe) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.pushFrom(t, name, src)
+}
+
+// pushFrom pushes what lies elsewhere.
+func (r *registry) pushFrom(t *testing.T, name string, src types.ImageReference) {
+	t.Helper()
 	dest, err := docker.ParseReference("//" + r.back + "/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := signature.NewPolicyContext(&signature.Policy{Default: signature.PolicyRequirements{signature.NewPRInsecureAcceptAnything()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = policy.Destroy() }()
-	sys := &types.SystemContext{DockerInsecureSkipTLSVerify: types.OptionalBoolTrue, BlobInfoCacheDir: t.TempDir()}
-	if _, err := copy.Image(context.Background(), policy, dest, src, &copy.Options{SourceCtx: sys, DestinationCtx: sys}); err != nil {
-		t.Fatal(err)
-	}
+	copyImage(t, dest, src, copy.Options{DestinationCtx: &types.SystemContext{DockerInsecureSkipTLSVerify: types.OptionalBoolTrue}})
 }
 
 // big is an image of two layers, larger than any buffer on the way.

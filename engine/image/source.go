@@ -23,20 +23,18 @@ const containerdName = "io.containerd.image.name"
 
 // importFrom copies one image from a file, a folder or another storage and
 // returns its ID.
-func (s *Store) importFrom(ctx context.Context, sys *types.SystemContext, transport, rest string, quiet bool) (id string, err error) {
-	show := s.board.begin(quiet)
-	defer show.end()
+func (s *Store) importFrom(ctx context.Context, t transfer, transport, rest string) (id string, err error) {
 	switch transport {
 	case transportOCIArchive:
-		id, err = s.importOCIArchive(ctx, sys, rest, show)
+		id, err = s.importOCIArchive(ctx, t, rest)
 	case transportDockerArchive:
-		id, err = s.importDockerArchive(ctx, sys, rest, show)
+		id, err = s.importDockerArchive(ctx, t, rest)
 	case transportOCI:
-		id, err = s.importLayout(ctx, sys, rest, show)
+		id, err = s.importLayout(ctx, t, rest)
 	case transportDir:
-		id, err = s.importDir(ctx, sys, rest, show)
+		id, err = s.importDir(ctx, t, rest)
 	case transportStorage:
-		id, err = s.importStorage(ctx, sys, rest, show)
+		id, err = s.importStorage(ctx, t, rest)
 	default:
 		err = fmt.Errorf("unknown transport %q", transport)
 	}
@@ -44,7 +42,7 @@ func (s *Store) importFrom(ctx context.Context, sys *types.SystemContext, transp
 }
 
 // importOCIArchive reads oci-archive:path[:image].
-func (s *Store) importOCIArchive(ctx context.Context, sys *types.SystemContext, rest string, show *display) (string, error) {
+func (s *Store) importOCIArchive(ctx context.Context, t transfer, rest string) (string, error) {
 	path, image := splitPath(rest)
 	origin, err := ociarchive.NewReference(path, image)
 	if err != nil {
@@ -66,7 +64,7 @@ func (s *Store) importOCIArchive(ctx context.Context, sys *types.SystemContext, 
 	if err != nil {
 		return "", fmt.Errorf("archive %s: %w", path, clean(err, dir, path))
 	}
-	id, err := s.copyNamed(ctx, sys, archived{src, origin}, annotated(descriptor), show)
+	id, err := s.copyNamed(ctx, t, archived{src, origin}, annotated(descriptor))
 	if err != nil {
 		return "", fmt.Errorf("archive %s: %w", path, clean(err, dir, path))
 	}
@@ -75,7 +73,7 @@ func (s *Store) importOCIArchive(ctx context.Context, sys *types.SystemContext, 
 
 // importDockerArchive reads docker-archive:path[:name:tag|:@index]. Without a
 // name the archive must hold one image, which gets all its tags.
-func (s *Store) importDockerArchive(ctx context.Context, sys *types.SystemContext, rest string, show *display) (id string, err error) {
+func (s *Store) importDockerArchive(ctx context.Context, t transfer, rest string) (id string, err error) {
 	path, which, chosen := strings.Cut(rest, ":")
 	plain, release, err := s.plainArchive(ctx, path)
 	if err != nil {
@@ -90,7 +88,7 @@ func (s *Store) importDockerArchive(ctx context.Context, sys *types.SystemContex
 	if err != nil {
 		return "", err
 	}
-	reader, src, err := dockerarchive.NewReaderForReference(sys, src)
+	reader, src, err := dockerarchive.NewReaderForReference(t.sys, src)
 	if err != nil {
 		return "", fmt.Errorf("archive %s: %w", path, err)
 	}
@@ -99,7 +97,7 @@ func (s *Store) importDockerArchive(ctx context.Context, sys *types.SystemContex
 	if err != nil {
 		return "", fmt.Errorf("archive %s: %w", path, err)
 	}
-	id, err = s.copyNamed(ctx, sys, src, first(names), show)
+	id, err = s.copyNamed(ctx, t, src, first(names))
 	if err != nil {
 		return "", fmt.Errorf("archive %s: %w", path, clean(err, plain, path))
 	}
@@ -107,7 +105,7 @@ func (s *Store) importDockerArchive(ctx context.Context, sys *types.SystemContex
 }
 
 // importLayout reads oci:path[:image].
-func (s *Store) importLayout(ctx context.Context, sys *types.SystemContext, rest string, show *display) (string, error) {
+func (s *Store) importLayout(ctx context.Context, t transfer, rest string) (string, error) {
 	path, image := splitPath(rest)
 	src, err := ocilayout.NewReference(path, image)
 	if err != nil {
@@ -117,7 +115,7 @@ func (s *Store) importLayout(ctx context.Context, sys *types.SystemContext, rest
 	if err != nil {
 		return "", fmt.Errorf("OCI layout %s: %w", path, err)
 	}
-	id, err := s.copyNamed(ctx, sys, src, annotated(descriptor), show)
+	id, err := s.copyNamed(ctx, t, src, annotated(descriptor))
 	if err != nil {
 		return "", fmt.Errorf("OCI layout %s: %w", path, err)
 	}
@@ -125,7 +123,7 @@ func (s *Store) importLayout(ctx context.Context, sys *types.SystemContext, rest
 }
 
 // importDir reads dir:path. As with podman the image is named after the path.
-func (s *Store) importDir(ctx context.Context, sys *types.SystemContext, path string, show *display) (string, error) {
+func (s *Store) importDir(ctx context.Context, t transfer, path string) (string, error) {
 	src, err := directory.NewReference(path)
 	if err != nil {
 		return "", err
@@ -134,7 +132,7 @@ func (s *Store) importDir(ctx context.Context, sys *types.SystemContext, path st
 	if _, err := localName(name); err != nil {
 		name = "" // not every path makes a name
 	}
-	id, err := s.copyNamed(ctx, sys, src, name, show)
+	id, err := s.copyNamed(ctx, t, src, name)
 	if err != nil {
 		return "", fmt.Errorf("folder %s: %w", path, err)
 	}
@@ -142,7 +140,7 @@ func (s *Store) importDir(ctx context.Context, sys *types.SystemContext, path st
 }
 
 // importStorage reads containers-storage:[driver@root+runroot]name.
-func (s *Store) importStorage(ctx context.Context, sys *types.SystemContext, rest string, show *display) (string, error) {
+func (s *Store) importStorage(ctx context.Context, t transfer, rest string) (string, error) {
 	src, err := istorage.Transport.ParseReference(rest)
 	if err != nil {
 		return "", err
@@ -151,12 +149,12 @@ func (s *Store) importStorage(ctx context.Context, sys *types.SystemContext, res
 	if tagged, ok := src.DockerReference().(reference.NamedTagged); ok {
 		name = tagged.String()
 	}
-	return s.copyNamed(ctx, sys, src, name, show)
+	return s.copyNamed(ctx, t, src, name)
 }
 
 // copyNamed copies an image into the store under a name, or, where it has
 // none, under its ID alone.
-func (s *Store) copyNamed(ctx context.Context, sys *types.SystemContext, src types.ImageReference, name string, show *display) (string, error) {
+func (s *Store) copyNamed(ctx context.Context, t transfer, src types.ImageReference, name string) (string, error) {
 	store, err := s.open()
 	if err != nil {
 		return "", err
@@ -167,14 +165,14 @@ func (s *Store) copyNamed(ctx context.Context, sys *types.SystemContext, src typ
 		if named, err = localName(name); err != nil {
 			return "", err
 		}
-	} else if id, err = configID(ctx, sys, src); err != nil {
+	} else if id, err = configID(ctx, t.sys, src); err != nil {
 		return "", err
 	}
 	dest, err := istorage.Transport.NewStoreReference(store, named, id)
 	if err != nil {
 		return "", err
 	}
-	return s.copyIn(ctx, sys, dest, src, show)
+	return s.copyIn(ctx, t, dest, src)
 }
 
 // configID is the ID an image will have: the digest of its configuration.

@@ -33,6 +33,10 @@ type PullOptions struct {
 	Variant   string
 	Quiet     bool // no progress
 
+	// DecryptionKeys open an encrypted image: key[:passphrase], a file each, where the
+	// passphrase may be file=PATH or fd=N; or provider:name. Never logged.
+	DecryptionKeys []string
+
 	Retries    *uint         // so many further tries after a failure that may pass; nil: none
 	RetryDelay time.Duration // before each; 0: longer each time
 }

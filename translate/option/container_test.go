@@ -214,8 +214,8 @@ func TestEveryFlagHasCases(t *testing.T) {
 			}
 		}
 	})
-	refused := strings.Fields("decryption-key init-ctr kernel-memory link-local-ip")
-	any := strings.Fields(`authfile cert-dir cidfile pidfile conmon-pidfile os arch variant rdt-class detach-keys
+	refused := strings.Fields("init-ctr kernel-memory link-local-ip")
+	any := strings.Fields(`authfile decryption-key cert-dir cidfile pidfile conmon-pidfile os arch variant rdt-class detach-keys
 		health-startup-retries health-startup-success health-max-log-count health-max-log-size timeout stop-timeout retry`)
 	flags.VisitAll(func(f *pflag.Flag) {
 		if !inGood[f.Name] && !slices.Contains(refused, f.Name) {

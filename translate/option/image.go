@@ -37,9 +37,8 @@ func (i *image) register(f *pflag.FlagSet) {
 	f.StringVar(&i.imageVolume, "image-volume", "anonymous", "`what` the volumes that the image declares become: anonymous (volumes without a name), tmpfs, ignore")
 	f.BoolVar(&i.removeImage, "rmi", false, "also remove the image once the container has ended, unless another one uses it")
 	f.BoolVar(&i.contentTrust, "disable-content-trust", false, "nothing: it is there for Docker's sake")
-	f.StringArrayVar(&i.decryptionKeys, "decryption-key", nil, "cannot be honoured")
+	f.StringArrayVar(&i.decryptionKeys, "decryption-key", nil, "open an encrypted image with this `key[:passphrase]`, a file; pass its passphrase as file=PATH or fd=N to keep it to yourself")
 	_ = f.MarkHidden("disable-content-trust")
-	_ = f.MarkHidden("decryption-key")
 }
 
 func (i *image) apply(m *maker) {
@@ -55,9 +54,6 @@ func (i *image) apply(m *maker) {
 		m.hand.ImageVolumes = spec.ImageVolumes(i.imageVolume)
 	default:
 		m.failf("image-volume", i.imageVolume, "not a way with volumes%s", oneOf(i.imageVolume, []string{"anonymous", "tmpfs", "ignore"}))
-	}
-	if len(i.decryptionKeys) > 0 {
-		m.note(errors.New("--decryption-key cannot be honoured: encrypted images are not read; decrypt it with skopeo copy --decryption-key first"))
 	}
 	if i.rootfs {
 		i.tree(m)
@@ -80,6 +76,14 @@ func (i *image) fetch(m *maker) {
 	p := &m.made.Pull
 	p.Authfile, p.CertDir = m.file(i.authFile), m.file(i.certDir)
 	p.Creds, p.Quiet = i.creds, i.quiet
+	for _, key := range i.decryptionKeys {
+		if file, passphrase, locked := strings.Cut(key, ":"); file != "provider" {
+			if key = m.file(file); locked {
+				key += ":" + passphrase
+			}
+		}
+		p.DecryptionKeys = append(p.DecryptionKeys, key)
+	}
 	p.OS, p.Arch, p.Variant = i.os, i.arch, i.variant
 	if m.given("tls-verify") {
 		p.TLSVerify = &i.tlsVerify

@@ -1,6 +1,9 @@
 package option
 
 import (
+	"slices"
+	"strings"
+	"testing"
 	"time"
 
 	"berth/engine/spec"
@@ -18,6 +21,9 @@ func imageGood() []good {
 		{"--quiet --authfile auth.json --creds me:secret --cert-dir /certs --tls-verify=false img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
 			m.Quiet = true
 			m.Pull = spec.PullOptions{Retries: m.Pull.Retries, Authfile: "/home/me/auth.json", Creds: "me:secret", CertDir: "/certs", TLSVerify: &no, Quiet: true}
+		}},
+		{"--decryption-key k.pem --decryption-key /locked:pass=x --decryption-key provider:p img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
+			m.Pull.DecryptionKeys = []string{"/home/me/k.pem", "/locked:pass=x", "provider:p"}
 		}},
 		{"--platform linux/arm64/v8 img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
 			m.Pull.OS, m.Pull.Arch, m.Pull.Variant = "linux", "arm64", "v8"
@@ -49,7 +55,16 @@ func imageBad() bad {
 		"--rootfs /tree:X":                `--rootfs "/tree:X": unknown option "X"`,
 		"--rootfs /tree:idmap=uids=1-2-x": "idmap: range",
 		"--image-volume mount img":        `--image-volume "mount": not a way with volumes`,
-		"--decryption-key k img":          "--decryption-key cannot be honoured",
 		"--rmi --restart always img":      "--rm removes the container",
+	}
+}
+
+func TestWithoutPasswords(t *testing.T) {
+	given := strings.Fields("berth run --creds me:secret --creds=me:secret --decryption-key k --decryption-key k:secret" +
+		" --decryption-key=k:pass=secret --decryption-key k:file=/p --decryption-key=k:fd=3 --decryption-key provider:p img")
+	want := strings.Fields("berth run --creds … --creds=… --decryption-key k --decryption-key k:…" +
+		" --decryption-key=k:… --decryption-key k:file=/p --decryption-key=k:fd=3 --decryption-key provider:p img")
+	if got := WithoutPasswords(given); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

@@ -84,14 +84,29 @@ func NameHost(p *spec.Pod, alone spec.ContainerID) {
 func WithoutPasswords(words []string) []string {
 	out := slices.Clone(words)
 	for i, word := range words {
-		if strings.HasPrefix(word, "--creds=") {
-			out[i] = "--creds=…"
-		}
-		if i > 0 && words[i-1] == "--creds" {
-			out[i] = "…"
+		for flag, without := range passwords {
+			if value, given := strings.CutPrefix(word, flag+"="); given {
+				out[i] = flag + "=" + without(value)
+			}
+			if i > 0 && words[i-1] == flag {
+				out[i] = without(word)
+			}
 		}
 	}
 	return out
+}
+
+// passwords are the flags that hold some, and what is left of their values.
+var passwords = map[string]func(string) string{
+	"--creds": func(string) string { return "…" },
+	"--decryption-key": func(value string) string {
+		key, passphrase, locked := strings.Cut(value, ":")
+		kept := strings.HasPrefix(passphrase, "file=") || strings.HasPrefix(passphrase, "fd=") || key == "provider"
+		if !locked || kept {
+			return value
+		}
+		return key + ":…"
+	},
 }
 
 // Attach says what of the container the caller's terminal gets.
