@@ -74,6 +74,24 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 	})
 }
 
+// A command line that begins with a command's name gets the same command as from
+// the whole tree, and no other is made for it.
+func TestACommandIsMadeByItsName(t *testing.T) {
+	whole := tree()
+	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}, now: time.Now}
+	for _, c := range a.commands() {
+		found := a.root(c.name, "x").Commands()
+		if len(found) != 1 || found[0].Name() != c.name {
+			t.Errorf("berth %s x: %d commands are made, the first is %s", c.name, len(found), found[0].Name())
+		}
+	}
+	for _, args := range [][]string{nil, {"--root", "ps"}, {"help", "ps"}, {"__complete", "ps"}, {"pss"}} {
+		if n := len(a.root(args...).Commands()); n != len(whole.Commands()) {
+			t.Errorf("berth %s: %d of %d commands are made", strings.Join(args, " "), n, len(whole.Commands()))
+		}
+	}
+}
+
 func TestExamplesParse(t *testing.T) {
 	walk(tree(), func(c *cobra.Command) {
 		for line := range strings.SplitSeq(c.Example, "\n") {

@@ -63,7 +63,7 @@ func (s signalError) Error() string { return "ended by signal " + s.Signal.Strin
 
 // execute builds the tree of commands and executes args.
 func (a *app) execute(ctx context.Context, args []string) error {
-	root := a.root()
+	root := a.root(args...)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)

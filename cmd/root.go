@@ -11,8 +11,9 @@ import (
 	"berth/internal/source"
 )
 
-// root is the tree of commands.
-func (a *app) root() *cobra.Command {
+// root is the tree of commands. That of a command line which begins with the name
+// of one has only that: to make them all is a fifth of what a start costs.
+func (a *app) root(args ...string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "berth",
 		Short: "Run Kubernetes YAML on this host",
@@ -35,15 +36,9 @@ Containers never depend on berth itself: it may be stopped or upgraded while the
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(a.help())
 	a.globalFlags(root.PersistentFlags())
-	root.AddCommand(
-		a.kube(), a.play(), a.generate(), a.quadlet(), a.serve(), a.autoUpdate(), a.status(),
-		a.pod(), a.container(), a.image(), a.volume(), a.network(), a.secret(), a.system(),
-		a.run(), a.create(), a.pause(), a.unpause(), a.rename(), a.diff(), a.top(), a.stats(), a.cp(), a.export(), a.mount(), a.unmount(), a.port(), a.ps(), a.logs(), a.exec(), a.inspect(), a.start(), a.stop(), a.restart(), a.update(), a.kill(), a.wait(), a.rm(), a.attach(), a.healthcheck(),
-		a.get(), a.describe(), a.events(),
-		a.images(), a.pull(), a.load(), a.save(), a.tag(), a.untag(), a.rmi(), a.history(), a.newPush("berth push"), a.search(), a.login(), a.logout(),
-		a.newCommit("berth commit"), a.newImport("berth import"), a.newBuild("berth build"), a.artifact(),
-		a.info(), a.version(), a.completion(),
-	)
+	for _, c := range a.meant(args) {
+		root.AddCommand(c.make())
+	}
 	return root
 }
 

@@ -63,7 +63,7 @@ func hostCommand(ctx context.Context, args, env []string) error {
 func (a *app) callFor(ctx context.Context, e *engine.Engine, unit, folder string, args []string, log *slog.Logger) error {
 	var out bytes.Buffer
 	sub := &app{build: a.build, in: strings.NewReader(""), out: &out, err: &out, now: a.now, opened: e, unit: unit, folder: folder}
-	root := sub.root()
+	root := sub.root(args...)
 	sub.globals = a.globals
 	sub.globals.noSupervise = true // we are there
 	root.SetArgs(args)

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"go.podman.io/image/v5/pkg/compression"
@@ -27,7 +28,9 @@ const (
 )
 
 // blobPath is where an OCI layout keeps a blob.
-var blobPath = regexp.MustCompile(`^blobs/[a-z0-9+._-]+/[a-zA-Z0-9=_-]+$`)
+var blobPath = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^blobs/[a-z0-9+._-]+/[a-zA-Z0-9=_-]+$`)
+})
 
 // archiveKind tells the two kinds of image archive apart.
 type archiveKind int
@@ -181,7 +184,7 @@ func extractLayout(ctx context.Context, file, dir string) error {
 		}
 		name := path.Clean(header.Name)
 		index := name == ociv1.ImageIndexFile
-		if header.Typeflag != tar.TypeReg || !index && name != ociv1.ImageLayoutFile && !blobPath.MatchString(name) {
+		if header.Typeflag != tar.TypeReg || !index && name != ociv1.ImageLayoutFile && !blobPath().MatchString(name) {
 			continue
 		}
 		if !strings.HasPrefix(name, "blobs/") && header.Size > maxIndex {

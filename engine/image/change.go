@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -27,10 +28,12 @@ func Change(c *ociv1.ImageConfig, instructions []string) error {
 	return nil
 }
 
-var changeForm = regexp.MustCompile(`^\s*([A-Za-z]+)(?:\s+|\s*=\s*)(.+?)\s*$`)
+var changeForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*([A-Za-z]+)(?:\s+|\s*=\s*)(.+?)\s*$`)
+})
 
 func change(c *ociv1.ImageConfig, line string) error {
-	m := changeForm.FindStringSubmatch(line)
+	m := changeForm().FindStringSubmatch(line)
 	if m == nil {
 		return fmt.Errorf("want an instruction and what it says: %s", strings.Join(changeWords(), ", "))
 	}
@@ -54,7 +57,7 @@ func change(c *ociv1.ImageConfig, line string) error {
 			if !strings.Contains(port, "/") {
 				port += "/tcp"
 			}
-			if !portForm.MatchString(port) {
+			if !portForm().MatchString(port) {
 				return errors.New("want ports such as 80 or 53/udp")
 			}
 			if c.ExposedPorts == nil {
@@ -85,7 +88,9 @@ func change(c *ociv1.ImageConfig, line string) error {
 	return nil
 }
 
-var portForm = regexp.MustCompile(`^[0-9]{1,5}(-[0-9]{1,5})?/(tcp|udp|sctp)$`)
+var portForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]{1,5}(-[0-9]{1,5})?/(tcp|udp|sctp)$`)
+})
 
 // commandOf reads a command in its two forms: a JSON list, or words for a shell.
 func commandOf(text string) []string {
@@ -96,7 +101,9 @@ func commandOf(text string) []string {
 	return []string{"/bin/sh", "-c", text}
 }
 
-var pairForm = regexp.MustCompile(`([^\s=]+)=("(?:[^"\\]|\\.)*"|'[^']*'|\S*)`)
+var pairForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`([^\s=]+)=("(?:[^"\\]|\\.)*"|'[^']*'|\S*)`)
+})
 
 // eachPair reads "a=b c="d e"", or the older "a b".
 func eachPair(text string, do func(key, value string)) error {
@@ -104,8 +111,8 @@ func eachPair(text string, do func(key, value string)) error {
 		do(key, strings.TrimSpace(value))
 		return nil
 	}
-	pairs := pairForm.FindAllStringSubmatch(text, -1)
-	if rest := pairForm.ReplaceAllString(text, ""); len(pairs) == 0 || strings.TrimSpace(rest) != "" {
+	pairs := pairForm().FindAllStringSubmatch(text, -1)
+	if rest := pairForm().ReplaceAllString(text, ""); len(pairs) == 0 || strings.TrimSpace(rest) != "" {
 		return errors.New("want key=value")
 	}
 	for _, p := range pairs {

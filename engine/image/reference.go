@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -51,15 +50,18 @@ func splitTransport(ref string) (transport, rest string, err error) {
 	return "", ref, nil
 }
 
-var hexDigits = regexp.MustCompile(`^[0-9a-f]{1,64}$`)
+// hexDigits reports whether s can be an ID or the beginning of one.
+func hexDigits(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
 
 // asID returns ref as an image ID or the beginning of one. certain means that
 // it can be nothing else.
 func asID(ref string) (id string, certain bool) {
-	if rest, ok := strings.CutPrefix(ref, "sha256:"); ok && hexDigits.MatchString(rest) {
+	if rest, ok := strings.CutPrefix(ref, "sha256:"); ok && hexDigits(rest) {
 		return rest, true
 	}
-	if !hexDigits.MatchString(ref) {
+	if !hexDigits(ref) {
 		return "", false
 	}
 	return ref, len(ref) == 64

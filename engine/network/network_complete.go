@@ -9,20 +9,24 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"berth/engine/spec"
 )
 
-var (
-	namePattern      = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
-	interfacePattern = regexp.MustCompile(`^[^\s/:]{1,15}$`)
-)
+var namePattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+})
+
+var interfacePattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[^\s/:]{1,15}$`)
+})
 
 // maxName keeps file names and rule comments within their limits.
 const maxName = 128
 
 func checkName(name string) error {
-	if len(name) > maxName || !namePattern.MatchString(name) {
+	if len(name) > maxName || !namePattern().MatchString(name) {
 		return fmt.Errorf("%w: a network's name has letters, digits, '.', '_' and '-', begins with a letter or digit and has at most %d characters", spec.ErrConfig, maxName)
 	}
 	return nil
@@ -110,7 +114,7 @@ func (m *Manager) completeBridge(n Network, others []Network, used []netip.Prefi
 	if n.Interface == "" {
 		n.Interface = m.freeInterface(others, links)
 	}
-	if !interfacePattern.MatchString(n.Interface) {
+	if !interfacePattern().MatchString(n.Interface) {
 		return n, fmt.Errorf("%w: interface name %q: 1 to 15 characters without space, '/' and ':'", spec.ErrConfig, n.Interface)
 	}
 	for _, o := range others {

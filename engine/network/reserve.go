@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"berth/engine/spec"
 )
@@ -146,7 +147,9 @@ func tooLong(name string) bool {
 }
 
 // dnsName is what aardvark-dns's files can hold: they separate by space and comma.
-var dnsName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+var dnsName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+})
 
 func checkPod(pod Pod) error {
 	var errs []error
@@ -160,14 +163,14 @@ func checkPod(pod Pod) error {
 		if seen[network] {
 			add("network %q is joined twice", network)
 		}
-		if interfaces[iface] || iface == "lo" || !interfacePattern.MatchString(iface) {
+		if interfaces[iface] || iface == "lo" || !interfacePattern().MatchString(iface) {
 			add("interface name %q is taken or not valid", iface)
 		}
 		seen[network], interfaces[iface] = true, true
 		names = append(names, a.Aliases...)
 	}
 	for _, name := range names {
-		if tooLong(name) || !dnsName.MatchString(name) {
+		if tooLong(name) || !dnsName().MatchString(name) {
 			add("%q is not a DNS name", name)
 		}
 	}

@@ -41,7 +41,7 @@ func (s *Store) folders() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && (nameForm.MatchString(e.Name()) || strings.HasPrefix(e.Name(), ".")) {
+		if e.IsDir() && (nameForm().MatchString(e.Name()) || strings.HasPrefix(e.Name(), ".")) {
 			names = append(names, e.Name())
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moby/sys/mountinfo"
@@ -64,7 +65,9 @@ func (s *Store) tell(status string, v Volume) {
 	}
 }
 
-var nameForm = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+var nameForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+})
 
 type stored struct {
 	Version int    `json:"version"`
@@ -74,7 +77,7 @@ type stored struct {
 // Check says whether a volume could be made so, as far as that can be seen
 // without making it.
 func (v Volume) Check() error {
-	if !nameForm.MatchString(v.Name) || len(v.Name) > 253 {
+	if !nameForm().MatchString(v.Name) || len(v.Name) > 253 {
 		return fmt.Errorf("volume name %q: want letters, digits, '_', '.' and '-', starting with a letter or digit", v.Name)
 	}
 	driver := cmp.Or(v.Driver, DriverLocal)
@@ -167,7 +170,7 @@ func makeData(dir string, uid, gid int) error {
 
 // Inspect returns one volume; spec.ErrNotFound if there is none.
 func (s *Store) Inspect(_ context.Context, name string) (Volume, error) {
-	if !nameForm.MatchString(name) {
+	if !nameForm().MatchString(name) {
 		return Volume{}, fmt.Errorf("volume %q: %w", name, spec.ErrNotFound)
 	}
 	var v stored

@@ -1,6 +1,8 @@
 package archtest
 
 import (
+	"go/parser"
+	"go/token"
 	"os"
 	"slices"
 	"strings"
@@ -86,6 +88,22 @@ func TestCheckFinds(t *testing.T) {
 		got := ownImport(f, c.imported) + onlyImport(f, c.imported) + neverImport(f, c.imported)
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%s imports %s: %q, want %q", c.file, c.imported, got, c.want)
+		}
+	}
+}
+
+func TestPatternsCompiledAtEachStartAreFound(t *testing.T) {
+	const eager, lazy = "package x\nvar p = regexp.MustCompile(`x`)", "package x\nvar p = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`x`) })"
+	for _, c := range []struct {
+		pkg, text string
+		want      int
+	}{{"kube", eager, 1}, {"kube", lazy, 0}, {"e2e", eager, 0}} {
+		tree, err := parser.ParseFile(token.NewFileSet(), "x.go", c.text, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := patterns(File{Path: "x.go", Package: c.pkg, AST: tree}); len(got) != c.want {
+			t.Errorf("%s: %s: found %q", c.pkg, c.text, got)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package archtest
 import (
 	"fmt"
 	"go/ast"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,7 @@ func Check(files []File) []string {
 				}
 			}
 		}
-		wrong = append(wrong, functions(f)...)
+		wrong = append(append(wrong, functions(f)...), patterns(f)...)
 	}
 	return append(wrong, packages(files)...)
 }
@@ -101,6 +102,38 @@ func functions(f File) []string {
 		}
 	}
 	return wrong
+}
+
+// patterns finds regular expressions that each start of berth compiles, though
+// few commands need them.
+func patterns(f File) []string {
+	if f.Test || belowAny(f.Package, []string{"e2e", "internal/testhost"}) {
+		return nil
+	}
+	var wrong []string
+	for _, decl := range f.AST.Decls {
+		vars, ok := decl.(*ast.GenDecl)
+		if !ok {
+			continue
+		}
+		for _, spec := range vars.Specs {
+			v, ok := spec.(*ast.ValueSpec)
+			if ok && slices.ContainsFunc(v.Values, compiles) {
+				wrong = append(wrong, fmt.Sprintf("%s: %s is compiled at each start of berth: wrap it in sync.OnceValue", f.Path, v.Names[0]))
+			}
+		}
+	}
+	return wrong
+}
+
+// compiles reports whether an expression is regexp.MustCompile(…).
+func compiles(e ast.Expr) bool {
+	call, ok := e.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	fn, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && fn.Sel.Name == "MustCompile"
 }
 
 // packages finds packages without a comment in doc.go (a command's may stand

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -47,7 +48,7 @@ func (d *device) apply(m *maker) {
 		m.hand.CDI = append(m.hand.CDI, "nvidia.com/gpu="+name)
 	}
 	for _, s := range d.rules {
-		if !deviceRule.MatchString(s) {
+		if !deviceRule().MatchString(s) {
 			m.failf("device-cgroup-rule", s, "write \"type major:minor mode\", such as \"c 10:200 rwm\"")
 			continue
 		}
@@ -56,12 +57,16 @@ func (d *device) apply(m *maker) {
 }
 
 // deviceRule is of the kernel's documentation of cgroup v1's devices.
-var deviceRule = regexp.MustCompile(`^(a|[bc] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}|a \*:\* [rwm]{1,3})$`)
+var deviceRule = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(a|[bc] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}|a \*:\* [rwm]{1,3})$`)
+})
 
 // cdiName is vendor/class=name (CDI's specification).
-var cdiName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*/[a-zA-Z0-9_.-]+=[a-zA-Z0-9_.:-]+$`)
+var cdiName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*/[a-zA-Z0-9_.-]+=[a-zA-Z0-9_.:-]+$`)
+})
 
-func isCDI(s string) bool { return cdiName.MatchString(s) }
+func isCDI(s string) bool { return cdiName().MatchString(s) }
 
 // parseDevice reads host[:container][:permissions].
 func parseDevice(s string) (spec.Device, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -35,7 +36,9 @@ func (i *identity) register(f *pflag.FlagSet) {
 }
 
 // validName is what podman takes for a name.
-var validName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+var validName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
+})
 
 // CheckName refuses what cannot be the name of a container, a pod or a volume.
 func CheckName(name string) error {
@@ -44,7 +47,7 @@ func CheckName(name string) error {
 		return errors.New("the name is missing")
 	case len(name) > 253:
 		return errors.New("a name has 253 characters at most")
-	case !validName.MatchString(name):
+	case !validName().MatchString(name):
 		return errors.New("a name has letters, digits, _, . and -, and begins with a letter or a digit")
 	}
 	return nil

@@ -81,7 +81,7 @@ func (k *KubePlay) Options() (translate.Options, error) {
 // checkPlain refuses placeholders, which stand for something of one container.
 func checkPlain(log spec.Log) error {
 	for _, s := range append([]string{log.Tag}, log.Labels...) {
-		if p := placeholder.FindString(s); p != "" {
+		if p := placeholder().FindString(s); p != "" {
 			return fmt.Errorf("--log-opt: %s stands for something of one container, and the pods may have many: write the text itself", p)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	units "github.com/docker/go-units"
 
@@ -40,7 +41,7 @@ func ParseLog(driver string, list []string) (spec.Log, error) {
 			log.Tag = value
 		case key == "label" && log.Driver == "journald":
 			log.Labels = append(log.Labels, value)
-			if !journalField.MatchString(value) {
+			if !journalField().MatchString(value) {
 				err = errors.New("write label=NAME=value, the name in capitals, digits and _, beginning with a letter")
 			}
 		case key == "path", key == "max-size":
@@ -59,7 +60,9 @@ func ParseLog(driver string, list []string) (spec.Log, error) {
 
 // journalField is a field of the journal and its value. The journal drops names
 // that are otherwise.
-var journalField = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}=[^\n]*$`)
+var journalField = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}=[^\n]*$`)
+})
 
 // parseSize reads a number of bytes; -1 is no limit.
 func parseSize(s string) (int64, error) {

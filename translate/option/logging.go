@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -74,14 +75,16 @@ func (l *logging) usual(m *maker) string {
 }
 
 // placeholder is a part of a tag or label that stands for something of the container.
-var placeholder = regexp.MustCompile(`\{\{[^}]*\}\}`)
+var placeholder = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\{\{[^}]*\}\}`)
+})
 
 // tagName stands in a tag for the name, which is filled in when it is given.
 const tagName = "{{.Name}}"
 
 // fill replaces what is known now.
 func (l *logging) fill(m *maker, tag *string) error {
-	for _, p := range placeholder.FindAllString(*tag, -1) {
+	for _, p := range placeholder().FindAllString(*tag, -1) {
 		switch strings.ReplaceAll(p, " ", "") {
 		case "{{.ImageName}}":
 			*tag = strings.ReplaceAll(*tag, p, m.c.Image)
