@@ -258,7 +258,7 @@ func (c *conversion) joinPod(k Key) {
 		return
 	}
 	c.option(k.Option, c.set.resourceOf(target, instance))
-	c.needs(target)
+	c.needs(target, at)
 	c.out.Add("Unit", "BindsTo", service)
 	c.out.Add("Unit", "After", service)
 	// Only an instance can be started with the pod, not the template.

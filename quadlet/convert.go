@@ -26,8 +26,11 @@ type Options struct {
 // Input is a unit file, and the drop-ins that are merged into it, in order.
 type Input struct {
 	Name, Path string // "web.container"; where it is, absolute
-	Data       []byte
-	DropIns    []DropIn
+	// Folder is where relative paths start, if that is not where Path lies: on the
+	// way there are links to folders.
+	Folder  string
+	Data    []byte
+	DropIns []DropIn
 }
 
 // DropIn is a file of a folder such as web.container.d.
@@ -261,7 +264,7 @@ func (c *conversion) absolute(p string) string {
 	if path.IsAbs(p) || specified(p) {
 		return p
 	}
-	return path.Join(literal(path.Dir(c.path)), p)
+	return path.Join(literal(c.folder), p)
 }
 
 // specified says whether a path starts with a specifier; %% is a percent sign.

@@ -65,9 +65,9 @@ func (c *conversion) translated(l Line) Line {
 		}
 		switch l.Key {
 		case "After":
-			c.after = append(c.after, target.name.File)
+			c.after = append(c.after, wait{target.name.File, c.entry, l.Pos})
 		case "Before":
-			target.after = append(target.after, c.name.File)
+			target.after = append(target.after, wait{c.name.File, c.entry, l.Pos})
 		}
 		services = append(services, service)
 	}
@@ -107,7 +107,7 @@ func (c *conversion) refer(at source.Pos, what, file string, kinds ...Kind) (res
 		c.failAt(at, "requested Quadlet %s %s does not say what it makes", what, file)
 		return "", false
 	}
-	if c.needs(target) {
+	if c.needs(target, at) {
 		c.out.Add("Unit", "Requires", service)
 		c.out.Add("Unit", "After", service)
 	}
@@ -116,9 +116,9 @@ func (c *conversion) refer(at source.Pos, what, file string, kinds ...Kind) (res
 
 // needs notes that the unit is started after another, and says whether that is
 // new.
-func (c *conversion) needs(target *entry) bool {
+func (c *conversion) needs(target *entry, at source.Pos) bool {
 	file := target.name.File
-	c.after = append(c.after, file)
+	c.after = append(c.after, wait{file, c.entry, at})
 	if slices.Contains(c.unit.Needs, file) {
 		return false
 	}
@@ -141,40 +141,54 @@ func isFile(s string, kinds ...Kind) bool {
 	return slices.ContainsFunc(kinds, func(k Kind) bool { return strings.HasSuffix(s, "."+string(k)) })
 }
 
-// breakCycles refuses units that wait for each other: none could ever start.
+// breakCycles refuses units that wait for each other: none could ever start. Those
+// that only are waited for, or whose waiting another one asks for, are not to blame.
 func (s *set) breakCycles() {
 	for _, cycle := range s.cycles() {
 		files := make([]string, 0, len(cycle)+1)
-		for _, e := range cycle {
-			files = append(files, e.name.File)
+		for _, step := range cycle {
+			files = append(files, step.entry.name.File)
 		}
-		for i, e := range cycle {
+		var blamed []*entry
+		for i, step := range cycle {
+			if slices.Contains(blamed, step.by) {
+				continue
+			}
+			blamed = append(blamed, step.by)
 			round := append(slices.Clone(files[i:]), files[:i+1]...)
-			e.fail(source.Pos{File: e.path}, "units wait for each other: %s", strings.Join(round, " after "))
+			step.by.problems = append(step.by.problems, source.Diagnostic{Pos: step.at, Message: "units wait for each other: " + strings.Join(round, " after ")})
 		}
 	}
 }
 
+// step is a unit on a way round, which waits for the next one.
+type step struct {
+	*entry
+	wait
+}
+
 // cycles finds, for each group of units that wait for each other, a way round.
-func (s *set) cycles() [][]*entry {
-	var found [][]*entry
+func (s *set) cycles() [][]step {
+	var found [][]step
 	state := map[*entry]int{} // 1: being visited, 2: done
-	var stack []*entry
+	var stack []step
 	var visit func(e *entry)
 	visit = func(e *entry) {
 		state[e] = 1
-		stack = append(stack, e)
-		for _, file := range e.after {
-			switch next := s.byFile[file]; {
-			case next == nil, next.failed(), state[next] == 2:
-			case state[next] == 1:
-				cycle := slices.Clone(stack[slices.Index(stack, next):])
-				found = append(found, cycle)
-			default:
+		for _, w := range e.after {
+			next := s.byFile[w.file]
+			if next == nil || next.failed() || state[next] == 2 {
+				continue
+			}
+			stack = append(stack, step{e, w})
+			if state[next] == 1 {
+				from := slices.IndexFunc(stack, func(s step) bool { return s.entry == next })
+				found = append(found, slices.Clone(stack[from:]))
+			} else {
 				visit(next)
 			}
+			stack = stack[:len(stack)-1]
 		}
-		stack = stack[:len(stack)-1]
 		state[e] = 2
 	}
 	for _, e := range s.entries {

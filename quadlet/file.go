@@ -139,7 +139,7 @@ func (p *parser) assignment(row string, at source.Pos) {
 		raw.WriteString(tight(row))
 		if p.rest == "" {
 			row = ""
-			p.fail(at.Line, "the last line is continued by a backslash, but the file ends there")
+			p.endless(at)
 			break
 		}
 		row = p.next()
@@ -147,10 +147,12 @@ func (p *parser) assignment(row string, at source.Pos) {
 			raw.WriteString(row)
 			row = p.next()
 		}
-		if !isComment(strings.TrimSpace(row)) {
-			line = bare(row)
-			text = strings.TrimLeft(line, " \t")
+		if isComment(strings.TrimSpace(row)) {
+			p.endless(at)
+			break
 		}
+		line = bare(row)
+		text = strings.TrimLeft(line, " \t")
 	}
 	raw.WriteString(row)
 	value.WriteString(text)
@@ -159,13 +161,21 @@ func (p *parser) assignment(row string, at source.Pos) {
 	switch {
 	case !ok || key == "":
 		p.fail(at.Line, "%s is no section, assignment or comment", shown(strings.TrimSpace(value.String())))
-	case !printable(value.String()):
+	case !utf8.ValidString(value.String()):
 		p.fail(at.Line, "%s has bytes that are not UTF-8 text", shown(key))
+	case !printable(value.String()):
+		p.fail(at.Line, "%s has a control character: in arguments write an escape such as \\x07", shown(key))
 	case p.section.Name == "":
 		p.fail(at.Line, "%s= stands before the first section", shown(key))
 	default:
 		p.add(Line{Key: key, Value: strings.TrimSpace(text), Raw: raw.String(), Pos: at})
 	}
+}
+
+// endless refuses an assignment that the file's end cuts: what is added below it
+// would be read as a part of it.
+func (p *parser) endless(at source.Pos) {
+	p.fail(at.Line, "the last line is continued by a backslash, but the file ends there")
 }
 
 // own says whether a section is Quadlet's, not systemd's.

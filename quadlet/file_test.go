@@ -54,6 +54,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{"open header", "[Unit\nA=b\n", `x:1: "[Unit" is a section header without its closing ]`},
 		{"empty header", "[]\nA=b\n", `x:1: "[]" is no section's name`},
 		{"continued for ever", "[Unit]\nA=b \\\n c \\\n", "x:2: the last line is continued by a backslash, but the file ends there"},
+		{"continued for ever, with a comment", "[Unit]\nA=b \\\n# c\n", "x:2: the last line is continued by a backslash, but the file ends there"},
+		{"a control character", "[Unit]\nA=a\x1bc\n", `x:2: "A" has a control character: in arguments write an escape such as \x07`},
 		{"not UTF-8", "[Unit]\nA=\xff\n", `x:2: "A" has bytes that are not UTF-8 text`},
 		{"both", "[Unit]\nhello\nworld\n", "x:2: \"hello\" is no section, assignment or comment\nx:3: \"world\" is no section, assignment or comment"},
 		{"nothing", "\ufeff[Unit]\r\nA=b\r\n", ""},

@@ -22,16 +22,17 @@ func (c *conversion) install() {
 		if preset != "" && !validUnitName(preset) {
 			c.failAt(c.line("Install", "DefaultInstance").Pos, "DefaultInstance=%s is no instance's name", preset)
 		}
-		if strings.HasSuffix(service, "@") {
-			service += preset
-		}
-		if preset == "" {
+		switch {
+		case !strings.HasSuffix(service, "@"): // ServiceName= made it a plain service
+		case preset == "":
 			service = "" // enabling takes an instance
+		default:
+			service += preset
 		}
 	}
 	for _, l := range c.src.current("Install", "Alias") {
 		for _, alias := range c.words(l) {
-			if c.name.Abstract() && !strings.Contains(alias, "@") {
+			if strings.HasSuffix(c.service, "@") && !strings.Contains(alias, "@") {
 				continue // an instance's alone: a template has no other name than a template's
 			}
 			c.link(l.Pos, alias, c.service+".service")

@@ -103,7 +103,7 @@ func (c *conversion) volumeDriver(k Key) {
 	}
 	if kind != "" {
 		c.add("--opt", "type="+kind)
-		if kind == "bind" && path.IsAbs(device) {
+		if kind == "bind" && (path.IsAbs(device) || specified(device)) {
 			c.out.Add("Unit", "RequiresMountsFor", QuotePath(device))
 		}
 	}
@@ -193,41 +193,39 @@ func (c *conversion) buildContext() string {
 	case "":
 		return ""
 	case "unit":
-		c.workingFolder(literal(c.path))
+		c.workingFolder(literal(c.folder))
 		return ""
 	case "yaml":
 		c.fail("SetWorkingDirectory", "SetWorkingDirectory=yaml is only supported in .kube files: write ./yaml for a folder of this name")
 		return context
 	case "file":
 		if file := c.text("File"); file != "" && !isURL(file) {
-			c.workingFolder(c.absolute(file))
+			c.workingFolder(path.Dir(c.absolute(file)))
 		} else {
 			c.fail("SetWorkingDirectory", "SetWorkingDirectory=file takes File= with a path")
 		}
 		return ""
 	}
 	if !path.IsAbs(context) && !isURL(context) {
-		c.workingFolder(literal(c.path))
+		c.workingFolder(literal(c.folder))
 	}
 	return context
 }
 
-// workingFolder starts the service in the folder of a file, unless the unit
-// says where.
-func (c *conversion) workingFolder(file string) {
-	if folder, _ := c.src.Value("Service", "WorkingDirectory"); folder == "" {
-		c.out.Set("Service", "WorkingDirectory", path.Dir(file))
+// workingFolder starts the service in a folder, unless the unit says where.
+func (c *conversion) workingFolder(folder string) {
+	if said, _ := c.src.Value("Service", "WorkingDirectory"); said == "" {
+		c.out.Set("Service", "WorkingDirectory", folder)
 	}
 }
 
+// isURL says whether a build may fetch what s names.
 func isURL(s string) bool {
-	for _, scheme := range []string{"http://", "https://", "git://", "github.com/"} {
-		if strings.HasPrefix(s, scheme) {
-			return true
-		}
-	}
-	return false
+	return isWeb(s) || strings.HasPrefix(s, "git://") || strings.HasPrefix(s, "github.com/")
 }
+
+// isWeb says whether s is what kube play fetches.
+func isWeb(s string) bool { return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") }
 
 func (c *conversion) pod() {
 	c.serviceType("forking")
@@ -258,7 +256,7 @@ func (c *conversion) kube() {
 	var files []string
 	for _, v := range c.list("Yaml") {
 		file := v.text
-		if !isURL(file) {
+		if !isWeb(file) {
 			file = c.absolute(file)
 		}
 		files = append(files, file)
@@ -291,13 +289,17 @@ func (c *conversion) kubeFolder(files []string) {
 	switch where := strings.ToLower(c.text("SetWorkingDirectory")); where {
 	case "":
 	case "unit":
-		c.workingFolder(literal(c.path))
+		c.workingFolder(literal(c.folder))
 	case "yaml":
 		if len(files) > 1 {
 			c.fail("SetWorkingDirectory", "SetWorkingDirectory=yaml is only supported when a single Yaml key is provided, here are %d files", len(files))
 			return
 		}
-		c.workingFolder(files[0])
+		if isWeb(files[0]) {
+			c.fail("SetWorkingDirectory", "SetWorkingDirectory=yaml takes Yaml= with a path")
+			return
+		}
+		c.workingFolder(path.Dir(files[0]))
 	default:
 		c.fail("SetWorkingDirectory", "unsupported value for SetWorkingDirectory: %s (yaml and unit are possible)", where)
 	}

@@ -22,3 +22,13 @@ func TestOriginOfLines(t *testing.T) {
 		t.Errorf("not in the service: %v", want)
 	}
 }
+
+func TestRelativePathsStartInTheFoldersOwnPlace(t *testing.T) {
+	u := Convert([]Input{{Name: "a.kube", Path: "/etc/units/app/a.kube", Folder: "/srv/100%/units", Data: []byte("[Kube]\nYaml=../a.yaml\nSetWorkingDirectory=unit\n")}},
+		Options{Program: "/berth", Host: testHost{}})[0].Unit
+	for _, line := range []string{"/srv/100%%/a.yaml\n", "WorkingDirectory=/srv/100%%/units\n", "SourcePath=/etc/units/app/a.kube\n"} {
+		if !strings.Contains(string(u.Text()), line) {
+			t.Errorf("no %q in\n%s", line, u.Text())
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package quadlet
 
 import (
+	"cmp"
 	"fmt"
+	"path"
 	"strings"
 
 	"berth/internal/source"
@@ -20,14 +22,22 @@ type set struct {
 type entry struct {
 	name     Name
 	path     string
+	folder   string // where relative paths start
 	src      *File
 	service  string // without ".service"
 	resource string
 	problems source.Diagnostics
 	unit     *Unit
-	after    []string // unit files this one is started after
+	after    []wait   // unit files this one is started after
 	members  []*entry // of a pod
 	dropped  bool     // another unit has its service
+}
+
+// wait is a unit file another one is started after, because by says so.
+type wait struct {
+	file string
+	by   *entry
+	at   source.Pos
 }
 
 // failed says whether the unit cannot be used.
@@ -58,14 +68,14 @@ func newSet(files []Input, options Options) *set {
 
 // newEntry reads a file and its drop-ins.
 func newEntry(f Input) *entry {
-	e := &entry{path: f.Path}
+	e := &entry{path: f.Path, folder: cmp.Or(f.Folder, path.Dir(f.Path))}
 	var ok bool
 	if e.name, ok = ParseName(f.Name); !ok {
 		e.name.File = f.Name
 		e.fail(source.Pos{File: f.Path}, "is no unit file's name")
 		return e
 	}
-	if !printable(f.Path) {
+	if !printable(f.Path) || !printable(f.Folder) {
 		e.fail(source.Pos{File: shown(f.Path)}, "its path has characters no service can name")
 		e.src = &File{}
 		return e
