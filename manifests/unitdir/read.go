@@ -33,9 +33,10 @@ func Read(dirs []string) Units {
 		w.root(dir)
 	}
 	files := make([]quadlet.Input, 0, len(w.units))
+	real := map[string]string{}
 	for name, path := range w.units {
 		if path != "" {
-			files = append(files, quadlet.Input{Name: name, Path: path})
+			files = append(files, quadlet.Input{Name: name, Path: path, Folder: realFolder(real, filepath.Dir(path))})
 		}
 	}
 	slices.SortFunc(files, func(a, b quadlet.Input) int { return cmp.Compare(a.Name, b.Name) })
@@ -43,6 +44,14 @@ func Read(dirs []string) Units {
 	slices.SortStableFunc(w.problems, func(a, b source.Diagnostic) int { return cmp.Compare(a.File, b.File) })
 	slices.Sort(w.halved)
 	return Units{Files: files, Folders: w.folders, Problems: w.problems, Halved: w.halved}
+}
+
+// realFolder is a folder without links on the way to it, as far as known already.
+func realFolder(known map[string]string, dir string) string {
+	if _, have := known[dir]; !have {
+		known[dir], _ = filepath.EvalSymlinks(dir) // where it is gone, so is what it held
+	}
+	return known[dir]
 }
 
 type id struct{ dev, ino uint64 }
@@ -115,10 +124,16 @@ func (w *walk) dir(dir string) {
 	w.folders = append(w.folders, dir)
 	var below []string
 	for _, e := range entries {
-		if name := e.Name(); w.isDir(dir, e) {
+		name := e.Name()
+		_, unit := quadlet.ParseName(name)
+		switch {
+		case w.isDir(dir, e):
 			below = append(below, name)
-		} else if _, ok := quadlet.ParseName(name); ok && !strings.HasPrefix(name, ".") {
+		case strings.HasPrefix(name, "."):
+		case unit:
 			w.file(dir+"/"+name, e)
+		case e.Type()&fs.ModeSymlink != 0:
+			w.lost(dir + "/" + name)
 		}
 	}
 	for _, name := range below {
@@ -128,6 +143,15 @@ func (w *walk) dir(dir string) {
 		case !ofOthers(dir, name) && !strings.HasPrefix(name, "."):
 			w.dir(path)
 		}
+	}
+}
+
+// lost reports a link that would be to a folder, by its name, but leads nowhere:
+// units may be missing.
+func (w *walk) lost(path string) {
+	_, err := os.Stat(path)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, fs.ErrNotExist) && filepath.Ext(path) == "" {
+		w.fail(path, "%s", reason(err, true))
 	}
 }
 

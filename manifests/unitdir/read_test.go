@@ -83,6 +83,8 @@ func TestRead(t *testing.T) {
 			[]string{"a/z.pod=1"}, []string{"a/x.pod: is a loop of symbolic links", "a/y.pod: is a loop of symbolic links"}},
 		{"a link to nothing", map[string]string{"a/x.pod": "-> gone", "a/z.pod": "1"},
 			[]string{"a/z.pod=1"}, []string{"a/x.pod: is a symbolic link to nothing"}},
+		{"links that would be folders", map[string]string{"a/one": "-> two", "a/two": "-> one", "a/app": "-> gone", "a/z.env": "-> gone", "a/.lock": "-> gone", "a/z.pod": "1"},
+			[]string{"a/z.pod=1"}, []string{"a/app: is a symbolic link to nothing", "a/one: is a loop of symbolic links", "a/two: is a loop of symbolic links"}},
 		{"a bad drop-in takes its unit along, not others", map[string]string{"a/x.pod": "1", "a/x.pod.d/1.conf": "-> gone", "a/z.pod": "1"},
 			[]string{"a/z.pod=1"}, []string{"a/x.pod.d/1.conf: is a symbolic link to nothing"}},
 		{"a bad drop-in of all of a kind is one problem", map[string]string{"a/x.pod": "1", "a/y.pod": "1", "a/pod.d/1.conf": "-> 1.conf", "a/z.volume": "1"},
@@ -102,6 +104,15 @@ func TestRead(t *testing.T) {
 				t.Errorf("problems: -want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRelativePathsStartInTheRealFolder(t *testing.T) {
+	root := tree(t, map[string]string{"far/off/x.pod": "1", "a/app": "-> ../far/off", "a/y.pod": "-> ../far/off/x.pod"})
+	for _, f := range Read([]string{root + "/a"}).Files {
+		if want := map[string]string{"x.pod": root + "/far/off", "y.pod": root + "/a"}[f.Name]; f.Folder != want {
+			t.Errorf("%s starts in %s, want %s", f.Path, f.Folder, want)
+		}
 	}
 }
 
