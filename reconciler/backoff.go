@@ -48,7 +48,13 @@ func raise(h spec.ContainerHistory, ended, now time.Time) spec.ContainerHistory 
 		h.Backoff = min(2*h.Backoff, backoffMost)
 	}
 	h.BackoffAt = now
+	return onceMore(h)
+}
+
+// onceMore is the history after one more restart.
+func onceMore(h spec.ContainerHistory) spec.ContainerHistory {
 	h.Restarts++
+	h.Counted = true
 	return h
 }
 

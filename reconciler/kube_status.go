@@ -84,7 +84,7 @@ func (s *Sight) container(c standing) corev1.ContainerStatus {
 	started := c.role != roleInit && st.Started(c.status)
 	out := corev1.ContainerStatus{
 		Name: c.status.Name, Image: c.status.Image, ImageID: imageID(c.status),
-		RestartCount: int32(st.History[c.status.Name].Restarts),
+		RestartCount: int32(st.Restarts(c.status)),
 		Started:      &started, Ready: s.ready(c),
 	}
 	if out.Image == "" {
@@ -101,14 +101,14 @@ func (s *Sight) container(c standing) corev1.ContainerStatus {
 	case waits:
 		out.State.Waiting = &corev1.ContainerStateWaiting{Reason: wait.Reason, Message: wait.Message}
 	default:
-		out.State.Terminated = terminated(c.end)
+		out.State.Terminated = s.terminated(c.end)
 		last = st.History[c.status.Name].Last
 		if last != nil && last.ContainerID == c.end.ContainerID {
 			last = nil
 		}
 	}
 	if last != nil {
-		out.LastTerminationState.Terminated = terminated(last)
+		out.LastTerminationState.Terminated = s.terminated(last)
 	}
 	return out
 }
@@ -127,7 +127,7 @@ func (s *Sight) waiting(c standing) (w Waiting, waits bool) {
 	if c.state == standRunning {
 		return w, false
 	}
-	over := c.state == standEnded && (s.Status.Verdict != nil || s.Status.Stopped || c.status.Stopped ||
+	over := c.state == standEnded && (s.Status.Verdict != nil || s.Status.Stopped || s.Status.Removal != nil || c.status.Stopped ||
 		c.role == roleInit && c.end.ExitCode == 0 || !restarts(&s.Status, c.status.Name, c.end.ExitCode))
 	if w, ok := s.Waiting[c.status.Name]; ok && !over {
 		return w, true
@@ -145,9 +145,15 @@ func (s *Sight) waiting(c standing) (w Waiting, waits bool) {
 	return Waiting{Reason: "ContainerCreating"}, true
 }
 
-func terminated(t *spec.Termination) *corev1.ContainerStateTerminated {
+// messagesMost is how much all termination messages of a pod may come to; each
+// container has the same share of it.
+// https://github.com/kubernetes/kubernetes/blob/v1.36.0/pkg/kubelet/status/status_manager.go (normalizeStatus)
+const messagesMost = 12 << 10
+
+func (s *Sight) terminated(t *spec.Termination) *corev1.ContainerStateTerminated {
+	share := messagesMost / max(1, len(s.Status.Pod.InitContainers)+len(s.Status.Pod.Containers))
 	out := &corev1.ContainerStateTerminated{
-		ExitCode: int32(t.ExitCode), Reason: t.Reason, Message: t.Message,
+		ExitCode: int32(t.ExitCode), Reason: t.Reason, Message: t.Message[:min(len(t.Message), share)],
 		StartedAt: *stamp(t.StartedAt), FinishedAt: *stamp(t.FinishedAt),
 	}
 	if out.Reason == "" {

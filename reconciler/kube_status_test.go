@@ -265,6 +265,30 @@ init1: ended Completed 0 0s ready
 init2: waits PodInitializing
 a: waits PodInitializing
 `},
+		{"being removed, what crashed before waits for nothing", Sight{
+			Status: *with(podOf(always, "a:exited=1", "b:running"), last("a", 3), func(st *spec.PodStatus) {
+				st.Removal = &spec.Removal{Since: noon}
+			}),
+			Waiting: map[string]Waiting{"a": backOff},
+		}, `Running
+PodReadyToStartContainers True -1h0m0s
+Initialized True -2h0m0s
+Ready False 0s ContainersNotReady: containers with unready status: [a]
+ContainersReady False 0s ContainersNotReady: containers with unready status: [a]
+PodScheduled True -2h0m0s
+a: ended Error 1 0s last Error 3 -2m0s restarts=1
+b: runs -1m0s started ready
+`},
+		{"being removed, with its last container it is over", Sight{
+			Status: *with(podOf(always, "a:exited=0"), func(st *spec.PodStatus) { st.Removal = &spec.Removal{Since: noon} }),
+		}, `Succeeded
+PodReadyToStartContainers True -1h0m0s
+Initialized True -2h0m0s PodCompleted: 
+Ready False 0s PodCompleted: 
+ContainersReady False 0s PodCompleted: 
+PodScheduled True -2h0m0s
+a: ended Completed 0 0s
+`},
 		{"being stopped by hand", Sight{Status: *with(podOf(always, "a:running"), handStopped())}, `Running
 PodReadyToStartContainers True -1h0m0s
 Initialized True -2h0m0s
@@ -296,6 +320,21 @@ a: ended Error 143 0s
 				}
 			}
 		})
+	}
+}
+
+// All messages of a pod have so much room together.
+func TestMessagesShareTheirRoom(t *testing.T) {
+	for containers, share := range map[int]int{1: 4096, 3: 4096, 4: 3072, 12: 1024} {
+		var words []string
+		for i := range containers {
+			words = append(words, fmt.Sprintf("c%d:exited=1", i))
+		}
+		st := podOf(spec.RestartNever, words...)
+		st.Containers[0].Message = strings.Repeat("x", 4096)
+		if n := len(KubeStatus(Sight{Status: *st}).ContainerStatuses[0].State.Terminated.Message); n != share {
+			t.Errorf("%d bytes of a message with %d containers, want %d", n, containers, share)
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func judged(st *spec.PodStatus, made *spec.Container, c *spec.ContainerStatus, r
 	if ready := started && r.Readiness == probe.Success; l.Readiness != nil && ready != life.Ready {
 		life.Ready, life.ReadyAt = ready, now
 	}
-	switch ending := st.Stopped || st.Verdict != nil || c.Stopped; {
+	switch ending := st.Stopped || st.Removal != nil || st.Verdict != nil || c.Stopped; {
 	case life.Doomed != nil || ending:
 	case l.Startup != nil && r.Startup == probe.Failure:
 		life.Doomed = unhealthy(st, made, probe.Startup, l.Startup)

@@ -72,7 +72,23 @@ func (w *worker) heard(ctx context.Context, r probe.Result) {
 	if !r.Turned {
 		return
 	}
-	st, err := w.engine.ObservePod(ctx, r.Pod)
+	w.see(ctx, r.Pod)
+	w.poke()
+}
+
+// glance takes in, beside a turn that may take as long as a termination, that
+// something happened to the pod: what has ended meanwhile is probed no more.
+func (w *worker) glance(ctx context.Context, id spec.PodID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.probes != nil && w.turning {
+		w.living.tasks.Go(func() { w.see(ctx, id) })
+	}
+}
+
+// see takes in how the pod's containers do, without acting.
+func (w *worker) see(ctx context.Context, id spec.PodID) {
+	st, err := w.engine.ObservePod(ctx, id)
 	if err != nil {
 		return // it is gone, or the next turn tells
 	}
@@ -83,7 +99,6 @@ func (w *worker) heard(ctx context.Context, r probe.Result) {
 	}
 	w.mu.Unlock()
 	w.events.stir()
-	w.poke()
 }
 
 // hook runs a container's postStart hook beside the turns, unless it is being run.

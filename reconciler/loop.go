@@ -353,6 +353,7 @@ func (l *Loop) outdated(pod *spec.Pod, wanted bool) bool {
 func (l *Loop) look(ctx context.Context, id spec.PodID) {
 	if w := l.workerOf(id); w != nil {
 		w.poke()
+		w.glance(ctx, id)
 		if w.ofUnit() {
 			l.Wake() // what stands for the unit may end with it
 		}

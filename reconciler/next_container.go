@@ -91,6 +91,10 @@ func (d *decider) again(made *spec.Container, c *spec.ContainerStatus) {
 		return
 	}
 	h := d.history[c.Name]
+	if h.Due(c) { // whoever decided that did not come to it
+		d.start(c.Name)
+		return
+	}
 	ended := endOf(c.FinishedAt, c.StartedAt, h)
 	if at := restartAt(h, ended, d.now); at.After(d.now) && !d.hurry.now() {
 		d.wait(c.Name, at, backoffMessage(h, c.Name, d.st.Pod.Name))
@@ -124,10 +128,10 @@ func endOf(finished, started time.Time, h spec.ContainerHistory) time.Time {
 // finish remembers how a container ended that is not started again.
 func (d *decider) finish(c *spec.ContainerStatus) {
 	h := d.history[c.Name]
-	if ended(h, c) {
+	if h.Ended(c) {
 		return
 	}
-	h.Last = termination(c)
+	h.Last, h.Counted = termination(c), false
 	d.remember(c.Name, h)
 }
 

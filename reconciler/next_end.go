@@ -69,7 +69,7 @@ func mark(h spec.ContainerHistory, c *spec.ContainerStatus, reason string) spec.
 
 // marked reports whether a container is to be restarted for no fault of its own.
 func marked(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
-	return ended(h, c) && isMark(h.Last)
+	return h.Ended(c) && isMark(h.Last)
 }
 
 func isMark(t *spec.Termination) bool {
@@ -91,7 +91,7 @@ func (d *decider) restartAll() {
 		if slices.Contains(d.anew, c.Name) {
 			h = raise(h, endOf(c.FinishedAt, c.StartedAt, h), d.now)
 		} else {
-			h.Restarts++
+			h = onceMore(h)
 		}
 		d.remember(c.Name, mark(h, c, markAll))
 	}

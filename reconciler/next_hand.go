@@ -114,7 +114,11 @@ func policyOf(p *spec.Pod, name string) spec.RestartPolicy {
 
 // triedEnough reports whether a container was restarted as often as it may be.
 func triedEnough(st *spec.PodStatus, c *spec.Container) bool {
-	return c.ByHand != nil && c.ByHand.MostRestarts > 0 && st.History[c.Name].Restarts >= c.ByHand.MostRestarts
+	if c.ByHand == nil || c.ByHand.MostRestarts <= 0 {
+		return false
+	}
+	now, ok := st.Container(c.Name)
+	return ok && st.Restarts(now) >= c.ByHand.MostRestarts
 }
 
 // inOrder names a pod's containers so that each comes after those of the pod that

@@ -52,7 +52,9 @@ func (d *decider) startLater(names []string) {
 	d.waits(d.st.Pod.Containers)
 	for _, name := range names {
 		if c, ok := d.st.Container(name); ok && c.Finished() && d.hurry.Force {
-			d.remember(name, mark(d.history[name], c, markStart))
+			h := d.history[name]
+			h.Counted = false
+			d.remember(name, mark(h, c, markStart))
 		}
 	}
 }

@@ -63,11 +63,11 @@ func (d *decider) sandbox() {
 			}
 		case d.hurry.Force && h != (spec.ContainerHistory{Restarts: h.Restarts}):
 			d.remember(c.Name, spec.ContainerHistory{Restarts: h.Restarts})
-		case d.hurry.Force || !c.Finished() || ended(h, c):
+		case d.hurry.Force || !c.Finished() || h.Ended(c):
 		default:
-			h.Last = endOfThis(d.st, c)
+			h.Last, h.Counted = endOfThis(d.st, c), false
 			if !done && !c.Stopped && (c.Init || !over(d.st, c)) {
-				h.Restarts++
+				h = onceMore(h)
 			}
 			d.remember(c.Name, h)
 		}

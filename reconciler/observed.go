@@ -94,13 +94,6 @@ func isSidecar(p *spec.Pod, name string) bool {
 	return ok && p.IsInit(name) && sidecar(c)
 }
 
-// ended reports whether the history holds this end already. A container made by
-// hand has one ID and many ends.
-func ended(h spec.ContainerHistory, c *spec.ContainerStatus) bool {
-	return h.Last != nil && h.Last.ContainerID == c.ID &&
-		(h.Last.StartedAt.Equal(c.StartedAt) || h.Last.StartedAt.IsZero() || c.StartedAt.IsZero())
-}
-
 // endOfThis is how a container that has ended did. Of one whose machine went
 // down the end may be known all the same: it was remembered before, or something
 // came after it that only comes after a good one.
@@ -109,7 +102,7 @@ func endOfThis(st *spec.PodStatus, c *spec.ContainerStatus) *spec.Termination {
 	made, ok := st.Pod.Container(c.Name)
 	switch {
 	case c.State != spec.StateUnknown:
-	case ended(h, c) && !isMark(h.Last):
+	case h.Ended(c) && !isMark(h.Last):
 		return h.Last
 	case c.Init && ok && !sidecar(made) && followed(st, c):
 		return &spec.Termination{ContainerID: c.ID, Reason: "Completed", StartedAt: c.StartedAt, FinishedAt: c.FinishedAt}

@@ -141,7 +141,11 @@ func (s *script) run(text string) {
 
 func (s *script) command(words []string) error {
 	if words[0] == "!" {
-		s.lastErr = s.act(words[1], words[2:])
+		if check, ok := s.checks()[words[1]]; ok {
+			s.lastErr = check(words[2:])
+		} else {
+			s.lastErr = s.act(words[1], words[2:])
+		}
 		if s.lastErr == nil {
 			return errors.New("it did not fail")
 		}

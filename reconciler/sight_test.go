@@ -42,8 +42,13 @@ func TestSights(t *testing.T) {
 	if w := db.Status.ContainerStatuses[0].State.Waiting; w == nil || w.Reason != "ErrImagePull" || db.UID != "" || db.Spec.NodeName != "host" {
 		t.Errorf("db: %+v", db)
 	}
-	if !web.DeletionTimestamp.Time.Equal(noon.Add(7*time.Second)) || *web.DeletionGracePeriodSeconds != 7 || web.Status.ContainerStatuses[0].State.Waiting == nil {
+	if !web.DeletionTimestamp.Time.Equal(noon.Add(7*time.Second)) || *web.DeletionGracePeriodSeconds != 7 || web.Status.ContainerStatuses[0].State.Terminated == nil {
 		t.Errorf("web: %+v", web)
+	}
+	crashed.Removal = nil
+	again := Sights([]spec.PodStatus{*crashed}, views[:1], noon)
+	if got := BriefPod(again[0], Node{}).Status.ContainerStatuses[0].State.Waiting; got == nil || got.Reason != "CreateContainerError" {
+		t.Errorf("it waits for %+v", got)
 	}
 	// Once it is there, the supervisor's wish for it is no second pod.
 	if got := Sights([]spec.PodStatus{*named("db", podOf(always, "a:running"))}, views[1:2], noon); len(got) != 1 {

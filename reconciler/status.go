@@ -174,10 +174,8 @@ func (w *worker) tellReport() (r PodReport, ok bool) {
 	case state.seen != nil:
 		r = reportOf(&state.seen.Pod)
 		r.Phase, r.Stopped = PhaseOf(state.seen), state.seen.Stopped
-		for name, h := range state.seen.History {
-			if name != infraHistory {
-				r.Restarts += h.Restarts
-			}
+		for i := range state.seen.Containers {
+			r.Restarts += state.seen.Restarts(&state.seen.Containers[i])
 		}
 	case want != nil:
 		r = reportOf(want)

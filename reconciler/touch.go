@@ -58,9 +58,7 @@ func (a *actor) markAll(ctx context.Context, id spec.PodID) error {
 	maps.Copy(history, st.History)
 	for i := range st.Containers {
 		if c := &st.Containers[i]; ran(&st, c) {
-			h := history[c.Name]
-			h.Restarts++
-			history[c.Name] = mark(h, c, markFiles)
+			history[c.Name] = mark(onceMore(history[c.Name]), c, markFiles)
 		}
 	}
 	return a.engine.SaveHistory(ctx, id, history)
@@ -102,9 +100,7 @@ func (a *actor) renew(ctx context.Context, st *spec.PodStatus, name string) erro
 	}
 	history := spec.History{}
 	maps.Copy(history, st.History)
-	h := history[name]
-	h.Restarts++
-	history[name] = mark(h, c, markSize)
+	history[name] = mark(onceMore(history[name]), c, markSize)
 	if err := a.engine.SaveHistory(ctx, st.Pod.ID, history); err != nil {
 		return err
 	}

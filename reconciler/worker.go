@@ -32,10 +32,11 @@ type worker struct {
 	waits   *spec.Wait // what is remembered of why it could not be made
 	missing time.Time  // since when it is not, as far as this worker saw
 
-	mu     sync.Mutex
-	target target
-	report podState
-	turned bool // it has looked at its pod
+	mu      sync.Mutex
+	target  target
+	report  podState
+	turned  bool // it has looked at its pod
+	turning bool // it is at it
 
 	living living
 }
@@ -121,6 +122,21 @@ func (w *worker) poke() {
 	}
 }
 
+// begin is the target of the turn that begins now.
+func (w *worker) begin() target {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.turning = true
+	return w.target
+}
+
+// end is that of a turn that told nothing.
+func (w *worker) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.turning = false
+}
+
 func (w *worker) current() target {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -157,9 +173,10 @@ func (w *worker) run(ctx context.Context, leave func(*worker) bool) {
 // is called for before, and whether the worker may go. It is apart from run
 // because what it has on its stack is much, and all workers wait in run.
 func (w *worker) work(ctx context.Context, f *failure, leave func(*worker) bool) (again time.Time, over bool) {
-	t := w.current()
+	t := w.begin()
 	state, err := w.turn(ctx, t, f)
 	if ctx.Err() != nil {
+		w.end()
 		return time.Time{}, true
 	}
 	if err != nil {
@@ -178,7 +195,7 @@ func (w *worker) work(ctx context.Context, f *failure, leave func(*worker) bool)
 	w.tellLacks(t, state)
 	w.attend(ctx, t, &state)
 	w.mu.Lock()
-	w.report, w.turned = state, true
+	w.report, w.turned, w.turning = state, true, false
 	w.mu.Unlock()
 	w.events.stir()
 	was := w.resting

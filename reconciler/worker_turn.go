@@ -17,6 +17,9 @@ func (w *worker) reconcile(ctx context.Context, t target) (podState, error) {
 	if err != nil {
 		return podState{}, err
 	}
+	if have != nil && w.probes != nil {
+		w.probes.Sync(have) // it may be on its way out, which takes long
+	}
 	p, ok := replan(t, have)
 	if !ok {
 		switch {

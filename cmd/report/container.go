@@ -105,7 +105,7 @@ func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra b
 		Pod:       string(p.Pod.ID),
 		PodName:   p.Pod.Name,
 		Ports:     ports(p),
-		Restarts:  p.History[c.Name].Restarts,
+		Restarts:  p.Restarts(&c),
 		StartedAt: unix(c.StartedAt),
 		State:     StateWord(p, c),
 		Created:   c.CreatedAt.Unix(),

@@ -235,7 +235,7 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 		Image:       c.ImageID,
 		ImageDigest: c.ImageDigest, ImageName: c.Image,
 		Pod: string(p.Pod.ID), LogPath: c.LogPath, Name: p.Pod.InfraName(),
-		RestartCount: p.History[c.Name].Restarts, Mounts: []Mount{},
+		RestartCount: p.Restarts(&c), Mounts: []Mount{},
 		Dependencies: []string{}, NetworkSettings: networkSettings(p), Namespace: p.Pod.Namespace, IsInfra: infra, IsInit: c.Init,
 		LastTermination: p.History[c.Name].Last,
 	}

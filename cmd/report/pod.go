@@ -117,7 +117,7 @@ func pod(p *spec.PodStatus) Pod {
 	}
 	for _, c := range p.Containers {
 		if c.ID != "" {
-			r.Containers = append(r.Containers, PodContainer{string(c.ID), p.Pod.ContainerName(c.Name), StateWord(p, c), p.History[c.Name].Restarts})
+			r.Containers = append(r.Containers, PodContainer{string(c.ID), p.Pod.ContainerName(c.Name), StateWord(p, c), p.Restarts(&c)})
 		}
 	}
 	return r

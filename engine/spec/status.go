@@ -201,6 +201,29 @@ type ContainerHistory struct {
 	Backoff   time.Duration `json:"backoff,omitempty"`  // the present delay
 	BackoffAt time.Time     `json:"backoffAt,omitzero"` // when the delay was last raised
 	Last      *Termination  `json:"last,omitempty"`
+	// Counted says that the restart after Last is among Restarts. That is recorded
+	// before there is a container to follow.
+	Counted bool `json:"counted,omitempty"`
+}
+
+// Ended reports whether Last is this container's end. A container made by hand
+// has one ID and many ends.
+func (h ContainerHistory) Ended(c *ContainerStatus) bool {
+	return h.Last != nil && h.Last.ContainerID == c.ID &&
+		(h.Last.StartedAt.Equal(c.StartedAt) || h.Last.StartedAt.IsZero() || c.StartedAt.IsZero())
+}
+
+// Due reports whether a restart of this container is counted and the one to follow
+// was not made yet.
+func (h ContainerHistory) Due(c *ContainerStatus) bool { return h.Counted && h.Ended(c) }
+
+// Restarts is how often a container was started again.
+func (s *PodStatus) Restarts(c *ContainerStatus) int {
+	h := s.History[c.Name]
+	if h.Due(c) {
+		return h.Restarts - 1
+	}
+	return h.Restarts
 }
 
 // Termination is how a container ended.

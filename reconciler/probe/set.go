@@ -139,7 +139,7 @@ func lifeOf(status *spec.ContainerStatus) spec.Life {
 func (s *Set) syncContainer(p *spec.PodStatus, status *spec.ContainerStatus, l *spec.Lifecycle, c *container) {
 	life := lifeOf(status)
 	up := status.State == spec.StateRunning && p.Sandbox == spec.SandboxReady
-	ending := c.ending || p.Stopped || p.Verdict != nil || status.Stopped || life.Doomed != nil
+	ending := c.ending || p.Stopped || p.Removal != nil || p.Verdict != nil || status.Stopped || life.Doomed != nil
 	started := p.Started(status)
 	now := time.Now()
 	for kind, probe := range c.probes {
