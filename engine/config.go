@@ -64,16 +64,25 @@ func readConfig(modules []string) (config, error) {
 
 // add reads a file over those before.
 func (c *config) add(text string) error {
-	if _, err := toml.Decode(text, c); err != nil {
+	tables := map[string]toml.Primitive{}
+	file, err := toml.Decode(text, &tables) // parsed once, most of it is comments
+	if err != nil {
 		return err
 	}
-	var file struct {
-		Containers map[string]any `toml:"containers"`
+	var containers map[string]any
+	for _, t := range []struct {
+		name string
+		into any
+	}{{"engine", &c.Engine}, {"containers", &c.Containers}, {"network", &c.Network}, {"containers", &containers}} {
+		table, ok := tables[t.name]
+		if !ok {
+			continue
+		}
+		if err := file.PrimitiveDecode(table, t.into); err != nil {
+			return err
+		}
 	}
-	if _, err := toml.Decode(text, &file); err != nil {
-		return err
-	}
-	return c.defaults.add(file.Containers)
+	return c.defaults.add(containers)
 }
 
 func (c *config) check() error {

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -51,19 +50,22 @@ func (c Controllers) Has(name string) bool { return slices.Contains(c.Names, nam
 
 // readControllers observes this host's cgroups.
 func readControllers() (Controllers, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(cgroupRoot, &st); err != nil {
+	kind, err := filesystem(cgroupRoot)
+	if err != nil {
 		return Controllers{}, fmt.Errorf("no cgroups on this host: %s: %w", cgroupRoot, err)
 	}
-	if st.Type == unix.CGROUP2_SUPER_MAGIC {
+	if kind == unix.CGROUP2_SUPER_MAGIC {
 		return unifiedControllers(cgroupRoot)
 	}
-	f, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return Controllers{}, err
-	}
-	defer f.Close()
-	return legacyControllers(bufio.NewScanner(f))
+	return legacyControllers(cgroupRoot, filesystem)
+}
+
+// filesystem is the type of the file system that a folder is in, by its magic
+// number (statfs(2)).
+func filesystem(dir string) (int64, error) {
+	var st unix.Statfs_t
+	err := unix.Statfs(dir, &st)
+	return int64(st.Type), err
 }
 
 // unifiedControllers turns on what is not: that a controller is listed does not
@@ -92,30 +94,32 @@ func unifiedControllers(root string) (Controllers, error) {
 	return c, nil
 }
 
-// legacyControllers reads which v1 hierarchies are mounted where.
-func legacyControllers(mountinfo *bufio.Scanner) (Controllers, error) {
+// legacyControllers finds the v1 hierarchies where runtimes look for them: in a
+// folder named after the controllers of each, "cpu,cpuacct". mountinfo would tell, too,
+// but it has a line for every container that runs.
+func legacyControllers(root string, filesystem func(dir string) (int64, error)) (Controllers, error) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return Controllers{}, fmt.Errorf("read cgroup controllers: %w", err)
+	}
 	c := Controllers{Mounts: map[string]string{}}
-	for mountinfo.Scan() {
-		// "36 35 98:0 /root /mount/point opts… - cgroup source superopts" (proc(5))
-		before, after, ok := strings.Cut(mountinfo.Text(), " - ")
-		fields, tail := strings.Fields(before), strings.Fields(after)
-		if !ok || len(fields) < 5 || len(tail) < 3 {
+	for _, e := range entries {
+		if !e.IsDir() { // a link to the folder of several
 			continue
 		}
-		switch tail[0] {
-		case "cgroup2":
-			c.Mounts["unified"] = fields[4]
-		case "cgroup":
-			for _, option := range strings.Split(tail[2], ",") {
-				option = strings.TrimPrefix(option, "name=")
-				if slices.Contains(legacyNames(), option) {
-					c.Mounts[option] = fields[4]
-				}
+		dir := filepath.Join(root, e.Name())
+		kind, err := filesystem(dir)
+		if err != nil {
+			return Controllers{}, fmt.Errorf("read cgroup controllers: %w", err)
+		}
+		if kind == unix.CGROUP2_SUPER_MAGIC {
+			c.Mounts["unified"] = dir
+		}
+		for name := range strings.SplitSeq(e.Name(), ",") {
+			if kind == unix.CGROUP_SUPER_MAGIC && slices.Contains(legacyNames(), name) {
+				c.Mounts[name] = dir
 			}
 		}
-	}
-	if err := mountinfo.Err(); err != nil {
-		return Controllers{}, err
 	}
 	for _, name := range legacyNames() {
 		if _, ok := c.Mounts[name]; ok && name != "systemd" {

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -212,18 +211,21 @@ func TestCgroupFolders(t *testing.T) {
 }
 
 func TestLegacyControllers(t *testing.T) {
-	mount := t.TempDir()
-	write(t, filepath.Join(mount, "mem/x/memory.memsw.limit_in_bytes"), "", 0o644)
-	lines := strings.ReplaceAll(`25 30 0:23 / /sys/fs/cgroup ro - tmpfs tmpfs rw
-31 25 0:26 / M/cpu rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct
-32 25 0:27 / M/mem rw - cgroup cgroup rw,memory
-33 25 0:28 / M/systemd rw - cgroup cgroup rw,xattr,name=systemd
-34 25 0:29 / M/unified rw - cgroup2 cgroup2 rw
-malformed
-`, "M", mount)
-	c, err := legacyControllers(bufio.NewScanner(strings.NewReader(lines)))
+	root := t.TempDir()
+	kinds := map[string]int64{
+		"cpu,cpuacct": unix.CGROUP_SUPER_MAGIC, "memory": unix.CGROUP_SUPER_MAGIC, "systemd": unix.CGROUP_SUPER_MAGIC,
+		"unified": unix.CGROUP2_SUPER_MAGIC, "pids": unix.TMPFS_MAGIC, "other": unix.CGROUP_SUPER_MAGIC,
+	}
+	for name := range kinds {
+		write(t, filepath.Join(root, name, "tasks"), "", 0o644)
+	}
+	write(t, filepath.Join(root, "memory/x/memory.memsw.limit_in_bytes"), "", 0o644)
+	if err := os.Symlink("cpu,cpuacct", filepath.Join(root, "cpu")); err != nil {
+		t.Fatal(err)
+	}
+	c, err := legacyControllers(root, func(dir string) (int64, error) { return kinds[filepath.Base(dir)], nil })
 	if err != nil || !slices.Equal(c.Names, []string{"cpu", "cpuacct", "memory"}) || !c.Swap || c.Quota || c.Unified ||
-		c.Mounts["systemd"] != mount+"/systemd" || c.Mounts["unified"] != mount+"/unified" {
+		c.Mounts["cpu"] != root+"/cpu,cpuacct" || c.Mounts["systemd"] != root+"/systemd" || c.Mounts["unified"] != root+"/unified" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if got := c.folders("/x"); len(got) != 4 {

@@ -3,7 +3,6 @@ package spec
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 )
 
 // PodID identifies one pod: 64 lower-case hex digits, of which people see twelve.
@@ -43,7 +42,7 @@ func (id PodID) UID() string {
 	if len(id) < 32 {
 		return string(id)
 	}
-	return fmt.Sprintf("%s-%s-%s-%s-%s", id[:8], id[8:12], id[12:16], id[16:20], id[20:32])
+	return string(id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:32])
 }
 
 // PodKey is a pod's name within its namespace, the identity people and YAML

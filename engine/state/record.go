@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
@@ -264,18 +266,30 @@ func (s *Store) ListPods() (pods []spec.Pod, torn []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var errs []error
-	for _, uid := range uids {
-		switch pod, err := s.readPod(uid); {
-		case err == nil:
-			pods = append(pods, pod)
-		case errors.Is(err, ErrTorn):
+	pods, errs := make([]spec.Pod, len(uids)), make([]error, len(uids))
+	var group errgroup.Group
+	group.SetLimit(2 * runtime.NumCPU())
+	for i, uid := range uids {
+		group.Go(func() error {
+			pods[i], errs[i] = s.readPod(uid)
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+	read := pods[:0]
+	for i, uid := range uids {
+		switch {
+		case errs[i] == nil:
+			read = append(read, pods[i])
+			continue
+		case errors.Is(errs[i], ErrTorn):
 			torn = append(torn, uid)
-		case !errors.Is(err, spec.ErrNotFound): // a pod on its way out has no record
-			errs = append(errs, err)
+			errs[i] = nil
+		case errors.Is(errs[i], spec.ErrNotFound): // a pod on its way out has no record
+			errs[i] = nil
 		}
 	}
-	return pods, torn, errors.Join(errs...)
+	return read, torn, errors.Join(errs...)
 }
 
 // RemovePod forgets a pod. The record goes first: a pod without one is a
