@@ -257,6 +257,13 @@ func (e *Engine) input(ctx context.Context, runtime *oci.Runtime, m making, c *s
 		return in, err
 	}
 	in.Mounts, in.Secrets = append(in.Mounts, secrets...), variables
+	env, ok, err := e.containerEnvMount(in, record)
+	if err != nil {
+		return in, err
+	}
+	if ok {
+		in.Mounts = append(in.Mounts, env)
+	}
 	if in.InitPath, err = e.initPath(c); err != nil {
 		return in, err
 	}

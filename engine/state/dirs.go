@@ -43,6 +43,11 @@ func (d Dirs) Message(id spec.PodID, container string) string {
 	return filepath.Join(d.Pod(id), "c", container+".message")
 }
 
+// ContainerEnv is the file by which the container made under a name knows itself.
+func (d Dirs) ContainerEnv(id spec.PodID, container string) string {
+	return filepath.Join(d.PodRun(id), "env", container)
+}
+
 // Netns is where a pod's network namespace is pinned.
 func (d Dirs) Netns(id spec.PodID) string { return filepath.Join(d.PodRun(id), "netns") }
 
