@@ -160,6 +160,9 @@ func (x *exits) concerned(event fsnotify.Event) []spec.PodID {
 		return nil
 	}
 	if _, known := x.containers[c]; !known {
+		if _, _, there, err := oci.ReadExit(x.e.records.Exits(), c); err == nil && !there {
+			return nil // who cleared it away knew
+		}
 		x.learn()
 	}
 	if id, known := x.containers[c]; known {
@@ -232,6 +235,7 @@ func (x *exits) look(id spec.PodID) []spec.PodID {
 	}
 	records, err := x.e.records.Containers(id)
 	for name, c := range records {
+		x.containers[c.ID] = id
 		if c.Ended == nil {
 			names[name] = c.ID
 		}

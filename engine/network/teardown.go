@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"berth/internal/atomicfile"
 )
 
 // Teardown detaches a pod from its networks: interfaces, rules, DNS names. What
@@ -66,10 +69,14 @@ func (m *Manager) removeNotes(lease Lease) error {
 	if lease.Part {
 		return nil // they go with the rest
 	}
-	notes, err := filepath.Glob(filepath.Join(m.netavarkDir(), "config", "firewall", "ports", "*_"+string(lease.Pod)))
-	for _, path := range notes {
-		if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
+	dir := filepath.Join(m.netavarkDir(), "config", "firewall", "ports")
+	notes, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, note := range notes {
+		if strings.HasSuffix(note.Name(), "_"+string(lease.Pod)) {
+			err = errors.Join(err, atomicfile.Remove(filepath.Join(dir, note.Name())))
 		}
 	}
 	return err

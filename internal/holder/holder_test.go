@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,12 +52,14 @@ func TestWhoInheritedALockIsFoundAndWhoWaitsIsNot(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []string{path, link} {
-		if got := Of(p); len(got) != 1 || got[0] != (Process{pid, "sleep"}) {
-			t.Errorf("Of(%s) = %v, want process %d", p, got, pid)
+	other, otherPid := heir(t)
+	got := Of(path, link, other, filepath.Join(t.TempDir(), "none"))
+	for p, want := range map[string]int{path: pid, link: pid, other: otherPid} {
+		if !slices.Equal(got[p], []Process{{want, "sleep"}}) {
+			t.Errorf("Of(%s) = %v, want process %d", p, got[p], want)
 		}
 	}
-	if got := Of(filepath.Join(t.TempDir(), "none")); len(got) > 0 {
+	if len(got) != 3 {
 		t.Errorf("nobody's: %v", got)
 	}
 }
