@@ -63,9 +63,9 @@ func (a *app) quadletCheck() *cobra.Command {
 		Use:   "check [flags] [DIR...]",
 		Short: "Find everything that is wrong with unit files",
 		Long: `Reads the unit files below the folders, or, without one, those the generator reads, and reports every problem with
-file and line. Where systemd-analyze is installed, it looks at the services they stand for, too, and finds keys of
-[Unit] and [Service] that systemd would leave out. Nothing is written or started. The exit code is 1 if anything but
-a warning was found.`,
+file and line, also options of containers and pods that no start could honour. Where systemd-analyze is installed, it
+looks at the services they stand for, too, and finds keys of [Unit] and [Service] that systemd would leave out.
+Nothing is written or started. The exit code is 1 if anything but a warning was found.`,
 		Example: `  berth quadlet check
   berth quadlet check ./units
   berth quadlet check --user`,
@@ -89,6 +89,10 @@ func (a *app) checkUnits(ctx context.Context, dirs []string, user bool) error {
 		if !line.Warning {
 			bad++
 		}
+	}
+	for _, d := range a.wrongArguments(results) {
+		fmt.Fprintln(a.err, d)
+		bad++
 	}
 	found, err := verifyServices(ctx, results, user)
 	if err != nil {

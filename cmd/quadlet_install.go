@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -134,6 +135,10 @@ func (a *app) warnOf(paths []string) {
 				fmt.Fprintln(a.err, line.Text)
 			}
 		}
+	}
+	mineOnly := slices.DeleteFunc(results, func(r quadlet.Result) bool { return !mine[r.Path] })
+	for _, d := range a.wrongArguments(mineOnly) {
+		fmt.Fprintln(a.err, d)
 	}
 }
 

@@ -3,11 +3,13 @@ package cmd
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/tools/txtar"
@@ -212,7 +214,7 @@ func TestPlacesOfSystemdAreThoseOfUnitFiles(t *testing.T) {
 func TestGeneratorTakesTheFlagsItsHelpShows(t *testing.T) {
 	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
 	defer func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) }()
-	a := &app{}
+	a := &app{now: time.Now}
 	a.quadletGenerator().Flags().VisitAll(func(f *pflag.Flag) {
 		for _, flag := range []string{"-" + f.Name, "--" + f.Name, "-" + cmp.Or(f.Shorthand, f.Name)} {
 			if code := generator.Main("1", []string{"berth", "quadlet", "generator", "--version", flag}); code != 0 {
@@ -220,4 +222,32 @@ func TestGeneratorTakesTheFlagsItsHelpShows(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWrongArgumentsOfUnits holds that all that is wrong whatever the host is found,
+// at its line, and nothing that only the start can tell.
+func TestWrongArgumentsOfUnits(t *testing.T) {
+	units := map[string]string{
+		"a.container":  "[Container]\nImage=a\nMemory=lots\nStopTimeout=soon\nPidsLimit=few\nPublishPort=${PORT}:80\nGlobalArgs=--log-level debug\n",
+		"b@.container": "[Container]\nImage=a\nPublishPort=80%i:80\nContainerName=b-%i\nHostName=%H\nPodmanArgs=--frob\n",
+		"c.pod":        "[Pod]\nIP=here\nPodmanArgs=--cpus many\n",
+		"d.network":    "[Network]\nPodmanArgs=--frob\n",
+		"e.volume":     "[Volume]\nGlobalArgs=--frob\n",
+		"f.build":      "[Build]\nImageTag=a\nFile=/a\nPodmanArgs=--frob\n",
+		"g.kube":       "[Kube]\nYaml=%h/a.yaml\nConfigMap=b.yaml\n",
+	}
+	var files []quadlet.Input
+	for _, name := range slices.Sorted(maps.Keys(units)) {
+		files = append(files, quadlet.Input{Name: name, Path: name, Data: []byte(units[name])})
+	}
+	a := &app{now: time.Now}
+	var got []string
+	for _, d := range a.wrongArguments(quadlet.Convert(files, quadlet.Options{Program: "/berth", Host: generator.Host{}})) {
+		at, _, _ := strings.Cut(d.Error(), ": ")
+		got = append(got, at)
+	}
+	want := []string{"a.container:5", "a.container:4", "a.container:3", "b@.container:6", "c.pod:2", "c.pod:3", "d.network:2", "e.volume:2"}
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("found at %v, want %v", got, want)
+	}
 }

@@ -2,7 +2,9 @@ package quadlet
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"unicode"
 
 	"berth/internal/source"
 )
@@ -33,4 +35,56 @@ func (u *Unit) Origin(number int) source.Pos {
 		}
 	}
 	return source.Pos{File: u.Path}
+}
+
+// Place is where the unit file says what a message is about that comes of one of its
+// commands' arguments: the line of the first option it names, of several the one
+// that is most like what it says of it.
+func (u *Unit) Place(message string) source.Pos {
+	section := u.Name.Kind.Section()
+	for word := range strings.FieldsSeq(message) {
+		option := strings.Trim(word, `":,;.`)
+		if !strings.HasPrefix(option, "--") {
+			continue
+		}
+		at, best := source.Pos{}, 0
+		for _, k := range Keys() {
+			if k.Section != section {
+				continue
+			}
+			for _, l := range u.File.Lines("X-"+section, k.Name) {
+				if like := likeness(l.Value, message); k.gives(option, l.Value) && (at.Line == 0 || like > best) {
+					at, best = l.Pos, like
+				}
+			}
+		}
+		if at.Line > 0 {
+			return at
+		}
+	}
+	return source.Pos{File: u.Path}
+}
+
+// gives says whether a value of a key puts an option on the command line.
+func (k Key) gives(option, value string) bool {
+	if k.Option == "" {
+		words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t=\"'", r) })
+		return k.Value == Args && slices.Contains(words, option)
+	}
+	first, _, _ := strings.Cut(k.Option, " ")
+	return strings.TrimSuffix(first, "=") == option || first == "-v" && option == "--volume"
+}
+
+// likeness is how many words of a value a message has more than it lacks.
+func likeness(value, message string) int {
+	apart := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	said, like := strings.FieldsFunc(message, apart), 0
+	for _, word := range strings.FieldsFunc(value, apart) {
+		if slices.Contains(said, word) {
+			like++
+		} else {
+			like--
+		}
+	}
+	return like
 }

@@ -32,3 +32,26 @@ func TestRelativePathsStartInTheFoldersOwnPlace(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaceOfWhatIsWrongWithOptions(t *testing.T) {
+	u := Convert([]Input{{Name: "a.container", Path: "/q/a.container", Data: []byte(`[Container]
+Image=a
+Volume=./a:/x:ro
+Volume=./b:/x:rz
+AddCapability=NET_ADMIN NOPE
+PodmanArgs=--cpus=many --frob
+PublishPort=80
+`)}}, Options{Program: "/berth", Host: testHost{}})[0].Unit
+	for message, want := range map[string]string{
+		`--volume "/q/b:/x:rz": unknown option`:                ":4",
+		`--cap-add "NOPE": unknown capability`:                 ":5",
+		`unknown flag: --frob`:                                 ":6",
+		`invalid argument "many" for "--cpus" flag: no number`: ":6",
+		`--frobs and --publish exclude each other`:             ":7",
+		`the image is missing`:                                 "",
+	} {
+		if got := u.Place(message).String(); got != "/q/a.container"+want {
+			t.Errorf("%s is placed at %s, want line %s", message, got, want)
+		}
+	}
+}

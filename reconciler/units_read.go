@@ -103,19 +103,8 @@ func (u *units) makeGraph(now map[string]*quadlet.Unit, refused map[string]sourc
 		}
 	}
 	return unit.NewGraph(all, others, unit.Options{
-		Host: u.opts.Specifiers, AllowCommands: u.opts.Command != nil, Check: checkCommand, Stale: stale, Contents: u.found.Contents,
+		Host: u.opts.Specifiers, AllowCommands: u.opts.Command != nil, Check: option.CheckCommand, Stale: stale, Contents: u.found.Contents,
 	})
-}
-
-// checkCommand is what is wrong with the arguments of a unit's command.
-func checkCommand(args []string) error {
-	switch {
-	case len(args) > 0 && args[0] == "run":
-		return option.CheckRun(args[1:])
-	case len(args) > 1 && args[0] == "pod":
-		return option.CheckPodCreate(args[2:])
-	}
-	return nil
 }
 
 // tellProblems logs what is newly wrong, and what no longer is.

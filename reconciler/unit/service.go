@@ -396,7 +396,7 @@ func (r *reader) commands() {
 	if r.options.Check != nil && len(r.problems) == 0 {
 		if err := r.options.Check(checked); err != nil {
 			for line := range strings.SplitSeq(err.Error(), "\n") {
-				r.fail(source.Pos{}, "%s", line)
+				r.fail(u.Place(line), "%s", line)
 			}
 		}
 	}
