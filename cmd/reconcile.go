@@ -113,9 +113,20 @@ func objectsOf(ctx context.Context, e *engine.Engine, owner spec.Owner) kube.Set
 func (a *app) wake(ctx context.Context, e *engine.Engine) {
 	// Without a supervisor there is nobody to tell; it would look by itself, too.
 	ctx = context.WithoutCancel(ctx)
-	client := reconciler.NewClient(e.Paths().Run)
-	_ = client.Wake(ctx)
-	_ = client.Tell(ctx, a.seen.Take())
+	a.tell(ctx, e)
+	_ = reconciler.NewClient(e.Paths().Run).Wake(ctx)
+}
+
+// tell hands over what this command did to pods: to the supervisor, before that is
+// woken and may find nothing left to supervise, or to the next one.
+func (a *app) tell(ctx context.Context, e *engine.Engine) {
+	events := a.seen.Take()
+	if len(events) == 0 || reconciler.NewClient(e.Paths().Run).Tell(ctx, events) == nil {
+		return
+	}
+	if err := reconciler.LeaveEvents(e.Paths().Run, events); err != nil {
+		a.warn("%v", err)
+	}
 }
 
 // supervised reports whether a supervisor is awake.

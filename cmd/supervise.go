@@ -30,16 +30,12 @@ const supervisorLog = "supervisor.log"
 // asked for is done. It reports whether there is one.
 func (a *app) handOver(cmd *cobra.Command, e *engine.Engine) bool {
 	ctx := context.WithoutCancel(cmd.Context())
-	client := reconciler.NewClient(e.Paths().Run)
-	if client.Wake(ctx) == nil {
-		_ = client.Tell(ctx, a.seen.Take()) // it is awake; what happened is only good to know
+	a.tell(ctx, e)
+	if reconciler.NewClient(e.Paths().Run).Wake(ctx) == nil {
 		return true
 	}
 	if a.globals.noSupervise {
 		return false
-	}
-	if err := reconciler.LeaveEvents(e.Paths().Run, a.seen.Take()); err != nil {
-		a.warn("%v", err)
 	}
 	if err := a.startSupervisor(ctx, cmd, e); err != nil {
 		a.warn("no supervisor could be started, so containers that end stay down: %v", err)

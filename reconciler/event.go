@@ -129,11 +129,13 @@ func (l *Events) merge(e Event) {
 	l.stir()
 }
 
-// list is the events, the oldest first.
+// list is the events, the oldest first, whenever it was told of them.
 func (l *Events) list() []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.events)
+	list := slices.Clone(l.events)
+	slices.SortStableFunc(list, func(a, b Event) int { return a.Last.Compare(b.Last) })
+	return list
 }
 
 // since is the events after a number, the oldest first, and the number to ask

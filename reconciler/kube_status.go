@@ -113,6 +113,12 @@ func (s *Sight) container(c standing) corev1.ContainerStatus {
 	return out
 }
 
+// followed reports whether the container to come after the one that has ended is
+// made, and starts in a moment.
+func (c *standing) followed() bool {
+	return c.status.State == spec.StateCreated && c.status.ID != "" && c.end.ContainerID != c.status.ID
+}
+
 // ready: an init container is when it is done, everything else by its probes.
 func (s *Sight) ready(c standing) bool {
 	if c.role == roleInit {
@@ -137,7 +143,7 @@ func (s *Sight) waiting(c standing) (w Waiting, waits bool) {
 		return Waiting{Reason: s.Failure.Reason, Message: s.Failure.Message}, true
 	case c.state == standEnded && c.end.Reason == spec.ReasonStart && !over:
 		return Waiting{Reason: reasonRun, Message: c.end.Message}, true
-	case c.state == standEnded:
+	case c.state == standEnded && (over || !c.followed()):
 		return w, false
 	case len(s.Status.Pod.InitContainers) > 0:
 		return Waiting{Reason: "PodInitializing"}, true

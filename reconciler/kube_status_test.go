@@ -196,6 +196,15 @@ ContainersReady False 0s ContainersNotReady: containers with unready status: [a]
 PodScheduled True -2h0m0s
 a: waits CrashLoopBackOff (back-off 10s restarting failed container=a pod=p) last Error 1 0s restarts=1
 `},
+		{"it is started again in a moment", Sight{Status: *with(podOf(always, "a:created", "b:running"), last("a", 3))}, `Running
+PodReadyToStartContainers True -1h0m0s
+Initialized True -2h0m0s
+Ready False -2m0s ContainersNotReady: containers with unready status: [a]
+ContainersReady False -2m0s ContainersNotReady: containers with unready status: [a]
+PodScheduled True -2h0m0s
+a: waits ContainerCreating last Error 3 -2m0s restarts=1
+b: runs -1m0s started ready
+`},
 		{"it could not be started and will be again", Sight{Status: *with(podOf(always, "a:exited=128", "b:running"), refused("a"))}, `Running
 PodReadyToStartContainers True -1h0m0s
 Initialized True -2h0m0s
@@ -278,16 +287,6 @@ ContainersReady False 0s ContainersNotReady: containers with unready status: [a]
 PodScheduled True -2h0m0s
 a: ended Error 1 0s last Error 3 -2m0s restarts=1
 b: runs -1m0s started ready
-`},
-		{"being removed, with its last container it is over", Sight{
-			Status: *with(podOf(always, "a:exited=0"), func(st *spec.PodStatus) { st.Removal = &spec.Removal{Since: noon} }),
-		}, `Succeeded
-PodReadyToStartContainers True -1h0m0s
-Initialized True -2h0m0s PodCompleted: 
-Ready False 0s PodCompleted: 
-ContainersReady False 0s PodCompleted: 
-PodScheduled True -2h0m0s
-a: ended Completed 0 0s
 `},
 		{"being stopped by hand", Sight{Status: *with(podOf(always, "a:running"), handStopped())}, `Running
 PodReadyToStartContainers True -1h0m0s

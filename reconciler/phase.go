@@ -15,8 +15,8 @@ const (
 )
 
 // PhaseOf is a pod's phase by the kubelet's rules (getPhase in pkg/kubelet),
-// over what was observed. A pod that was stopped by hand, or is being removed, is
-// over: what ended in it is not started again, so it is never Running.
+// over what was observed. A pod that was stopped by hand is over: what ended in
+// it is not started again, so it is never Running.
 //
 //	verdict, or an init container that may not be tried again ─▶ Failed
 //	initialising, or an app container that never ran ──────────▶ Pending
@@ -30,7 +30,7 @@ func PhaseOf(st *spec.PodStatus) Phase {
 	s := standings(st)
 	n := count(st, s)
 	switch {
-	case (st.Stopped || st.Removal != nil) && n.running == 0 && (n.stopped > 0 || n.initEnded > 0):
+	case st.Stopped && n.running == 0 && (n.stopped > 0 || n.initEnded > 0):
 		return n.outcome()
 	case n.pendingInit > 0 || n.pendingSidecar > 0 && !begun(st) || n.waiting > 0:
 		return PhasePending

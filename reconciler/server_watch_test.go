@@ -136,7 +136,7 @@ func TestEventsAreWatched(t *testing.T) {
 		}
 		return true
 	})
-	if events, err := client.Events(t.Context()); err != nil || len(events) < 2 || events[len(events)-1].Count != 4 {
+	if events, err := client.Events(t.Context()); err != nil || len(events) < 2 || events[0].Count != 4 { // it was long ago
 		t.Errorf("events %+v, %v", events, err)
 	}
 }
