@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -161,8 +163,10 @@ func (a *app) tellWarnings(result reconciler.ApplyResult, verbose bool) {
 // printPlay prints what podman prints, and unchanged below the ID of a pod
 // that was left alone.
 func (a *app) printPlay(result reconciler.ApplyResult, verbose bool) {
-	a.printNames("Volumes:", result.Volumes)
-	a.printNames("Secrets:", result.Secrets)
+	w := bufio.NewWriter(a.out) // a hundred pods are five hundred lines
+	defer w.Flush()
+	printNames(w, "Volumes:", result.Volumes)
+	printNames(w, "Secrets:", result.Secrets)
 	var removed []reconciler.PodResult
 	for _, p := range result.Pods {
 		if verbose && p.Reason != "" {
@@ -172,27 +176,27 @@ func (a *app) printPlay(result reconciler.ApplyResult, verbose bool) {
 			removed = append(removed, p)
 			continue
 		}
-		a.printPlayed(p)
+		printPlayed(w, p)
 	}
 	for i, p := range removed {
 		if i == 0 {
-			fmt.Fprintln(a.out, "Pods removed:")
+			fmt.Fprintln(w, "Pods removed:")
 		}
-		fmt.Fprintln(a.out, p.ID)
+		fmt.Fprintln(w, p.ID)
 	}
 }
 
 // printNames prints names below a title, nothing if there are none.
-func (a *app) printNames(title string, names []string) {
+func printNames(w io.Writer, title string, names []string) {
 	if len(names) > 0 {
-		fmt.Fprintf(a.out, "%s\n%s\n", title, strings.Join(names, "\n"))
+		fmt.Fprintf(w, "%s\n%s\n", title, strings.Join(names, "\n"))
 	}
 }
 
-func (a *app) printPlayed(p reconciler.PodResult) {
-	fmt.Fprintf(a.out, "Pod:\n%s\n", p.ID)
+func printPlayed(w io.Writer, p reconciler.PodResult) {
+	fmt.Fprintf(w, "Pod:\n%s\n", p.ID)
 	if p.Action == reconciler.ActionKeep || p.Action == reconciler.ActionAdopt {
-		fmt.Fprintln(a.out, "unchanged")
+		fmt.Fprintln(w, "unchanged")
 	}
 	var ids []spec.ContainerID
 	for _, c := range p.Containers {
@@ -203,14 +207,14 @@ func (a *app) printPlayed(p reconciler.PodResult) {
 	switch len(ids) {
 	case 0:
 	case 1:
-		fmt.Fprintln(a.out, "Container:")
+		fmt.Fprintln(w, "Container:")
 	default:
-		fmt.Fprintln(a.out, "Containers:")
+		fmt.Fprintln(w, "Containers:")
 	}
 	for _, id := range ids {
-		fmt.Fprintln(a.out, id)
+		fmt.Fprintln(w, id)
 	}
-	fmt.Fprintln(a.out)
+	fmt.Fprintln(w)
 }
 
 // made reports whether anything was made or started.

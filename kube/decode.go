@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"berth/internal/source"
 )
@@ -32,16 +35,10 @@ func Decode(file string, data []byte) ([]*Object, source.Diagnostics) {
 		d.errorf(0, 0, "the file has more than %d documents", maxDocuments)
 		return nil, d.all()
 	}
-	for _, doc := range docs {
-		before := d.errors
-		roots, problem := d.parse(doc)
-		if problem != nil {
-			d.errorf(problem.line, problem.col, "%s", problem.message)
-		}
-		d.sound = d.errors == before
-		for _, root := range roots {
-			d.document(root)
-		}
+	for _, part := range decodeEach(file, docs) {
+		d.take(part.report)
+		d.objects = append(d.objects, part.objects...)
+		d.seen += part.seen
 	}
 	if d.seen == 0 && d.errors == 0 {
 		d.errorf(0, 0, "there is no object in the file")
@@ -49,12 +46,39 @@ func Decode(file string, data []byte) ([]*Object, source.Diagnostics) {
 	return d.objects, d.all()
 }
 
-// decoder reads the objects of one file.
+// decodeEach reads documents side by side: what one says is no matter to another.
+func decodeEach(file string, docs []document) []decoder {
+	parts := make([]decoder, len(docs))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, doc := range docs {
+		group.Go(func() error {
+			parts[i].report = &report{file: file}
+			parts[i].read(doc)
+			return nil
+		})
+	}
+	_ = group.Wait() // what is wrong is reported
+	return parts
+}
+
+// decoder reads the objects of one document, or has those of a file.
 type decoder struct {
 	*report
 	objects []*Object
 	seen    int  // documents that hold something
-	sound   bool // nothing is wrong with the present document's text
+	sound   bool // nothing is wrong with the document's text
+}
+
+func (d *decoder) read(doc document) {
+	roots, problem := d.parse(doc)
+	if problem != nil {
+		d.errorf(problem.line, problem.col, "%s", problem.message)
+	}
+	d.sound = d.errors == 0
+	for _, root := range roots {
+		d.document(root)
+	}
 }
 
 // parse makes nodes of a document, which is JSON if it can be read as that.
@@ -75,11 +99,12 @@ func (d *decoder) parse(doc document) ([]*node, *problem) {
 	return parseYAML(d.report, doc)
 }
 
-// take adds what another report found.
+// take adds what another report found, and how much it left out.
 func (r *report) take(other *report) {
 	for _, d := range other.diags {
 		r.add(d)
 	}
+	r.errors += max(0, other.errors-maxProblems)
 }
 
 // document reads a document that is an object or a list of them.
