@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -128,7 +129,14 @@ func (a *app) warnOf(paths []string) {
 	for _, p := range paths {
 		mine[p] = true
 	}
-	_, results := readAll(asUser())
+	units, results := readAll(asUser())
+	for _, f := range units.Files {
+		for _, p := range paths {
+			if filepath.Base(p) == f.Name && p != f.Path {
+				a.warn("%s is not read: %s has the same name and comes first", p, f.Path)
+			}
+		}
+	}
 	for _, r := range results {
 		for _, line := range generator.Lines(nil, []quadlet.Result{r}) {
 			if mine[r.Path] {

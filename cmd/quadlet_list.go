@@ -23,7 +23,7 @@ func (a *app) quadletList() *cobra.Command {
 		Long: `Lists the unit files of this host, or those of the user, with their services and how these are: what systemd says,
 "Not loaded" where it does not know the service, "loaded template" for one that needs an instance.
 
-Filters are name (a pattern such as web*), status (active/running, failed/failed, ...) and pod.`,
+Filters are name (a part of it, or a pattern such as web*), status (active/running, failed/failed, ...) and pod.`,
 		Example: `  berth quadlet list
   berth quadlet list --filter "name=web*"
   berth quadlet list --filter status=failed/failed --format "{{.UnitName}}"`,
@@ -65,9 +65,13 @@ func installedMatchers() filter.Matchers[installed] {
 	}
 }
 
-// named says whether a file's name, or what comes before its extension, is of a
-// pattern.
+// named says whether a name matches: a pattern with *, ? or [ has to be like the
+// file's whole name, or what comes before its extension; anything else is a regular
+// expression, as podman has it, and may match anywhere.
 func named(name, pattern string) (bool, error) {
+	if !strings.ContainsAny(pattern, "*?[") {
+		return filter.Pattern(name, pattern)
+	}
 	for _, n := range []string{name, strings.TrimSuffix(name, path.Ext(name))} {
 		if ok, err := path.Match(pattern, n); err != nil || ok && n != "" {
 			return ok, err

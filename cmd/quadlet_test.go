@@ -183,13 +183,16 @@ func TestUnitsAreFoundByPattern(t *testing.T) {
 		want          bool
 	}{
 		{"web.container", "web.container", true}, {"web.container", "web", true}, {"web.container", "w*", true}, {"web.container", "*.pod", false}, {"", "*", false},
+		{"web.container", "eb.con", true}, {"web.container", "^eb", false}, {"web.container", "^web|pod$", true}, {"", "web", false},
 	} {
 		if got, err := named(c.name, c.pattern); err != nil || got != c.want {
 			t.Errorf("%s matches %s: %v, %v", c.name, c.pattern, got, err)
 		}
 	}
-	if _, err := named("a", "["); err == nil {
-		t.Error("a broken pattern is none")
+	for _, broken := range []string{"[", "("} {
+		if _, err := named("a", broken); err == nil {
+			t.Errorf("%s is a pattern", broken)
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ func Containers(now time.Time, all []report.Container) Matchers[report.Container
 	type C = report.Container
 	return Matchers[C]{
 		"id":   func(c C, v string) (bool, error) { return idPattern(c.ID, v) },
-		"name": func(c C, v string) (bool, error) { return pattern(c.Names[0], v) },
+		"name": func(c C, v string) (bool, error) { return Pattern(c.Names[0], v) },
 		"label": func(c C, v string) (bool, error) {
 			return label(c.Labels, v), nil
 		},
@@ -83,7 +83,7 @@ func ancestor(c report.Container, want string) (bool, error) {
 	case len(want) >= 2 && c.ImageID != "" && strings.HasPrefix(c.ImageID, strings.TrimPrefix(want, "sha256:")):
 		return true, nil
 	}
-	return pattern(c.Image, want)
+	return Pattern(c.Image, want)
 }
 
 func exited(c report.Container, want string) (bool, error) {

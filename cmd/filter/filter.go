@@ -85,8 +85,8 @@ func label(labels map[string]string, want string) bool {
 	return ok && (!valued || got == value)
 }
 
-// pattern matches a regular expression anywhere in s, as podman does.
-func pattern(s, expression string) (bool, error) {
+// Pattern matches a regular expression anywhere in s, as podman does.
+func Pattern(s, expression string) (bool, error) {
 	if strings.Contains(s, expression) {
 		return true, nil
 	}
@@ -102,7 +102,7 @@ func idPattern(id, want string) (bool, error) {
 	if strings.Trim(want, "0123456789abcdef") == "" {
 		return strings.HasPrefix(id, want), nil
 	}
-	return pattern(id, want)
+	return Pattern(id, want)
 }
 
 // ParseTime reads a moment: a duration before now ("10m"), seconds since 1970,

@@ -15,7 +15,7 @@ func Pods(now time.Time) Matchers[report.Pod] {
 	type P = report.Pod
 	return Matchers[P]{
 		"id":        func(p P, v string) (bool, error) { return idPattern(p.ID, v) },
-		"name":      func(p P, v string) (bool, error) { return pattern(p.Name, v) },
+		"name":      func(p P, v string) (bool, error) { return Pattern(p.Name, v) },
 		"namespace": func(p P, v string) (bool, error) { return p.Namespace == v, nil },
 		"label":     func(p P, v string) (bool, error) { return label(p.Labels, v), nil },
 		"label!":    func(p P, v string) (bool, error) { return !label(p.Labels, v), nil },
@@ -28,7 +28,7 @@ func Pods(now time.Time) Matchers[report.Pod] {
 		},
 		"ctr-ids": anyContainer(func(c report.PodContainer, v string) (bool, error) { return idPattern(c.ID, v) }),
 		"ctr-names": anyContainer(func(c report.PodContainer, v string) (bool, error) {
-			return pattern(c.Names, v)
+			return Pattern(c.Names, v)
 		}),
 		"ctr-status": anyContainer(func(c report.PodContainer, v string) (bool, error) {
 			return containerState(c.Status, v)

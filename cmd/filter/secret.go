@@ -6,7 +6,7 @@ import "berth/cmd/report"
 func Secrets() Matchers[report.Secret] {
 	type S = report.Secret
 	return Matchers[S]{
-		"name": func(s S, want string) (bool, error) { return pattern(s.Name, want) },
+		"name": func(s S, want string) (bool, error) { return Pattern(s.Name, want) },
 		"id":   func(s S, want string) (bool, error) { return idPattern(s.ID, want) },
 	}
 }

@@ -13,7 +13,7 @@ import (
 func Volumes(now time.Time, users map[string][]spec.PodKey) Matchers[volume.Volume] {
 	type V = volume.Volume
 	return Matchers[V]{
-		"name":   func(v V, s string) (bool, error) { return pattern(v.Name, s) },
+		"name":   func(v V, s string) (bool, error) { return Pattern(v.Name, s) },
 		"label":  func(v V, s string) (bool, error) { return label(v.Labels, s), nil },
 		"label!": func(v V, s string) (bool, error) { return !label(v.Labels, s), nil },
 		"opt":    func(v V, s string) (bool, error) { return label(v.Options, s), nil },
@@ -37,7 +37,7 @@ func Volumes(now time.Time, users map[string][]spec.PodKey) Matchers[volume.Volu
 func Networks(now time.Time, used map[string]bool) Matchers[network.Network] {
 	type N = network.Network
 	return Matchers[N]{
-		"name":   func(n N, s string) (bool, error) { return pattern(n.Name, s) },
+		"name":   func(n N, s string) (bool, error) { return Pattern(n.Name, s) },
 		"id":     func(n N, s string) (bool, error) { return idPattern(n.ID, s) },
 		"driver": func(n N, s string) (bool, error) { return n.Driver == s, nil },
 		"label":  func(n N, s string) (bool, error) { return label(n.Labels, s), nil },
