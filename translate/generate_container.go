@@ -27,6 +27,7 @@ func (g *generator) container(c *spec.Container) corev1.Container {
 	}
 	g.limitAnnotations(c)
 	g.life(c, &out)
+	g.health(c, &out)
 	for _, name := range c.RestartOnResize {
 		out.ResizePolicy = append(out.ResizePolicy, corev1.ContainerResizePolicy{
 			ResourceName: corev1.ResourceName(name), RestartPolicy: corev1.RestartContainer,
@@ -117,6 +118,9 @@ func (g *generator) mounts(c *spec.Container) []corev1.VolumeMount {
 		o := corev1.VolumeMount{
 			Name: validName(m.Volume), MountPath: m.Path, ReadOnly: m.ReadOnly,
 			SubPath: g.subPathOf(c, m.SubPath),
+		}
+		if v, ok := g.pod.Volume(m.Volume); ok && v.Image != nil && o.SubPath == "" {
+			o.SubPath = v.Image.SubPath
 		}
 		if m.RecursiveRO {
 			o.RecursiveReadOnly = new(corev1.RecursiveReadOnlyEnabled)

@@ -20,8 +20,8 @@ func (g *generator) lostByHand(c *spec.Container) {
 	for _, use := range h.Secrets {
 		g.lost("container %s: Kubernetes knows nothing of the stored secret %s: give the container a Secret", c.Name, use.Secret)
 	}
-	if h.Health != nil && !h.Health.Off {
-		g.lost("container %s: its health check is left out: give it a livenessProbe or readinessProbe", c.Name)
+	if h.Health != nil && !h.Health.Off && c.Healthy() == nil {
+		g.lost("container %s: the health check of its image is left out: give it a livenessProbe or readinessProbe", c.Name)
 	}
 	if lost := slices.Concat(lostProcess(h), lostIsolation(h)); len(lost) > 0 {
 		g.lost("container %s: Kubernetes has no field for %s: it is left out", c.Name, strings.Join(lost, ", "))

@@ -137,11 +137,17 @@ func (g *generator) dns() {
 	}
 }
 
+// pingGroups is the sysctl that containers.conf, as it is shipped, gives everybody.
+const pingGroups = "net.ipv4.ping_group_range"
+
 // podSecurity says what all containers share: sysctls, and groups where all
 // have the same.
 func (g *generator) podSecurity() {
 	var c corev1.PodSecurityContext
 	for _, name := range slices.Sorted(maps.Keys(g.pod.Sysctls)) {
+		if name == pingGroups && g.pod.Sysctls[name] == "0 0" {
+			continue
+		}
 		c.Sysctls = append(c.Sysctls, corev1.Sysctl{Name: name, Value: g.pod.Sysctls[name]})
 	}
 	all := g.pod.All()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/docker/go-units"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -20,12 +21,24 @@ func (g *generator) volumes() {
 		out := corev1.Volume{Name: validName(v.Name)}
 		switch {
 		case v.Host != nil:
-			out.HostPath = &corev1.HostPathVolumeSource{Path: v.Host.Path, Type: (*corev1.HostPathType)(&v.Host.Type)}
+			out.HostPath = &corev1.HostPathVolumeSource{Path: v.Host.Path}
+			if v.Host.Type != spec.HostExists { // a word of ours: Kubernetes looks at what is there only if told what
+				out.HostPath.Type = (*corev1.HostPathType)(&v.Host.Type)
+			}
+		case v.Named != nil && v.Named.Anonymous:
+			out.EmptyDir = &corev1.EmptyDirVolumeSource{}
 		case v.Named != nil:
 			out.PersistentVolumeClaim = &corev1.PersistentVolumeClaimVolumeSource{ClaimName: g.claimName(v.Named.Volume), ReadOnly: v.Named.ReadOnly}
 		case v.Files != nil:
 			g.lost("it is not known where the files of volume %s come from: an empty one takes their place, make it a configMap or a secret", v.Name)
 			out.EmptyDir = &corev1.EmptyDirVolumeSource{}
+		case v.Tmpfs != nil:
+			out.EmptyDir = g.tmpfs(v)
+		case v.Image != nil:
+			out.Image = &corev1.ImageVolumeSource{Reference: v.Image.Image}
+			if v.Image.Writable {
+				g.lost("an image is read-only in Kubernetes, volume %s is not", v.Name)
+			}
 		default:
 			out.EmptyDir = &corev1.EmptyDirVolumeSource{}
 			if v.Empty != nil && v.Empty.Memory {
@@ -35,8 +48,35 @@ func (g *generator) volumes() {
 				out.EmptyDir.SizeLimit = resource.NewQuantity(v.Empty.SizeLimit, resource.BinarySI)
 			}
 		}
+		if v.Overlay != nil {
+			g.lost("Kubernetes has no field for an overlay: what is written to volume %s stays in it", v.Name)
+		}
 		g.out.Spec.Volumes = append(g.out.Spec.Volumes, out)
 	}
+}
+
+// tmpfs is a file system in memory, of the size it was given.
+func (g *generator) tmpfs(v *spec.Volume) *corev1.EmptyDirVolumeSource {
+	out := &corev1.EmptyDirVolumeSource{Medium: corev1.StorageMediumMemory}
+	var unsaid []string
+	if v.Tmpfs.Kind != "" {
+		unsaid = append(unsaid, v.Tmpfs.Kind)
+	}
+	for _, option := range v.Tmpfs.Options {
+		if text, ok := strings.CutPrefix(option, "size="); ok {
+			if n, err := units.RAMInBytes(text); err == nil {
+				out.SizeLimit = resource.NewQuantity(n, resource.BinarySI)
+				continue
+			}
+		}
+		if !slices.Contains([]string{"rw", "exec", "nosuid", "nodev", "tmpcopyup"}, option) { // those go without saying
+			unsaid = append(unsaid, option)
+		}
+	}
+	if len(unsaid) > 0 {
+		g.lost("Kubernetes has no field for %s of the tmpfs %s: it is left out", strings.Join(unsaid, ", "), v.Name)
+	}
+	return out
 }
 
 // claimName is the claim that stands for a volume, where a name of Kubernetes can.
