@@ -119,9 +119,7 @@ func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made)
 		if pod, err = e.FindPod(ctx, "", made.Into); err != nil {
 			return c, "", err
 		}
-		if _, there := pod.Pod.Container(name); there && pod.Pod.ContainerName(name) != name {
-			kept += "-" + own.ByHand.ID.Short()
-		}
+		kept = option.KeptName(&pod.Pod, name, own.ByHand.ID)
 	}
 	made.SetName(name, kept)
 	own.ByHand.CreateCommand = commandLine()

@@ -42,13 +42,8 @@ func (e *Engine) RenameContainer(ctx context.Context, id spec.PodID, name, to st
 	}
 	if pod.Bare {
 		renamed.Name = to
-		if err := e.locked(renamed.Key()); err != nil {
+		if err := e.free(renamed.Key()); err != nil {
 			return err
-		}
-		if other, there, err := e.records.Find(renamed.Key()); err != nil {
-			return err
-		} else if there {
-			return fmt.Errorf("pod %s (%s): %w", renamed.Key(), other.Short(), spec.ErrExists)
 		}
 	}
 	if err := e.records.SavePod(&renamed); err != nil {
@@ -61,6 +56,41 @@ func (e *Engine) RenameContainer(ctx context.Context, id spec.PodID, name, to st
 		err = errors.Join(err, e.renameOnNetworks(ctx, &renamed))
 	}
 	e.noteContainer(&renamed, &record, "rename")
+	return err
+}
+
+// RenamePod gives a pod made by hand another name: the locks of the old and the new
+// one are held, and a pod that has the new one is spec.ErrExists. On its networks it
+// goes by the new one at once.
+func (e *Engine) RenamePod(ctx context.Context, id spec.PodID, to string) error {
+	pod, err := e.pod(id)
+	switch {
+	case err != nil:
+		return err
+	case !pod.ByHand:
+		return fmt.Errorf("%w: pod %s is named by the object it was made from", spec.ErrConfig, pod.Key())
+	case pod.Name == to:
+		return nil
+	}
+	pod.Name = to
+	if err := e.free(pod.Key()); err != nil {
+		return err
+	}
+	if err := e.records.SavePod(&pod); err != nil {
+		return err
+	}
+	return e.renameOnNetworks(ctx, &pod)
+}
+
+// free fails if a pod has the name, or if its lock is not held.
+func (e *Engine) free(key spec.PodKey) error {
+	if err := e.locked(key); err != nil {
+		return err
+	}
+	other, there, err := e.records.Find(key)
+	if err == nil && there {
+		err = fmt.Errorf("pod %s (%s): %w", key, other.Short(), spec.ErrExists)
+	}
 	return err
 }
 

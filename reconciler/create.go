@@ -47,7 +47,7 @@ func (a *Applier) Create(ctx context.Context, pod *spec.Pod, o CreateOptions) (s
 			return "", err
 		}
 	}
-	return made.ID, actor.replaceByHand(ctx, old, prepared, o)
+	return made.ID, a.replaceByHand(ctx, actor, old, prepared, o)
 }
 
 // identified is the pod with an identity of its own and of its containers.
@@ -200,18 +200,21 @@ func (a *Applier) AddContainer(ctx context.Context, id spec.PodID, c spec.Contai
 	if err != nil {
 		return err
 	}
-	if old != nil {
-		if err := actor.removing(ctx, &old.Pod, yielding(&old.Pod, "")); err != nil {
-			return err
-		}
-	}
 	if !o.NoStart {
 		if err := actor.startNeeds(ctx, prepared, []string{c.Name}, nil); err != nil {
 			return err
 		}
 	}
-	return actor.locked(ctx, st.Pod.Key(), func() error {
-		return actor.addByHand(ctx, &st.Pod, prepared.Containers[0], volumes, o)
+	add := func() error { return actor.addByHand(ctx, &st.Pod, prepared.Containers[0], volumes, o) }
+	in := func(f func() error) error { return actor.locked(ctx, st.Pod.Key(), f) }
+	switch {
+	case old == nil:
+		return in(add)
+	case old.container != "" && old.st.Pod.ID == id:
+		return in(func() error { return a.replaceMember(ctx, actor, old, c.Name, add) })
+	}
+	return a.replaceElsewhere(ctx, actor, old, func() error {
+		return in(func() error { return actor.dropFailed(ctx, add(), id, c.Name) })
 	})
 }
 

@@ -18,9 +18,9 @@ type claim struct {
 	replace   bool
 }
 
-// giveWay has the names free: containers of pods that have one are removed. A
-// pod that has one is handed back, for the caller to replace.
-func (a *Applier) giveWay(ctx context.Context, c claim) (old *spec.PodStatus, err error) {
+// giveWay finds who has one of the names, for the caller to replace, or refuses. It
+// is one alone; a pod that has only the name of the infra container goes at once.
+func (a *Applier) giveWay(ctx context.Context, c claim) (old *namesake, err error) {
 	observed, err := a.Engine.Observe(ctx)
 	if err != nil && len(observed) == 0 {
 		return nil, fmt.Errorf("see which names are taken: %w", err)
@@ -38,17 +38,12 @@ func (a *Applier) giveWay(ctx context.Context, c claim) (old *spec.PodStatus, er
 		return nil, err
 	}
 	for i, n := range holders {
-		switch {
-		case n.container == "" && old == nil:
-			old = holders[i].st
-		case n.container == "":
-			if err := a.RemovePod(ctx, n.st.Pod.ID, yielding(&n.st.Pod, "")); err != nil {
-				return nil, err
-			}
-		default:
-			if err := a.RemoveContainer(ctx, n.st.Pod.ID, n.container, yielding(&n.st.Pod, n.container)); err != nil {
-				return nil, err
-			}
+		if old == nil {
+			old = &holders[i]
+			continue
+		}
+		if err := a.RemovePod(ctx, n.st.Pod.ID, yielding(&n.st.Pod, "")); err != nil {
+			return nil, err
 		}
 	}
 	return old, nil

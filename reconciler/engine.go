@@ -133,6 +133,9 @@ type HandEngine interface {
 	// alone gets it, too, and the locks of both names are held then. Another pod of
 	// that name is spec.ErrExists.
 	RenameContainer(ctx context.Context, id spec.PodID, name, to string) error
+	// RenamePod gives a ByHand pod another name; the locks of both are held. Another
+	// pod of that name is spec.ErrExists.
+	RenamePod(ctx context.Context, id spec.PodID, to string) error
 	// KillContainer sends a signal, by name or number, to a container's process.
 	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error
 	// PauseContainer halts a running container's processes, UnpauseContainer lets

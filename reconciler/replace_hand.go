@@ -21,16 +21,31 @@ func yielding(p *spec.Pod, container string) RemoveOptions {
 	return o
 }
 
-// replaceByHand makes a prepared pod in the place of an old one, if there is one.
-func (a *actor) replaceByHand(ctx context.Context, old *spec.PodStatus, made *spec.Pod, o CreateOptions) error {
-	create := func() error { return a.createByHand(ctx, made, o) }
+// replaceByHand makes a prepared pod in the place of an old one, or of a container,
+// if there is one.
+func (a *Applier) replaceByHand(ctx context.Context, actor *actor, old *namesake, made *spec.Pod, o CreateOptions) error {
+	create := func() error { return actor.createByHand(ctx, made, o) }
 	switch {
 	case old == nil:
-		return a.locked(ctx, made.Key(), create)
-	case old.Pod.Bare && made.Bare && old.Pod.Key() == made.Key():
-		return a.replaceContainer(ctx, old, made, create)
+		return actor.locked(ctx, made.Key(), create)
+	case old.container != "":
+		return a.replaceElsewhere(ctx, actor, old, func() error {
+			return actor.locked(ctx, made.Key(), func() error { return actor.forgetFailed(ctx, create(), made) })
+		})
+	case old.st.Pod.Bare && made.Bare && old.st.Pod.Key() == made.Key():
+		return actor.replaceContainer(ctx, old.st, made, create)
+	case old.st.Pod.ByHand && o.NoStart && old.st.Pod.Key() == made.Key():
+		return actor.replacePod(ctx, &old.st.Pod, create)
 	}
-	return a.replace(ctx, old, made.Key(), yielding(&old.Pod, ""), create)
+	return actor.replace(ctx, old.st, made.Key(), yielding(&old.st.Pod, ""), create)
+}
+
+// asideName is what something is called that gave its name to another.
+func asideName(p *spec.Pod, name string) string { return name + "-replaced-" + p.ID.Short() }
+
+// asWas is a failure after which there is the old again.
+func asWas(err error, what, name string) error {
+	return fmt.Errorf("%w: the old %s %q is as it was", err, what, name)
 }
 
 // replaceContainer makes a container that stands alone in the place of another. The
@@ -39,7 +54,7 @@ func (a *actor) replaceByHand(ctx context.Context, old *spec.PodStatus, made *sp
 // is on its way out is recorded: were we killed, a supervisor goes on with it.
 func (a *actor) replaceContainer(ctx context.Context, old *spec.PodStatus, made *spec.Pod, create func() error) error {
 	pod, how := &old.Pod, yielding(&old.Pod, "")
-	aside := spec.PodKey{Namespace: pod.Namespace, Name: pod.Name + "-replaced-" + pod.ID.Short()}
+	aside := spec.PodKey{Namespace: pod.Namespace, Name: asideName(pod, pod.Name)}
 	return a.ending(ctx, pod, how.Grace, func() error {
 		// Nobody else has ever heard of the second name: who waits for it holds nothing.
 		return a.locked(ctx, aside, func() error {
@@ -64,7 +79,7 @@ func (a *actor) replaceContainer(ctx context.Context, old *spec.PodStatus, made 
 			if back := a.stepBack(ctx, &before, made); back != nil {
 				return errors.Join(err, fmt.Errorf("bring the old container %q back: %w", pod.Name, back))
 			}
-			return fmt.Errorf("%w: the old container %q is as it was", err, pod.Name)
+			return asWas(err, "container", pod.Name)
 		})
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"berth/engine/spec"
 	"berth/reconciler"
+	"berth/translate/option"
 )
 
 // signal is what a person has the running containers of a pod do, or one of them.
@@ -83,6 +84,12 @@ func (s *script) byHand(ctx context.Context, verb string, args []string) error {
 		}
 	}
 	if h.into != "" {
+		if st, ok := s.engine.Pod("default/" + h.in); ok && st.Pod.ID == h.into {
+			h.c.ByHand.ID = spec.NewContainerID()
+			if h.c.Name = option.KeptName(&st.Pod, args[0], h.c.ByHand.ID); h.c.Name != args[0] {
+				h.c.ByHand.Called = args[0]
+			}
+		}
 		return s.applier().AddContainer(ctx, h.into, h.c, h.pod.Volumes, h.o)
 	}
 	if h.pod.Bare {
@@ -116,6 +123,7 @@ type handmade struct {
 	pod  *spec.Pod
 	c    spec.Container
 	into spec.PodID
+	in   string // its name
 	o    reconciler.CreateOptions
 }
 
@@ -128,7 +136,7 @@ func (h *handmade) word(word string) error {
 		if !ok {
 			return errors.New("no such pod")
 		}
-		h.into = st.Pod.ID
+		h.into, h.in = st.Pod.ID, value
 	case "rm":
 		hand.Remove = true
 	case "always", "unless-stopped":

@@ -155,15 +155,20 @@ func (u *units) awaitUnplayed(ctx context.Context, s *unit.Service) error {
 	}
 }
 
-// container is what a .container unit's arguments say.
+// container is what a .container unit's arguments say, without an identity.
 func (u *units) container(s *unit.Service) (*option.Made, error) {
-	made, err := option.ParseRun(s.Start[1:], u.opts.Host)
-	if err != nil {
-		return nil, err
-	}
+	return option.ParseRun(s.Start[1:], u.opts.Host)
+}
+
+// identify says who the container of a unit is, in a pod that is there, if into is one.
+func (u *units) identify(made *option.Made, s *unit.Service, into *spec.Pod) {
 	c := made.Container()
-	made.SetName(s.Resource, s.Resource)
 	c.ByHand.ID = spec.NewContainerID()
+	kept := s.Resource
+	if into != nil {
+		kept = option.KeptName(into, s.Resource, c.ByHand.ID)
+	}
+	made.SetName(s.Resource, kept)
 	c.ByHand.CreateCommand = option.WithoutPasswords(append([]string{"berth"}, s.Start...))
 	c.ByHand.Remove = false // the unit does that
 	if c.ByHand.Cgroup.Mode == spec.CgroupsSplit {
@@ -171,7 +176,6 @@ func (u *units) container(s *unit.Service) (*option.Made, error) {
 	}
 	u.belongs(made.Pod, s)
 	option.NameHost(made.Pod, c.ByHand.ID)
-	return made, nil
 }
 
 // belongs says whose a pod is.
@@ -187,6 +191,15 @@ func (u *units) startContainer(ctx context.Context, s *unit.Service) error {
 	if err != nil {
 		return err
 	}
+	var into *spec.Pod
+	if made.Into != "" {
+		st, err := u.podNamed(ctx, made.Into)
+		if err != nil {
+			return err
+		}
+		into = &st.Pod
+	}
+	u.identify(made, s, into)
 	u.warn(ctx, s, made)
 	if hand := made.Container().ByHand; hand.Notify == spec.NotifyContainer && u.opts.RunDir != "" {
 		if hand.NotifySocket, err = u.listen(ctx, s); err != nil {
@@ -194,16 +207,12 @@ func (u *units) startContainer(ctx context.Context, s *unit.Service) error {
 		}
 	}
 	o := CreateOptions{Pull: made.Pull, Replace: true}
-	if made.Into == "" {
+	if into == nil {
 		_, err := u.applier.Create(ctx, made.Pod, o)
 		return err
 	}
-	into, err := u.podNamed(ctx, made.Into)
-	if err != nil {
-		return err
-	}
-	made.AddTo(&into.Pod)
-	return u.applier.AddContainer(ctx, into.Pod.ID, *made.Container(), made.Pod.Volumes, o)
+	made.AddTo(into)
+	return u.applier.AddContainer(ctx, into.ID, *made.Container(), made.Pod.Volumes, o)
 }
 
 // warn logs what is given and changes nothing.
@@ -260,6 +269,7 @@ func (u *units) prepare(ctx context.Context, s *unit.Service) error {
 		if err != nil {
 			return err
 		}
+		u.identify(made, s, nil)
 		_, err = u.actor.prepare(ctx, identified(made.Pod), made.Pull)
 		return err
 	case quadlet.Pod:

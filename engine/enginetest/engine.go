@@ -43,6 +43,7 @@ type Engine interface {
 	RecordPod(ctx context.Context, pod *spec.Pod, stopped []string) error
 	AddContainer(ctx context.Context, id spec.PodID, c spec.Container, volumes []spec.Volume, stopped bool) error
 	RenameContainer(ctx context.Context, id spec.PodID, name, to string) error
+	RenamePod(ctx context.Context, id spec.PodID, to string) error
 	StartContainer(ctx context.Context, id spec.PodID, name string) error
 	StopContainer(ctx context.Context, id spec.PodID, name string, grace time.Duration) error
 	KillContainer(ctx context.Context, id spec.PodID, name, signal string) error

@@ -85,16 +85,9 @@ func (f *Fake) RenameContainer(_ context.Context, id spec.PodID, name, to string
 		return after(fmt.Errorf("%w: container %q is named by its object", spec.ErrConfig, name))
 	}
 	if p.spec.Bare {
-		key := spec.PodKey{Namespace: p.spec.Namespace, Name: to}
-		if err := f.locked(key); err != nil {
+		if err := f.rename(p, to); err != nil {
 			return after(err)
 		}
-		for _, other := range f.pods {
-			if other != p && other.spec.Key() == key {
-				return after(fmt.Errorf("pod %s: %w", key, spec.ErrExists))
-			}
-		}
-		p.spec.Name = to
 	}
 	p.spec.InitContainers, p.spec.Containers = slices.Clone(p.spec.InitContainers), slices.Clone(p.spec.Containers)
 	c, _ = p.spec.Container(name)
@@ -104,6 +97,33 @@ func (f *Fake) RenameContainer(_ context.Context, id spec.PodID, name, to string
 		hand.Called = ""
 	}
 	return after(nil)
+}
+
+// RenamePod gives a pod made by hand another name.
+func (f *Fake) RenamePod(_ context.Context, id spec.PodID, to string) error {
+	p, after, err := f.change("RenamePod", id)
+	switch {
+	case err != nil:
+		return err
+	case !p.spec.ByHand:
+		return after(fmt.Errorf("%w: pod %s is named by its object", spec.ErrConfig, p.spec.Key()))
+	}
+	return after(f.rename(p, to))
+}
+
+// rename gives a pod a name that no other has; the lock of that is held.
+func (f *Fake) rename(p *pod, to string) error {
+	key := spec.PodKey{Namespace: p.spec.Namespace, Name: to}
+	if err := f.locked(key); err != nil {
+		return err
+	}
+	for _, other := range f.pods {
+		if other != p && other.spec.Key() == key {
+			return fmt.Errorf("pod %s: %w", key, spec.ErrExists)
+		}
+	}
+	p.spec.Name = to
+	return nil
 }
 
 // PauseContainer halts a container. The clock of the fake's programs goes on.

@@ -197,4 +197,19 @@ func (s *suite) rename() {
 	st = s.observe(house)
 	s.same("the pod's name", st.Pod.Name, "inn")
 	s.same("the container's", st.Pod.ContainerName("guest"), "lodger")
+
+	after = *house
+	after.Name = "hotel"
+	s.locked(house, func() {
+		if err := s.Engine.RenamePod(s.ctx, house.ID, "hotel"); err == nil {
+			s.Error("renamed without the lock of the new name")
+		}
+		s.locked(p, func() { s.wants(s.Engine.RenamePod(s.ctx, house.ID, p.Name), spec.ErrExists) })
+		s.locked(&after, func() { s.must(s.Engine.RenamePod(s.ctx, house.ID, "hotel")) })
+	})
+	house.Name = "hotel" // for the clean-up
+	st = s.observe(house)
+	s.same("the pod's name", st.Pod.Name, "hotel")
+	s.same("it is up", st.Sandbox, spec.SandboxReady)
+	s.locked(p, func() { s.wants(s.Engine.RenamePod(s.ctx, p.ID, "any"), spec.ErrConfig) })
 }

@@ -67,6 +67,15 @@ func (m *Made) SetName(name, kept string) {
 	}
 }
 
+// KeptName is the name by which a pod keeps a container: its own, unless one is there
+// under it that gives way, or is called otherwise by now.
+func KeptName(pod *spec.Pod, name string, id spec.ContainerID) string {
+	if _, there := pod.Container(name); there {
+		return name + "-" + id.Short()
+	}
+	return name
+}
+
 // NameHost gives a pod the hostname that podman would, where none is given: a
 // container that stands alone is called by its ID, unless it is called as the host.
 func NameHost(p *spec.Pod, alone spec.ContainerID) {
