@@ -59,6 +59,8 @@ func (d *describer) list(level int, name string, items []string) {
 func (d *describer) block(level int, name string, items []string) {
 	d.line(level, "%s:", name)
 	for _, item := range items {
-		d.line(level+1, "%s", item)
+		for line := range strings.SplitSeq(item, "\n") {
+			d.line(level+1, "%s", line)
+		}
 	}
 }

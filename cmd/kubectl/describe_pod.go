@@ -3,7 +3,6 @@ package kubectl
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +27,7 @@ func DescribePod(w io.Writer, pod *corev1.Pod, events []corev1.Event, now time.T
 			d.line(0, "%s:", part.title)
 		}
 		for i := range part.specs {
-			d.container(&part.specs[i], part.statuses)
+			d.container(pod, &part.specs[i], part.statuses)
 		}
 	}
 	if len(pod.Spec.ReadinessGates) > 0 {
@@ -103,7 +102,7 @@ func (d *describer) podHead(pod *corev1.Pod) {
 	}
 }
 
-func (d *describer) container(c *corev1.Container, statuses []corev1.ContainerStatus) {
+func (d *describer) container(pod *corev1.Pod, c *corev1.Container, statuses []corev1.ContainerStatus) {
 	d.line(1, "%s:", c.Name)
 	var status *corev1.ContainerStatus
 	for i := range statuses {
@@ -142,7 +141,7 @@ func (d *describer) container(c *corev1.Container, statuses []corev1.ContainerSt
 			d.line(2, "%s:\t%s", p.name, probeText(p.probe))
 		}
 	}
-	d.environment(c)
+	d.environment(pod, c)
 	d.mounts(c.VolumeMounts)
 }
 
@@ -257,63 +256,6 @@ func orElse(n, preset int32) int32 {
 		return preset
 	}
 	return n
-}
-
-// environment names where values come from; what is in a Secret is not shown.
-func (d *describer) environment(c *corev1.Container) {
-	if len(c.EnvFrom) > 0 {
-		d.line(2, "Environment Variables from:")
-		for _, e := range c.EnvFrom {
-			kind, name, optional := "", "", false
-			switch {
-			case e.ConfigMapRef != nil:
-				kind, name, optional = "ConfigMap", e.ConfigMapRef.Name, e.ConfigMapRef.Optional != nil && *e.ConfigMapRef.Optional
-			case e.SecretRef != nil:
-				kind, name, optional = "Secret", e.SecretRef.Name, e.SecretRef.Optional != nil && *e.SecretRef.Optional
-			}
-			text := fmt.Sprintf("%s\t%s\tOptional: %s", name, kind, strconv.FormatBool(optional))
-			if e.Prefix != "" {
-				text = fmt.Sprintf("%s\t%s with prefix '%s'\tOptional: %s", name, kind, e.Prefix, strconv.FormatBool(optional))
-			}
-			d.line(3, "%s", text)
-		}
-	}
-	if len(c.Env) == 0 {
-		d.line(2, "Environment:\t<none>")
-		return
-	}
-	d.line(2, "Environment:")
-	for _, e := range c.Env {
-		d.line(3, "%s:\t%s", e.Name, envText(e))
-	}
-}
-
-func envText(e corev1.EnvVar) string {
-	from := e.ValueFrom
-	switch {
-	case from == nil:
-		return strings.ReplaceAll(strings.TrimRight(e.Value, "\n"), "\n", "\\n")
-	case from.FieldRef != nil:
-		return fmt.Sprintf(" (%s:%s)", orV1(from.FieldRef.APIVersion), from.FieldRef.FieldPath)
-	case from.ResourceFieldRef != nil:
-		return fmt.Sprintf(" (%s)", from.ResourceFieldRef.Resource)
-	case from.SecretKeyRef != nil:
-		return keyText("secret", from.SecretKeyRef.Key, from.SecretKeyRef.Name, from.SecretKeyRef.Optional)
-	case from.ConfigMapKeyRef != nil:
-		return keyText("config map", from.ConfigMapKeyRef.Key, from.ConfigMapKeyRef.Name, from.ConfigMapKeyRef.Optional)
-	}
-	return ""
-}
-
-func orV1(version string) string {
-	if version == "" {
-		return "v1"
-	}
-	return version
-}
-
-func keyText(kind, key, name string, optional *bool) string {
-	return fmt.Sprintf("<set to the key '%s' in %s '%s'>\tOptional: %t", key, kind, name, optional != nil && *optional)
 }
 
 func (d *describer) mounts(mounts []corev1.VolumeMount) {

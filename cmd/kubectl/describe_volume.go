@@ -77,8 +77,10 @@ func (d *describer) volume(v *corev1.VolumeSource) {
 			switch {
 			case s.Secret != nil:
 				d.line(2, "SecretName:\t%s", s.Secret.Name)
+				d.line(2, "Optional:\t%s", optional(s.Secret.Optional))
 			case s.ConfigMap != nil:
 				d.line(2, "ConfigMapName:\t%s", s.ConfigMap.Name)
+				d.line(2, "Optional:\t%s", optional(s.ConfigMap.Optional))
 			case s.DownwardAPI != nil:
 				d.line(2, "DownwardAPI:\ttrue")
 			}
