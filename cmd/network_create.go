@@ -42,6 +42,7 @@ ipvlan.`,
 			if err != nil {
 				return err
 			}
+			n.Owner = a.ownerByHand()
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
 				made, err := createNetwork(ctx, e, n, args)
 				if f.ignore && errors.Is(err, spec.ErrExists) {

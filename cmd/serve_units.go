@@ -37,7 +37,7 @@ func (a *app) unitOptions(ctx context.Context, e *engine.Engine, s settings.Sett
 	host := a.optionHost(ctx, e)
 	host.in = strings.NewReader("") // units have no standard input
 	o := &reconciler.UnitOptions{
-		Source: source, Host: host, Specifiers: hostSpecifiers(), RunDir: e.Paths().Run,
+		Source: source, Host: host, Specifiers: hostSpecifiers(), RunDir: e.Paths().Run, RemoveNetwork: e.Networks().RemoveOwned,
 		Call: func(ctx context.Context, unit, folder string, args []string) error {
 			return a.callFor(ctx, e, unit, cmp.Or(folder, "/"), args, log)
 		},

@@ -32,6 +32,8 @@ type UnitOptions struct {
 	// folder ("": any) with these arguments: network create, volume create, image
 	// pull, kube play, kube down.
 	Call func(ctx context.Context, unit, folder string, args []string) error
+	// RemoveNetwork removes a network that this owner had made, no other.
+	RemoveNetwork func(ctx context.Context, name string, owner spec.Owner) error
 	// Specifiers are those that do not follow from a unit's name.
 	Specifiers quadlet.Specifiers
 	// Command runs a command of the host that a unit names, with these variables in

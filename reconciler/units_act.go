@@ -21,9 +21,6 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 	case unit.StepPrepare:
 		return o, u.prepare(ctx, s)
 	case unit.StepStart:
-		if s.Unit.Name.Kind == quadlet.Network && u.opts.Call(ctx, s.Name, "", []string{"network", "exists", s.Resource}) != nil {
-			o.Made = true
-		}
 		o.Timeout, err = u.start(ctx, s)
 		return o, err
 	case unit.StepPost:
@@ -32,8 +29,8 @@ func (u *units) carryOut(ctx context.Context, step unit.Step, s *unit.Service, s
 		if err := u.remove(ctx, s, st); err != nil {
 			return o, err
 		}
-		if st.Made && kindOf(st.File) == quadlet.Network {
-			if err := u.opts.Call(ctx, st.Name, "", []string{"network", "rm", st.Resource}); err != nil {
+		if kindOf(st.File) == quadlet.Network {
+			if err := u.opts.RemoveNetwork(ctx, st.Resource, spec.UnitOwner(st.Name)); err != nil {
 				u.log.WarnContext(ctx, "network stays, although its unit file is gone", "network", st.Resource, "error", err)
 			}
 		}

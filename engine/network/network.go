@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"time"
+
+	"berth/engine/spec"
 )
 
 // Network is the definition of a network, in netavark's words (the same JSON
@@ -27,6 +29,8 @@ type Network struct {
 	// (of macvlan and ipvlan), "metric" (of the default route), "no_default_route".
 	Options map[string]string `json:"options,omitempty"`
 	IPAM    map[string]string `json:"ipam_options,omitempty"`
+	// Owner is who had it made; empty: not known. It is in our file alone.
+	Owner spec.Owner `json:"-"`
 }
 
 // Subnet is one address range of a network.

@@ -21,9 +21,12 @@ import (
 
 // stored is the file of one network.
 type stored struct {
-	Version int `json:"version"`
+	Version int        `json:"version"`
+	Owner   spec.Owner `json:"owner,omitempty"`
 	Network
 }
+
+func storedAs(n Network) stored { return stored{storedVersion, n.Owner, n} }
 
 const storedVersion = 1
 
@@ -82,7 +85,7 @@ func (m *Manager) store(n Network) error {
 	suffix := make([]byte, 8)
 	_, _ = rand.Read(suffix) // never fails
 	tmp := filepath.Join(m.configDir, ".new-"+hex.EncodeToString(suffix))
-	if err := atomicfile.WriteJSON(tmp, stored{storedVersion, n}, 0o644); err != nil {
+	if err := atomicfile.WriteJSON(tmp, storedAs(n), 0o644); err != nil {
 		return err
 	}
 	defer os.Remove(tmp)
@@ -129,6 +132,7 @@ func (m *Manager) Inspect(_ context.Context, name string) (Network, error) {
 	case file.Version > storedVersion:
 		return Network{}, fmt.Errorf("network %q was written by a newer berth (version %d, this one knows %d)", name, file.Version, storedVersion)
 	}
+	file.Network.Owner = file.Owner
 	return file.Network, nil
 }
 
@@ -167,6 +171,19 @@ func (m *Manager) Remove(ctx context.Context, name string) error {
 		return fmt.Errorf("network %q: %w: it is the default and cannot be removed", name, spec.ErrInUse)
 	}
 	return m.forget(ctx, name)
+}
+
+// RemoveOwned is Remove of a network that this owner had made. Another's stays, and
+// that is success, as one that is not there.
+func (m *Manager) RemoveOwned(ctx context.Context, name string, owner spec.Owner) error {
+	n, err := m.Inspect(ctx, name)
+	if err == nil && n.Owner == owner {
+		err = m.Remove(ctx, name)
+	}
+	if errors.Is(err, spec.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Reset forgets every network, the default one too, and which firewall drivers

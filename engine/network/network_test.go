@@ -188,3 +188,21 @@ func TestEachEngineRootHasNamesOfItsOwn(t *testing.T) {
 		t.Errorf("prefixes %q and %q", a, b)
 	}
 }
+
+func TestANetworkGoesWithItsOwner(t *testing.T) {
+	m := testManager(t, nil)
+	for name, owner := range map[string]spec.Owner{"mine": "unit:net-network.service", "another": spec.OwnerRun} {
+		if _, err := m.Create(t.Context(), Network{Name: name, Driver: DriverBridge, Owner: owner}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"mine", "another", "nothing"} {
+		if err := m.RemoveOwned(t.Context(), name, "unit:net-network.service"); err != nil {
+			t.Error(err)
+		}
+	}
+	left, err := m.List(t.Context())
+	if err != nil || len(left) != 1 || left[0].Name != "another" || left[0].Owner != spec.OwnerRun {
+		t.Errorf("left are %+v, %v", left, err)
+	}
+}

@@ -29,7 +29,7 @@ func (m *Manager) Update(ctx context.Context, name string, add, drop []string) (
 	if !n.servesNames() {
 		return Network{}, fmt.Errorf("network %q: %w: it has no name server, so it asks no others", name, spec.ErrConfig)
 	}
-	if err := atomicfile.WriteJSON(m.path(name), stored{storedVersion, n}, 0o644); err != nil {
+	if err := atomicfile.WriteJSON(m.path(name), storedAs(n), 0o644); err != nil {
 		return Network{}, fmt.Errorf("network %q: %w", name, err)
 	}
 	err = m.editNames(ctx, func() (bool, error) {

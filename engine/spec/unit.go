@@ -32,9 +32,7 @@ type UnitState struct {
 	Then     UnitPhase   `json:"then,omitempty"`     // while stopping: what comes after
 	ByHand   bool        `json:"byHand,omitempty"`   // a person stopped it
 
-	// Resource is the name of what it made; Made says that it was not there before.
-	Resource string `json:"resource,omitempty"`
-	Made     bool   `json:"made,omitempty"`
+	Resource string `json:"resource,omitempty"` // the name of what it made
 }
 
 // UnitPhase is where a unit stands, in systemd's words where it has one.

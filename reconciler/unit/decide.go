@@ -63,7 +63,6 @@ type Outcome struct {
 	Step
 	Err     string // empty: it was done
 	Timeout bool   // it took too long
-	Made    bool   // a start made what was not there before
 }
 
 // Decision is what a look at all units comes to.
@@ -162,7 +161,7 @@ func (d *decider) appear() {
 		switch changed := st.Hash != "" && st.Hash != s.Hash; {
 		case changed && (st.Phase.Down() || s.Kept()):
 			if st.Job == "" && !d.Busy[name] {
-				*st = spec.UnitState{Name: name, File: st.File, Owner: st.Owner, Phase: spec.UnitInactive, Since: d.Now, Resource: st.Resource, Made: st.Made}
+				*st = spec.UnitState{Name: name, File: st.File, Owner: st.Owner, Phase: spec.UnitInactive, Since: d.Now, Resource: st.Resource}
 				if s.Enabled || d.wanted(name) {
 					d.request(name)
 				}

@@ -46,7 +46,6 @@ func (d *decider) outcome(o Outcome) {
 
 func (d *decider) started(st *spec.UnitState, o Outcome) {
 	s := d.service(st.Name)
-	st.Made = st.Made || o.Made
 	switch {
 	case o.Err != "":
 		st.Result, st.Message = spec.UnitExitCode, o.Err
