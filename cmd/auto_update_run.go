@@ -67,7 +67,7 @@ func (p unitPods) AwaitProof(ctx context.Context, id spec.PodID) error {
 
 // unitsOf is who runs a unit.
 func (r *updateRunner) unitsOf(ctx context.Context, unit string) (autoupdate.Units, error) {
-	served := reconciler.ServedUnits{Client: reconciler.NewClient(r.e.Paths().Run)}
+	served := servedUnits(r.e)
 	if _, err := served.State(ctx, unit); err == nil {
 		return served, nil
 	}

@@ -110,16 +110,31 @@ func (c *choosing) find(ctx context.Context, o *objects, r request) ([]kubectl.O
 	if len(r.names) == 0 {
 		return list, errors.Join(errs...)
 	}
-	var named []kubectl.Object
+	var chosen []kubectl.Object
 	for _, name := range r.names {
-		i := slices.IndexFunc(list, func(o kubectl.Object) bool { _, n := kubectl.NamespacedName(o); return n == name })
-		if i < 0 {
-			errs = append(errs, notFoundError(r.kind, name))
+		object, err := objectNamed(r.kind, list, name)
+		if err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		named = append(named, list[i])
+		chosen = append(chosen, object)
 	}
-	return named, errors.Join(errs...)
+	return chosen, errors.Join(errs...)
+}
+
+// objectNamed is the object of that name. Units may be called by their services, too.
+func objectNamed(kind kubectl.Kind, list []kubectl.Object, name string) (kubectl.Object, error) {
+	if kind.Name == kubectl.QuadletKind {
+		o, err := reconciler.UnitNamed(list, name, kubectl.QuadletNames)
+		if err == nil || !errors.Is(err, spec.ErrNotFound) {
+			return o, err
+		}
+	}
+	i := slices.IndexFunc(list, func(o kubectl.Object) bool { _, n := kubectl.NamespacedName(o); return n == name })
+	if i < 0 {
+		return nil, notFoundError(kind, name)
+	}
+	return list[i], nil
 }
 
 type getFlags struct {

@@ -21,8 +21,10 @@ import (
 func (a *app) quadlet() *cobra.Command {
 	return newGroup("quadlet", "Work with Quadlet unit files",
 		`Installs Quadlet unit files (.container, .pod, .kube, .network, .volume, .image, .build, .artifact), turns them into
-systemd services, and finds what is wrong with them. docs/quadlet.md lists every key.`,
-		a.quadletInstall(), a.quadletList(), a.quadletPrint(), a.quadletRm(), a.quadletCheck(), a.quadletGenerator())
+systemd services, and finds what is wrong with them. Where berth serve runs them without systemd, it starts and stops
+them. docs/quadlet.md lists every key.`,
+		a.quadletInstall(), a.quadletList(), a.quadletPrint(), a.quadletRm(), a.quadletCheck(), a.quadletStart(), a.quadletStop(), a.quadletRestart(),
+		a.quadletReload(), a.quadletReset(), a.quadletGenerator())
 }
 
 // quadletGenerator is here for help and completion: main runs the generator

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"os/user"
@@ -62,21 +63,26 @@ func hostCommand(ctx context.Context, args, env []string) error {
 // worked in the unit's folder.
 func (a *app) callFor(ctx context.Context, e *engine.Engine, unit, folder string, args []string, log *slog.Logger) error {
 	var out bytes.Buffer
-	sub := &app{build: a.build, in: strings.NewReader(""), out: &out, err: &out, now: a.now, opened: e, unit: unit, folder: folder}
-	root := sub.root(args...)
-	sub.globals = a.globals
-	sub.globals.noSupervise = true // we are there
-	root.SetArgs(args)
-	root.SetIn(sub.in)
-	root.SetOut(&out)
-	root.SetErr(&out)
-	err := root.ExecuteContext(ctx)
+	err := a.callAs(ctx, e, unit, folder, args, &out)
 	for line := range strings.Lines(out.String()) {
 		if text, is := strings.CutPrefix(strings.TrimSpace(line), "Warning: "); is {
 			log.WarnContext(ctx, "unit warns", "unit", unit, "warning", text)
 		}
 	}
 	return err
+}
+
+// callAs calls a command of ours in this process, as a unit does in a folder.
+func (a *app) callAs(ctx context.Context, e *engine.Engine, unit, folder string, args []string, out io.Writer) error {
+	sub := &app{build: a.build, in: strings.NewReader(""), out: out, err: out, now: a.now, opened: e, unit: unit, folder: folder}
+	root := sub.root(args...)
+	sub.globals = a.globals
+	sub.globals.noSupervise = true // a supervisor is there
+	root.SetArgs(args)
+	root.SetIn(sub.in)
+	root.SetOut(out)
+	root.SetErr(out)
+	return root.ExecuteContext(ctx)
 }
 
 // hostSpecifiers are systemd's specifiers that are about the host and who runs

@@ -177,31 +177,48 @@ func (u *Units) beingWritten(sums map[string]string) bool {
 	return false
 }
 
-// contents notes what the files hold that a .kube unit names, and has them watched.
+// contents notes what the files hold that a unit names, and has them watched.
 func (u *Units) contents(found *quadlet.Found, r quadlet.Result, watch watchSet) {
-	if r.Unit == nil || r.Unit.Name.Kind != quadlet.Kube {
-		return
+	for _, path := range filesOf(r.Unit) {
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			real = path
+		}
+		watch.name(filepath.Dir(path), filepath.Base(path))
+		watch.name(filepath.Dir(real), filepath.Base(real))
+		data, err := readRegular(path, false)
+		if err != nil {
+			found.Contents[path] = "" // whoever reads it says what is wrong
+			continue
+		}
+		found.Contents[path] = sumOf(data)
 	}
-	for _, c := range r.Unit.Start {
-		for _, arg := range c.Args {
-			path := strings.ReplaceAll(arg, "%%", "%")
-			if !filepath.IsAbs(path) {
-				continue
-			}
-			real, err := filepath.EvalSymlinks(path)
-			if err != nil {
-				real = path
-			}
-			watch.name(filepath.Dir(path), filepath.Base(path))
-			watch.name(filepath.Dir(real), filepath.Base(real))
-			data, err := readRegular(path, false)
-			if err != nil {
-				found.Contents[path] = "" // whoever plays it says what is wrong
-				continue
-			}
-			found.Contents[path] = sumOf(data)
+}
+
+// filesOf are the files whose contents a unit stands for, too: the YAML that a .kube
+// unit plays, and the service's variables. Those whose paths hold specifiers are left
+// out.
+func filesOf(u *quadlet.Unit) []string {
+	if u == nil {
+		return nil
+	}
+	var named []string
+	if u.Name.Kind == quadlet.Kube {
+		for _, c := range u.Start {
+			named = append(named, c.Args...)
 		}
 	}
+	for _, l := range u.File.Lines("Service", "EnvironmentFile") {
+		named = append(named, strings.TrimPrefix(l.Value, "-"))
+	}
+	var paths []string
+	for _, name := range named {
+		plain := strings.ReplaceAll(name, "%%", "")
+		if filepath.IsAbs(name) && !strings.Contains(plain, "%") {
+			paths = append(paths, strings.ReplaceAll(name, "%%", "%"))
+		}
+	}
+	return paths
 }
 
 func sumOf(data []byte) string {

@@ -76,6 +76,14 @@ func TestUnitsReachOverFolders(t *testing.T) {
 	if u.print == before {
 		t.Error("it does not notice what a .kube unit plays")
 	}
+	writeUnit(t, b+"/data.volume", "[Volume]\n[Service]\nEnvironmentFile=-"+b+"/env\n")
+	u.Read()
+	before = u.print
+	writeUnit(t, b+"/env", "A=1")
+	u.Read()
+	if u.print == before {
+		t.Error("it does not notice a file of variables")
+	}
 }
 
 func TestUnitsOfWhatCannotBeReadAreUnknown(t *testing.T) {

@@ -9,7 +9,7 @@ type Found struct {
 	// Unknown are paths of files and folders that could not be read: what lies
 	// there, or below, is neither gone nor known.
 	Unknown []string
-	// Contents tells contents apart of the files of Kubernetes objects that .kube
-	// units name, by path.
+	// Contents tells contents apart of the files that units name, by path: Kubernetes
+	// objects of .kube units, variables of services.
 	Contents map[string]string
 }

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
+
+	"berth/reconciler/unit"
 )
 
 // clientTime limits one request.
@@ -68,6 +72,12 @@ func (c *Client) Units(ctx context.Context) ([]UnitView, error) {
 // RenewUnit has the supervisor make a unit that it runs anew, and does not wait.
 func (c *Client) RenewUnit(ctx context.Context, service string) error {
 	return c.do(ctx, http.MethodPost, "/v1/units/renew", service, nil)
+}
+
+// AskUnit has the supervisor do with a unit what a person asks for, and does not
+// wait.
+func (c *Client) AskUnit(ctx context.Context, a unit.Ask) error {
+	return c.do(ctx, http.MethodPost, "/v1/units/ask", a, nil)
 }
 
 // WatchPods calls f with each pod there is, then with what changes, until ctx
@@ -140,6 +150,9 @@ func watch[T any](ctx context.Context, c *Client, path string, f func(T) error) 
 	}
 }
 
+// mostSaid bounds what the supervisor says of a question it refuses, in bytes.
+const mostSaid = 16 << 10
+
 // ask puts a question, as JSON unless it is nil, and gives the answer's body.
 func ask(ctx context.Context, client *http.Client, method, path string, question any) (io.ReadCloser, error) {
 	var text io.Reader = http.NoBody
@@ -159,8 +172,11 @@ func ask(ctx context.Context, client *http.Client, method, path string, question
 		return nil, fmt.Errorf("ask the supervisor: %w", err)
 	}
 	if resp.StatusCode/100 != 2 {
-		_, _ = io.Copy(io.Discard, resp.Body) // only its status matters
-		_ = resp.Body.Close()
+		defer resp.Body.Close()
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, mostSaid)) // its status says that it failed
+		if resp.StatusCode == http.StatusConflict {
+			return nil, errors.New(strings.TrimSpace(string(said)))
+		}
 		return nil, fmt.Errorf("ask the supervisor: %s %s: %s", method, path, resp.Status)
 	}
 	return resp.Body, nil

@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"berth/engine/spec"
+	"berth/reconciler/unit"
 )
 
 // VersionInfo says who answers at the socket.
@@ -27,6 +30,7 @@ type VersionInfo struct {
 //	GET  /v1/pods?watch=1    PodChange, one a line: all there are, then what changes
 //	GET  /v1/units           []UnitView
 //	POST /v1/units/renew     the name of a service whose unit is to be made anew
+//	POST /v1/units/ask       unit.Ask: what a person asks of a unit
 //	GET  /v1/events          []Event, the oldest first
 //	GET  /v1/events?watch=1  Event, one a line: those there are, then what happens
 //	POST /v1/events          []Event that others saw
@@ -59,6 +63,21 @@ func (s *Supervisor) serve(ctx context.Context, stepDown func()) (*server, error
 			http.Error(w, "want the name of a service", http.StatusBadRequest)
 		case !s.Loop.RenewUnit(name):
 			http.Error(w, "there is no such unit", http.StatusNotFound)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	mux.HandleFunc("POST /v1/units/ask", func(w http.ResponseWriter, r *http.Request) {
+		var a unit.Ask
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostNameAsked)).Decode(&a); err != nil || !a.Verb.Known() {
+			http.Error(w, "want a service and what is to be done with it", http.StatusBadRequest)
+			return
+		}
+		switch err := s.Loop.AskUnit(a); {
+		case errors.Is(err, spec.ErrNotFound):
+			http.Error(w, err.Error(), http.StatusNotFound)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusConflict)
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}

@@ -65,10 +65,12 @@ type units struct {
 	graph     *unit.Graph
 	last      map[string]*unit.Service // what those were that are to go
 	broken    map[string]bool          // unit files of which nothing good is known
+	variables map[string][]byte        // files of variables that units name, as they were read last
 	problems  source.Diagnostics
 	states    map[string]spec.UnitState // nil: not read yet
 	busy      map[string]context.CancelFunc
 	outcomes  []unit.Outcome
+	asks      []unit.Ask
 	prepared  map[string]string
 	notBefore map[string]time.Time
 	tries     map[string]int
@@ -81,7 +83,7 @@ func newUnits(l *Loop, o UnitOptions) *units {
 	u := &units{
 		opts: o, engine: l.opts.Engine, actor: l.actor, log: l.opts.Log, owners: owners(l.opts.Source.Owners()), changed: l.Wake,
 		applier: &Applier{Engine: l.opts.Engine, Translate: l.opts.Translate, Log: l.opts.Log, Events: l.events},
-		starts:  make(limiter, startsAtOnce), wake: make(chan struct{}, 1), good: map[string]*quadlet.Unit{}, graph: &unit.Graph{}, last: map[string]*unit.Service{},
+		starts:  make(limiter, startsAtOnce), wake: make(chan struct{}, 1), good: map[string]*quadlet.Unit{}, variables: map[string][]byte{}, graph: &unit.Graph{}, last: map[string]*unit.Service{},
 		busy: map[string]context.CancelFunc{}, prepared: map[string]string{}, notBefore: map[string]time.Time{}, tries: map[string]int{},
 		demanded: map[string]bool{}, notified: map[string]*notifier{},
 	}
@@ -210,10 +212,10 @@ func (u *units) decide(ctx context.Context, observed []spec.PodStatus, busy map[
 		defer u.changed()
 	}
 	world := unit.World{
-		Graph: u.graph, States: u.states, Seen: u.seen(observed), Busy: busy, Outcomes: outcomes,
+		Graph: u.graph, States: u.states, Seen: u.seen(observed), Busy: busy, Outcomes: outcomes, Asks: u.asks,
 		Prepared: u.prepared, NotBefore: u.notBefore, Demanded: u.demanded, Ours: u.ours, Holds: holds, Now: time.Now(),
 	}
-	d = unit.Decide(&world)
+	d, u.asks = unit.Decide(&world), nil
 	for _, name := range sortedKeys(d.States) {
 		st := d.States[name]
 		st.Owner = u.ownerOf(st.File)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -152,9 +153,25 @@ func (u *units) awaitUnplayed(ctx context.Context, s *unit.Service) error {
 	}
 }
 
+// unitHost is the host as a unit's commands see it: with its variables.
+type unitHost struct {
+	option.Host
+	env []string
+}
+
+func (h unitHost) Environ() []string { return h.env }
+
+// hostOf is the host as a unit sees it.
+func (u *units) hostOf(s *unit.Service) option.Host {
+	env := slices.DeleteFunc(slices.Clone(s.Hooks.Env), func(pair string) bool {
+		return strings.HasPrefix(pair, "PODMAN_SYSTEMD_UNIT=") // there is no systemd, nor its journal
+	})
+	return unitHost{u.opts.Host, slices.Concat(u.opts.Host.Environ(), env)}
+}
+
 // container is what a .container unit's arguments say, without an identity.
 func (u *units) container(s *unit.Service) (*option.Made, error) {
-	return option.ParseRun(s.Start[1:], u.opts.Host)
+	return option.ParseRun(s.Start[1:], u.hostOf(s))
 }
 
 // identify says who the container of a unit is, in a pod that is there, if into is one.
@@ -234,7 +251,7 @@ func (u *units) podNamed(ctx context.Context, name string) (*spec.PodStatus, err
 }
 
 func (u *units) pod(s *unit.Service) (*option.Made, error) {
-	made, err := option.ParsePodCreate(s.Pre[2:], u.opts.Host)
+	made, err := option.ParsePodCreate(s.Pre[2:], u.hostOf(s))
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,9 @@ func (u *units) read(ctx context.Context) {
 		}
 	}
 	graph, refused := u.makeGraph(now, nil)
+	lost := map[string]source.Diagnostics{} // what was good last is not even that any more
 	if len(refused) > 0 || len(now) < len(there) {
-		graph, _ = u.makeGraph(now, refused)
+		graph, lost = u.makeGraph(now, refused)
 	}
 	for _, path := range sortedKeys(refused) {
 		problems = append(problems, refused[path]...)
@@ -55,7 +56,7 @@ func (u *units) read(ctx context.Context) {
 	u.broken = map[string]bool{}
 	for path := range there {
 		if _, bad := refused[path]; now[path] == nil || bad {
-			u.broken[path] = u.good[path] == nil
+			u.broken[path] = u.good[path] == nil || lost[path] != nil
 			continue
 		}
 		u.good[path] = now[path]
@@ -103,8 +104,20 @@ func (u *units) makeGraph(now map[string]*quadlet.Unit, refused map[string]sourc
 		}
 	}
 	return unit.NewGraph(all, others, unit.Options{
-		Host: u.opts.Specifiers, AllowCommands: u.opts.Command != nil, Check: option.CheckCommand, Stale: stale, Contents: u.found.Contents,
+		Host: u.opts.Specifiers, AllowCommands: u.opts.Command != nil, Check: option.CheckCommand, Stale: stale, Contents: u.found.Contents, ReadFile: u.readFile,
 	})
+}
+
+// readFile reads a file of variables, and keeps what it read.
+func (u *units) readFile(path string, last bool) ([]byte, error) {
+	data, err := u.opts.Host.ReadFile(path)
+	switch had, ok := u.variables[path]; {
+	case err == nil:
+		u.variables[path] = data
+	case last && ok:
+		return had, nil
+	}
+	return data, err
 }
 
 // tellProblems logs what is newly wrong, and what no longer is.

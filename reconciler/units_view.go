@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"cmp"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"berth/engine/spec"
 	"berth/internal/source"
 	"berth/quadlet"
+	"berth/reconciler/unit"
 )
 
 // UnitView is what a supervisor knows of a Quadlet unit that it runs.
@@ -31,8 +33,10 @@ type UnitView struct {
 	ExitCode int                `json:"exitCode,omitempty"`
 	Restarts int                `json:"restarts"`
 	Since    time.Time          `json:"since,omitzero"`
+	Job      string             `json:"job,omitempty"` // what is still to be done with it: "start", "stop", …
 	RetryAt  time.Time          `json:"retryAt,omitzero"`
 	Problems source.Diagnostics `json:"problems,omitempty"` // with its file
+	Reload   [][]string         `json:"reload,omitempty"`   // the commands of ours that reload it, and those that reload with it
 }
 
 // unitStatus is systemd's words for a phase.
@@ -60,6 +64,27 @@ func (l *Loop) Units() []UnitView {
 		return []UnitView{}
 	}
 	return l.units.views()
+}
+
+// AskUnit has done with a unit what a person asks for. It fails where that is not for
+// people, with spec.ErrNotFound where the loop runs no such unit.
+func (l *Loop) AskUnit(a unit.Ask) error {
+	if l.units == nil {
+		return spec.ErrNotFound
+	}
+	u := l.units
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := u.graph.Services[a.Unit]
+	if _, known := u.states[a.Unit]; s == nil || !known {
+		return fmt.Errorf("unit %s: %w", a.Unit, spec.ErrNotFound)
+	}
+	if err := s.Refuses(a.Verb); err != nil {
+		return err
+	}
+	u.asks = append(u.asks, a)
+	u.poke()
+	return nil
 }
 
 // RenewUnit has a unit made anew, as if its file had changed: what it stands for is
@@ -98,12 +123,15 @@ func (u *units) views() []UnitView {
 		v := UnitView{
 			Name: filepath.Base(st.File), Service: name, Kind: string(kindOf(st.File)), File: st.File, Owner: st.Owner, Resource: st.Resource,
 			Result: st.Result, Message: st.Message, ExitCode: st.ExitCode, Restarts: st.Restarts, Since: st.Since, RetryAt: st.RetryAt,
-			Problems: u.problemsOf(st.File),
+			Job: string(st.Job), Problems: u.problemsOf(st.File),
+		}
+		if i := slices.IndexFunc(u.asks, func(a unit.Ask) bool { return a.Unit == name }); i >= 0 {
+			v.Job = string(u.asks[i].Verb)
 		}
 		running := "running"
 		if s := u.graph.Services[name]; s != nil {
-			v.Enabled = s.Enabled
-			if s.Kept() || s.Oneshot {
+			v.Enabled, v.Reload = s.Enabled, u.reload(s)
+			if s.Kept() || st.Exited {
 				running = "exited"
 			}
 		}
@@ -124,6 +152,19 @@ func (u *units) views() []UnitView {
 	}
 	slices.SortFunc(out, func(a, b UnitView) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.File, b.File)) })
 	return out
+}
+
+// reload is what reloads a unit, and those that are up and reload with it. The mutex
+// is held.
+func (u *units) reload(s *unit.Service) [][]string {
+	var all [][]string
+	for _, name := range slices.Concat([]string{s.Name}, s.ReloadsTo) {
+		one := u.graph.Services[name]
+		if one != nil && len(one.Reload) > 0 && u.states[name].Phase == spec.UnitActive {
+			all = append(all, one.Reload)
+		}
+	}
+	return all
 }
 
 // problemsOf are the problems with a unit file, its drop-ins included. The mutex

@@ -41,6 +41,11 @@ func QuadletObject(v reconciler.UnitView) (Object, error) {
 	return ObjectOf(&o)
 }
 
+// QuadletNames are what a unit is called: the names of its file and of its service.
+func QuadletNames(o Object) (file, service string) {
+	return field(o, "name"), textAt(o, "spec", "service")
+}
+
 func stamp(at time.Time) string {
 	if at.IsZero() {
 		return ""

@@ -31,6 +31,7 @@ type UnitState struct {
 	Starts   []time.Time `json:"starts,omitempty"`   // those that StartLimitBurst= counts
 	Then     UnitPhase   `json:"then,omitempty"`     // while stopping: what comes after
 	ByHand   bool        `json:"byHand,omitempty"`   // a person stopped it
+	Exited   bool        `json:"exited,omitempty"`   // it is up although its process has ended: RemainAfterExit=
 
 	Resource string `json:"resource,omitempty"` // the name of what it made
 }

@@ -16,6 +16,8 @@ type World struct {
 	Busy map[string]bool
 	// Outcomes are what became of steps since the last decision.
 	Outcomes []Outcome
+	// Asks are what people asked for since, in this order.
+	Asks []Ask
 	// Prepared are the hashes of the definitions that are ready to be started.
 	Prepared map[string]string
 	// NotBefore is when a definition that could not be made ready is tried again.
@@ -88,6 +90,9 @@ func Decide(w *World) Decision {
 		d.outcome(o)
 	}
 	d.appear()
+	for _, a := range w.Asks {
+		d.ask(a)
+	}
 	for _, name := range sorted(d.states) {
 		d.observe(d.states[name])
 	}
@@ -97,6 +102,7 @@ func Decide(w *World) Decision {
 			d.job(d.states[name])
 		}
 		d.uphold()
+		d.dismiss()
 		if !d.moved {
 			break
 		}
@@ -208,6 +214,9 @@ func (d *decider) request(name string) {
 		return
 	}
 	st.Job, st.ByHand, d.moved = spec.UnitStart, false, true
+	for _, other := range d.conflicting(name) {
+		d.oust(other, name)
+	}
 	for _, other := range d.service(name).pulls() {
 		d.request(other)
 	}
@@ -228,9 +237,39 @@ func (d *decider) end(name string, job spec.UnitJob) {
 	}
 	st.Job, d.moved = job, true
 	for _, other := range d.Graph.Names() {
-		if s := d.service(other); slices.Contains(slices.Concat(s.Requires, s.BindsTo, s.PartOf), name) {
+		s := d.service(other)
+		if slices.Contains(slices.Concat(s.Requires, s.BindsTo, s.PartOf), name) || job == spec.UnitStop && d.stopsTo(name, other) {
 			d.end(other, job)
 		}
+	}
+}
+
+// stopsTo reports whether the end of a unit is that of another: PropagatesStopTo=.
+func (d *decider) stopsTo(name, other string) bool {
+	s := d.service(name)
+	return s != nil && slices.Contains(s.StopsTo, other)
+}
+
+// conflicting are the units that are not up at the same time as one, in order.
+func (d *decider) conflicting(name string) []string {
+	var out []string
+	for _, other := range d.Graph.Names() {
+		if slices.Contains(d.service(name).Conflicts, other) || slices.Contains(d.service(other).Conflicts, name) {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// oust has a unit stopped, or not started, for one that it conflicts with.
+func (d *decider) oust(name, by string) {
+	st := d.states[name]
+	if st == nil {
+		return
+	}
+	d.end(name, spec.UnitStop)
+	if st.Phase.Down() && st.Hash == "" { // at first, the first by name is started
+		st.Hash, st.Message = d.service(name).Hash, "Conflicts=, for "+by+" was started"
 	}
 }
 
@@ -245,11 +284,12 @@ func (d *decider) enter(st *spec.UnitState, phase spec.UnitPhase) {
 	if phase == spec.UnitActive && s != nil {
 		st.Result, st.Message = spec.UnitSuccess, ""
 	}
-	if !phase.Down() && phase != spec.UnitRestarting {
+	if !phase.Down() && (phase != spec.UnitRestarting || s != nil && s.restart.direct) {
 		return
 	}
 	for _, other := range d.Graph.Names() { // those that are bound to it go with it
-		if o := d.states[other]; o != nil && slices.Contains(d.service(other).BindsTo, st.Name) && !o.Phase.Down() && o.Job == "" {
+		bound := slices.Contains(d.service(other).BindsTo, st.Name) || d.stopsTo(st.Name, other)
+		if o := d.states[other]; o != nil && bound && !o.Phase.Down() && o.Job == "" {
 			d.end(other, spec.UnitStop)
 		}
 	}
@@ -348,6 +388,25 @@ func (d *decider) uphold() {
 			d.request(other)
 		}
 	}
+}
+
+// dismiss has units stopped that nobody needs any more and that want that.
+func (d *decider) dismiss() {
+	for _, name := range d.Graph.Names() {
+		s, st := d.service(name), d.states[name]
+		if s.Needed && st.Phase == spec.UnitActive && st.Job == "" && !d.Demanded[name] && !d.needed(name) {
+			d.end(name, spec.UnitStop)
+		}
+	}
+}
+
+// needed reports whether a unit that is up, or on its way, needs another.
+func (d *decider) needed(name string) bool {
+	return slices.ContainsFunc(d.Graph.Names(), func(other string) bool {
+		s, st := d.service(other), d.states[other]
+		ends := st.Job == spec.UnitStop || st.Job == "" && st.Phase.Down()
+		return !ends && slices.Contains(slices.Concat(s.pulls(), s.Requisite), name)
+	})
 }
 
 // recover has a unit started that was left out because of what it requires, once

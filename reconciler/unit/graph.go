@@ -145,11 +145,14 @@ func (b *builder) link(u *quadlet.Unit, l quadlet.Link) {
 func (b *builder) relate(r *reader) {
 	lists := map[string]*[]string{
 		"After": &r.After, "Wants": &r.Wants, "Requires": &r.Requires, "Requisite": &r.Requisite, "BindsTo": &r.BindsTo, "PartOf": &r.PartOf,
-		"Upholds": &r.Upholds, "OnFailure": &r.OnFailure, "OnSuccess": &r.OnSuccess,
+		"Upholds": &r.Upholds, "OnFailure": &r.OnFailure, "OnSuccess": &r.OnSuccess, "Conflicts": &r.Conflicts, "PropagatesStopTo": &r.StopsTo, "PropagatesReloadTo": &r.ReloadsTo,
+	}
+	inverse := func(key string, other *reader) *[]string { // those that stand in the other unit
+		return map[string]*[]string{"Before": &other.After, "StopPropagatedFrom": &other.StopsTo, "ReloadPropagatedFrom": &other.ReloadsTo}[key]
 	}
 	for _, rel := range r.relations {
-		if len(rel.names) == 0 && rel.key != "Before" {
-			*lists[rel.key] = nil
+		if list := lists[rel.key]; len(rel.names) == 0 && list != nil {
+			*list = nil
 		}
 		for _, name := range rel.names {
 			if alias, ok := b.aliases[name]; ok {
@@ -158,12 +161,11 @@ func (b *builder) relate(r *reader) {
 			switch known := b.add(name) || b.others[name]; {
 			case !known:
 				b.outside(r, rel, name)
-			case rel.key == "Before":
-				if other := b.readers[name]; other != nil {
-					other.After = append(other.After, r.Name)
-				}
-			default:
+			case lists[rel.key] != nil:
 				*lists[rel.key] = append(*lists[rel.key], name)
+			case b.readers[name] != nil:
+				list := inverse(rel.key, b.readers[name])
+				*list = append(*list, r.Name)
 			}
 		}
 	}
@@ -233,7 +235,7 @@ func (b *builder) graph() *Graph {
 			}
 			continue
 		}
-		for _, list := range []*[]string{&r.After, &r.Wants, &r.Requires, &r.Requisite, &r.BindsTo, &r.PartOf, &r.Upholds} {
+		for _, list := range []*[]string{&r.After, &r.Wants, &r.Requires, &r.Requisite, &r.BindsTo, &r.PartOf, &r.Upholds, &r.Conflicts, &r.StopsTo, &r.ReloadsTo} {
 			*list = unique(*list, name)
 		}
 		g.Services[name] = r.Service

@@ -69,6 +69,9 @@ func (d *decider) stopJob(st *spec.UnitState) {
 		}
 	}
 	st.Result, st.Message = spec.UnitSuccess, ""
+	if st.ByHand {
+		st.Message = stoppedByHand
+	}
 	d.stop(st, spec.UnitInactive)
 }
 
@@ -105,6 +108,7 @@ func (d *decider) startJob(st *spec.UnitState, s *Service) {
 		st.Restarts++
 	}
 	st.Job, st.Hash, st.Begun, st.RetryAt, st.Result, st.Message = "", s.Hash, d.Now, time.Time{}, "", ""
+	st.Exited = false
 	st.After = s.After
 	d.enter(st, spec.UnitStarting)
 	d.step(StepStart, st)
@@ -125,8 +129,14 @@ func (d *decider) refuse(st *spec.UnitState, s *Service, result spec.UnitResult,
 	}
 }
 
-// waits reports whether a unit is after one that is on its way, up or down.
+// waits reports whether a unit is after one that is on its way, up or down, or one
+// that it conflicts with is not down yet.
 func (d *decider) waits(s *Service) bool {
+	for _, other := range d.conflicting(s.Name) {
+		if o := d.states[other]; o != nil && !o.Phase.Down() {
+			return true
+		}
+	}
 	return slices.ContainsFunc(s.After, func(name string) bool {
 		o := d.states[name]
 		if o == nil {

@@ -47,6 +47,12 @@ func (d *decider) outcome(o Outcome) {
 func (d *decider) started(st *spec.UnitState, o Outcome) {
 	s := d.service(st.Name)
 	switch {
+	case o.Err != "" && (st.Job == spec.UnitStop || st.Job == spec.UnitRestart): // it was canceled
+		st.Result, st.Message = spec.UnitSuccess, ""
+		if st.ByHand {
+			st.Message = stoppedByHand
+		}
+		d.leave(st, spec.UnitInactive)
 	case o.Err != "":
 		st.Result, st.Message = spec.UnitExitCode, o.Err
 		if st.ExitCode = StartFailed; o.Timeout {
@@ -57,7 +63,7 @@ func (d *decider) started(st *spec.UnitState, o Outcome) {
 		d.enter(st, spec.UnitActive)
 	case s != nil && s.Oneshot && s.Unit.Name.Kind == quadlet.Kube: // nothing stands for its pods
 		st.Result, st.Message, st.ExitCode = spec.UnitSuccess, "", 0
-		if s.Remain {
+		if st.Exited = s.Remain; s.Remain {
 			d.enter(st, spec.UnitActive)
 		} else {
 			d.stop(st, d.retry(st))
@@ -66,6 +72,9 @@ func (d *decider) started(st *spec.UnitState, o Outcome) {
 		d.enter(st, spec.UnitWaiting)
 	}
 }
+
+// stoppedByHand is why a unit is down that a person stopped.
+const stoppedByHand = "it was stopped by hand"
 
 // StartFailed is the exit code of a command of berth's that could not make what it
 // was to.
@@ -143,9 +152,9 @@ func (d *decider) up(st *spec.UnitState, s *Service) {
 // active decides about a unit that is up.
 func (d *decider) active(st *spec.UnitState, s *Service, seen Seen, there bool) {
 	switch {
-	case s == nil || s.Kept() || s.Oneshot:
+	case s == nil || s.Kept() || s.Oneshot || st.Exited:
 	case there && seen.Stopped && !seen.Running:
-		st.Result, st.Message = spec.UnitSuccess, "it was stopped by hand"
+		st.Result, st.Message = spec.UnitSuccess, stoppedByHand
 		d.enter(st, spec.UnitInactive)
 		st.ByHand, st.Job = true, ""
 	case !there || !seen.Running:
@@ -198,9 +207,9 @@ func (d *decider) ended(st *spec.UnitState, s *Service, seen Seen, there bool) {
 
 // done is where a unit goes whose process has ended.
 func (d *decider) done(st *spec.UnitState, s *Service) spec.UnitPhase {
-	then := d.retry(st)
-	if s.Oneshot && s.Remain && st.Result == spec.UnitSuccess && then == spec.UnitInactive {
+	if st.Job != spec.UnitStop && st.Job != spec.UnitRestart && s.Remain && st.Result == spec.UnitSuccess {
+		st.Exited = true
 		return spec.UnitActive
 	}
-	return then
+	return d.retry(st)
 }

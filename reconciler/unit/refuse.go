@@ -8,20 +8,30 @@ import (
 
 // relationKeys are the keys of [Unit] that name other units and are followed.
 func relationKeys() []string {
-	return []string{"After", "Before", "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds", "OnFailure", "OnSuccess"}
+	return []string{"After", "Before", "Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds", "OnFailure", "OnSuccess",
+		"Conflicts", "PropagatesStopTo", "StopPropagatedFrom", "PropagatesReloadTo", "ReloadPropagatedFrom"}
 }
 
 // harmlessUnit are keys of [Unit] that change nothing of what runs.
 func harmlessUnit() []string {
 	return []string{
 		"Description", "Documentation", "SourcePath", "RequiresMountsFor", "WantsMountsFor", "DefaultDependencies",
-		"RefuseManualStart", "RefuseManualStop", "AllowIsolate", "IgnoreOnIsolate", "CollectMode",
+		"AllowIsolate", "IgnoreOnIsolate", "CollectMode",
 	}
 }
 
-// harmlessService are keys of [Service] that are about systemd's own doing.
+// actionKeys are keys of [Unit] that may have the host go down, and of which none is
+// all there is here.
+func actionKeys() []string {
+	return []string{"StartLimitAction", "FailureAction", "SuccessAction", "JobTimeoutAction"}
+}
+
+// harmlessService are keys of [Service] that are about systemd's own doing: its journal,
+// and its signals, which come when ExecStop= of a Quadlet's service has ended the
+// container.
 func harmlessService() []string {
 	return []string{
+		"KillSignal", "RestartKillSignal", "SendSIGKILL", "SendSIGHUP", "WatchdogSignal", "TimeoutAbortSec", "LogRateLimitIntervalSec", "LogRateLimitBurst",
 		"NotifyAccess", "SyslogIdentifier", "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix", "StandardOutput", "StandardError",
 		"Delegate", "PIDFile", "GuessMainPID", "TimeoutStartFailureMode", "TimeoutStopFailureMode", "FinalKillSignal", "ExitType",
 	}
@@ -35,10 +45,8 @@ func instead() map[string]string {
 		"MemoryMax": "Memory= in [Container] limits memory", "CPUQuota": "PodmanArgs=--cpus=… in [Container] limits CPU", "TasksMax": "PidsLimit= in [Container] limits processes",
 		"LimitNOFILE": "Ulimit= in [Container] sets it", "LimitNPROC": "Ulimit= in [Container] sets it", "LimitCORE": "Ulimit= in [Container] sets it",
 		"User": "User= in [Container] says who the container's program is", "Group": "Group= in [Container] says so", "OOMScoreAdjust": "PodmanArgs=--oom-score-adj=… in [Container] sets it",
-		"EnvironmentFile": "EnvironmentFile= in [Container] gives the container variables; Environment= here may be used in its lines",
-		"WatchdogSec":     "HealthCmd= with HealthOnFailure= in [Container] watches it", "ReadOnlyPaths": limits, "Slice": "PodmanArgs=--cgroup-parent=… in [Container] puts it there",
+		"WatchdogSec": "HealthCmd= with HealthOnFailure= in [Container] watches it", "ReadOnlyPaths": limits, "Slice": "PodmanArgs=--cgroup-parent=… in [Container] puts it there",
 		"ExecStart": "the unit's own section says what runs", "ExecReload": "ReloadCmd= or ReloadSignal= in [Container] say how it is reloaded",
-		"Conflicts": "berth serve runs all units of its folders at a time",
 	}
 }
 

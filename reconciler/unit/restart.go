@@ -48,6 +48,7 @@ type restarting struct {
 	longest        time.Duration // to this
 	success        statuses
 	prevent, force statuses
+	direct         bool          // RestartMode=: what is bound to it stays up meanwhile
 	interval       time.Duration // StartLimitIntervalSec=
 	burst          int
 }

@@ -26,6 +26,7 @@ import (
 //	fail NAME, mend NAME     its start, or its preparation, fails, until it is mended
 //	unready NAME, ready NAME it does not say that it is up
 //	exit NAME CODE, lose NAME, hand NAME, again NAME  it ends so; it is stopped, or started again, by hand
+//	ask VERB NAME            a person asks for it
 //	advance SPAN             let time go by, looking whenever a decision asks for it
 //	kill                     whoever was at it is gone, with what it knew and was not written
 //	exists PATH, gone PATH   what conditions see
@@ -164,6 +165,9 @@ func (s *script) command(verb string, args []string) error {
 		s.mute[args[0]] = true
 	case "ready", "exit", "lose", "hand", "again":
 		return s.happen(verb, args)
+	case "ask":
+		s.world.Asks = []Ask{{s.service(args[1]), Verb(args[0])}}
+		return s.look()
 	case "advance":
 		return s.advance(args[0])
 	case "kill":
@@ -221,7 +225,7 @@ func (s *script) happen(verb string, args []string) error {
 func (s *script) look() error {
 	for range 100 {
 		d := Decide(&s.world)
-		s.world.Outcomes = nil
+		s.world.Outcomes, s.world.Asks = nil, nil
 		s.world.States, s.at = d.States, d.At
 		for _, name := range d.Cancel {
 			s.say("cancel:%s", short(name))

@@ -32,12 +32,13 @@ type Service struct {
 
 	// Commands are berth's own, without the program, all of them expanded: in pods
 	// Pre is pod create.
-	Pre, Start, StopPost []string
-	Folder               string // where they are called, WorkingDirectory=; "": the host's root folder
-	Resource             string // the name of what it makes
+	Pre, Start, Reload, StopPost []string
+	Folder                       string // where they are called, WorkingDirectory=; "": the host's root folder
+	Resource                     string // the name of what it makes
 
 	Oneshot bool          // it is up when its process has ended well
-	Remain  bool          // and stays so: RemainAfterExit=
+	Remain  bool          // it stays up when its process has ended well: RemainAfterExit=
+	Needed  bool          // it is stopped when nobody needs it: StopWhenUnneeded=
 	Within  time.Duration // TimeoutStartSec=; Forever: no limit
 	Grace   time.Duration // TimeoutStopSec=
 	Longest time.Duration // RuntimeMaxSec=
@@ -49,15 +50,16 @@ type Service struct {
 	Hooks Hooks
 
 	// Units it refers to, by service; some may not be there.
-	After, Wants, Requires, Requisite, BindsTo, PartOf, Upholds, OnFailure, OnSuccess []string
+	After, Wants, Requires, Requisite, BindsTo, PartOf, Upholds, OnFailure, OnSuccess, Conflicts, StopsTo, ReloadsTo []string
 
-	restart restarting
+	restart         restarting
+	noStart, noStop bool // RefuseManualStart=, RefuseManualStop=
 }
 
 // Hooks are ExecStartPre= and its friends.
 type Hooks struct {
 	StartPre, StartPost, Stop, StopPost []HostCommand
-	Env                                 []string
+	Env                                 []string // Environment=, EnvironmentFile=
 }
 
 // HostCommand is a command line of the host.
@@ -88,6 +90,9 @@ type Options struct {
 	// Stale are the files of units that are as they were last: what they refer to may
 	// be gone.
 	Stale map[string]bool
+	// ReadFile reads a file that EnvironmentFile= names; with last, as it was when it
+	// could be read last. nil: there is none.
+	ReadFile func(path string, last bool) ([]byte, error)
 	// Contents tells contents of files that units name apart, by path.
 	Contents map[string]string
 }
@@ -99,6 +104,8 @@ type reader struct {
 	specifiers quadlet.Specifiers
 	problems   source.Diagnostics
 	relations  []relation
+	fileEnv    []string // of EnvironmentFile=
+	unset      []string // UnsetEnvironment=
 }
 
 // relation is a line of [Unit] that names others.
@@ -121,6 +128,7 @@ func read(u *quadlet.Unit, name string, o Options) *reader {
 	}
 	r.restart = restarting{on: "no", delay: defaultDelay, interval: defaultInterval, burst: defaultBurst}
 	r.sections()
+	r.settleEnvironment()
 	r.expandHooks()
 	r.commands()
 	r.digest()
@@ -181,6 +189,16 @@ func (r *reader) unitLine(l quadlet.Line) {
 		r.span(l, value, &r.restart.interval)
 	case key == "StartLimitBurst":
 		r.number(l, value, &r.restart.burst)
+	case key == "RefuseManualStart":
+		r.noStart = yes(value)
+	case key == "RefuseManualStop":
+		r.noStop = yes(value)
+	case key == "StopWhenUnneeded":
+		r.Needed = yes(value)
+	case slices.Contains(actionKeys(), key):
+		if value != "none" {
+			r.fail(l.Pos, "%s=%s: none is all there is without systemd", key, l.Value)
+		}
 	case slices.Contains(harmlessUnit(), key), strings.HasPrefix(key, "X-"), made(l):
 	default:
 		r.refuse(l, "Unit")
@@ -197,6 +215,13 @@ func (r *reader) serviceLine(l quadlet.Line) {
 	case "Restart":
 		if r.restart.on = value; !slices.Contains(restartWords(), value) {
 			r.fail(l.Pos, "Restart=%s: want one of %s", l.Value, strings.Join(restartWords(), ", "))
+		}
+		if r.Oneshot && (value == "always" || value == "on-success") {
+			r.fail(l.Pos, "Restart=%s: systemd takes no, on-failure and the like for Type=oneshot", l.Value)
+		}
+	case "RestartMode":
+		if r.restart.direct = value == "direct"; !r.restart.direct && value != "normal" {
+			r.fail(l.Pos, "RestartMode=%s: want normal or direct", l.Value)
 		}
 	case "RestartSec":
 		r.span(l, value, &r.restart.delay)
@@ -224,7 +249,11 @@ func (r *reader) serviceLine(l quadlet.Line) {
 	case "StartLimitBurst":
 		r.number(l, value, &r.restart.burst)
 	case "Environment":
-		r.environment(l, value)
+		r.environment(l, value, &r.Hooks.Env)
+	case "EnvironmentFile":
+		r.environmentFile(l, value)
+	case "UnsetEnvironment":
+		r.environment(l, value, &r.unset)
 	case "WorkingDirectory":
 		r.folder(l, value)
 	case "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost":
@@ -241,6 +270,7 @@ func (r *reader) serviceLine(l quadlet.Line) {
 func (r *reader) installLine(l quadlet.Line) {
 	switch l.Key {
 	case "WantedBy", "RequiredBy", "UpheldBy", "Alias", "DefaultInstance": // conversion made links of them
+	case "Also": // is for systemctl enable, which nobody can call for a service that a generator makes
 	default:
 		if !made(l) && !strings.HasPrefix(l.Key, "X-") {
 			r.refuse(l, "Install")
@@ -291,15 +321,15 @@ func (r *reader) statuses(l quadlet.Line, value string, to *statuses) {
 	*to = append(*to, list...)
 }
 
-func (r *reader) environment(l quadlet.Line, value string) {
+func (r *reader) environment(l quadlet.Line, value string, to *[]string) {
 	words, err := quadlet.SplitWords(value)
 	if err != nil {
-		r.fail(l.Pos, "Environment: %v", err)
+		r.fail(l.Pos, "%s: %v", l.Key, err)
 	}
 	if value == "" {
-		r.Hooks.Env = nil
+		*to = nil
 	}
-	r.Hooks.Env = append(r.Hooks.Env, words...)
+	*to = append(*to, words...)
 }
 
 // folder takes the folder commands are called in; a dash before it says that it
@@ -386,6 +416,7 @@ func (r *reader) commands() {
 		r.Last = r.Pre[i+1] == "stop"
 	}
 	r.Resource = r.specifiers.Expand(u.Resource)
+	r.Reload = r.command(u.Reload)
 	if u.Name.Kind == quadlet.Kube || u.Name.Kind == quadlet.Network {
 		r.StopPost = r.command(u.StopPost)
 	}
