@@ -8,6 +8,7 @@ import (
 
 	"berth/cmd/filter"
 	"berth/engine/spec"
+	"berth/reconciler"
 )
 
 // noArgs refuses arguments.
@@ -76,7 +77,7 @@ func namesOrWide(cmd *cobra.Command, args []string, what string, wide ...string)
 }
 
 // removalError gives the errors of a removal podman's exit codes: 1 if all that
-// is wrong is that something is not there, 2 if it is in use, else 125.
+// is wrong is that something is not there, 2 if it runs or is used, else 125.
 func removalError(err error) error {
 	if err == nil {
 		return nil
@@ -85,7 +86,7 @@ func removalError(err error) error {
 	for _, e := range flatten(err) {
 		switch {
 		case errors.Is(e, spec.ErrNotFound), errors.Is(e, spec.ErrImageMissing):
-		case errors.Is(e, spec.ErrInUse) && code <= 2:
+		case errors.Is(e, spec.ErrInUse) && !errors.Is(e, reconciler.ErrNeeded) && code <= 2:
 			code = 2
 		default:
 			code = 125

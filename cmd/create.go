@@ -3,9 +3,7 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 
@@ -81,7 +79,7 @@ func (a *app) makeContainer(ctx context.Context, e *engine.Engine, made *option.
 	if err != nil {
 		return c, err
 	}
-	drop, err := writeIDFile(made.IDFile, string(c.id), made.Replace)
+	drop, err := writeIDFile(made.IDFile, string(c.id))
 	if err != nil {
 		return c, err
 	}
@@ -164,27 +162,18 @@ func (a *app) ownerByHand() spec.Owner {
 // commandLine is our command line as records keep it.
 func commandLine() []string { return option.WithoutPasswords(os.Args) }
 
-// writeIDFile writes an ID to a new file, or over an old one where what that names
-// is replaced; nowhere if path is empty. drop removes it again.
-func writeIDFile(path, id string, replace bool) (drop func(), err error) {
+// writeIDFile writes an ID to a file, nowhere if path is empty. drop undoes that:
+// the ID that stood there before may be of what runs.
+func writeIDFile(path, id string) (drop func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	how := os.O_EXCL
-	if replace {
-		how = os.O_TRUNC
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("the ID file %s exists: remove it, if nothing that it names is in use", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("write the ID: %w", err)
-	}
+	before, missing := readIDFile(path)
 	drop = func() { _ = os.Remove(path) } // it says nothing any more
-	_, err = f.WriteString(id)
-	if err = errors.Join(err, f.Close()); err != nil {
-		drop()
+	if missing == nil {
+		drop = func() { _ = os.WriteFile(path, []byte(before), 0o644) }
+	}
+	if err := os.WriteFile(path, []byte(id), 0o644); err != nil {
 		return nil, fmt.Errorf("write the ID: %w", err)
 	}
 	return drop, nil

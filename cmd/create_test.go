@@ -25,18 +25,20 @@ func TestMadeUpNames(t *testing.T) {
 
 func TestIDFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "id")
-	if _, err := writeIDFile(path, "abc", false); err != nil {
+	drop, err := writeIDFile(path, "abc")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := writeIDFile(path, "def", false); err == nil || !strings.Contains(err.Error(), "exists") {
-		t.Errorf("over one that is there: %v", err)
-	}
-	drop, err := writeIDFile(path, "d", true)
+	restore, err := writeIDFile(path, "d")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if id, err := readIDFile(path); err != nil || id != "d" {
 		t.Errorf("%q, %v", id, err)
+	}
+	restore()
+	if id, err := readIDFile(path); err != nil || id != "abc" {
+		t.Errorf("of what was there before: %q, %v", id, err)
 	}
 	drop()
 	if _, err := os.Stat(path); err == nil {

@@ -18,8 +18,12 @@ import (
 type execFlags struct {
 	interactive, tty, detach, privileged, latest bool
 	user, workdir, detachKeys, namespace         string
-	env, envFiles                                []string
+	env, envFiles, idFiles                       []string
 }
+
+// notMade is podman's exit code of a command that was not begun in a container.
+const notMade = 255
+
 
 func (a *app) exec() *cobra.Command {
 	var f execFlags
@@ -27,14 +31,15 @@ func (a *app) exec() *cobra.Command {
 		Use:   "exec [flags] CONTAINER COMMAND [ARG...]",
 		Short: "Run a command in a running container",
 		Long: `Runs a command in a running container and ends with its exit code: 126 if it cannot be executed, 127 if it
-is not there, 125 if something else is wrong.
+is not there, 255 if it cannot be begun, as where the container does not run, 125 if something else is wrong. With
+--detach it prints an ID and leaves the command running.
 
 Flags stand before the container; what follows it is the command's own.`,
 		Example: `  berth exec web-nginx ls -l /etc/nginx
   berth exec -it web-nginx sh
   berth exec --user nobody --env MODE=test --workdir /tmp web-nginx env`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if f.latest {
+			if f.latest || len(f.idFiles) > 0 {
 				return minArgs(1, "a command")(cmd, args)
 			}
 			return minArgs(2, "a container and a command")(cmd, args)
@@ -48,10 +53,12 @@ Flags stand before the container; what follows it is the command's own.`,
 	flags.BoolVarP(&f.tty, "tty", "t", false, "give the command a terminal")
 	flags.BoolVarP(&f.detach, "detach", "d", false, "do not wait for the command")
 	flags.BoolVarP(&f.latest, "latest", "l", false, "in the newest container")
+	flags.StringArrayVar(&f.idFiles, "cidfile", nil, "in the container whose ID stands in this `file`")
+	ignored(flags, "no record of the command is kept", "no-session")
 	flags.BoolVar(&f.privileged, "privileged", false, "give the command all capabilities")
 	flags.StringVarP(&f.user, "user", "u", "", "run as this `user[:group]`, by name or number")
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "run in this `folder` of the container")
-	flags.StringArrayVarP(&f.env, "env", "e", nil, "set a variable (`name=value`, or a name to pass ours on)")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "set a variable (`name=value`, or a name to pass ours on; NAME* for all that begin so)")
 	flags.StringArrayVar(&f.envFiles, "env-file", nil, "set the variables in this `file`")
 	flags.StringVar(&f.detachKeys, "detach-keys", oci.DefaultDetachKeys, "`keys` that leave the terminal")
 	a.namespaceFlag(cmd, &f.namespace)
@@ -67,9 +74,9 @@ func (a *app) runExec(ctx context.Context, f *execFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	t := targets{latest: f.latest, namespace: f.namespace}
+	t := targets{latest: f.latest, namespace: f.namespace, idFiles: f.idFiles}
 	var names []string
-	if !f.latest {
+	if !f.latest && len(f.idFiles) == 0 {
 		names, args = args[:1], args[1:]
 	}
 	list, err := t.containers(ctx, e, a, names)
@@ -88,7 +95,9 @@ func (a *app) runExec(ctx context.Context, f *execFlags, args []string) error {
 	case errors.As(err, &command):
 		return &exitError{command.Code, err}
 	case err != nil:
-		return err
+		return &exitError{notMade, err}
+	case f.detach:
+		fmt.Fprintln(a.out, spec.NewContainerID())
 	}
 	return exit(code)
 }
@@ -115,6 +124,10 @@ func (f *execFlags) options() (oci.ExecOptions, error) {
 		if name == "" {
 			return o, fmt.Errorf("--env %q: want name=value", item)
 		}
+		if begin, wild := strings.CutSuffix(name, "*"); wild && !given {
+			o.Env = append(o.Env, ourVariables(begin)...)
+			continue
+		}
 		if !given {
 			if value, given = os.LookupEnv(name); !given {
 				continue
@@ -123,6 +136,17 @@ func (f *execFlags) options() (oci.ExecOptions, error) {
 		o.Env = append(o.Env, spec.EnvVar{Name: name, Value: value})
 	}
 	return o, nil
+}
+
+// ourVariables are the variables of ours whose names begin so.
+func ourVariables(begin string) []spec.EnvVar {
+	var vars []spec.EnvVar
+	for _, item := range os.Environ() {
+		if name, value, _ := strings.Cut(item, "="); strings.HasPrefix(name, begin) {
+			vars = append(vars, spec.EnvVar{Name: name, Value: value})
+		}
+	}
+	return vars
 }
 
 // readEnvFile reads lines of name=value; # begins a comment line, a name alone

@@ -32,6 +32,9 @@ func (a *app) newExists(kind, placeholder, example string, completion cobra.Comp
 	if kind == "pod" || kind == "container" {
 		a.namespaceFlag(cmd, &namespace)
 	}
+	if kind == "container" {
+		ignored(cmd.Flags(), "containers that others keep in the storage are not looked at", "external")
+	}
 	return cmd
 }
 

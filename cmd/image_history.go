@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 // historyRow is one step as templates see it.
 type historyRow struct {
 	image.Step
-	now  time.Time
-	full bool
+	now         time.Time
+	full, human bool
 }
 
 // ID is the image the step made.
@@ -26,8 +27,16 @@ func (r historyRow) ID() string {
 	return output.ShortID(r.Step.ID, r.full)
 }
 
-// Created is how long ago the step was made.
-func (r historyRow) Created() string { return output.Ago(r.now, r.Step.Created) }
+// Created is how long ago the step was made, or when.
+func (r historyRow) Created() string {
+	if !r.human {
+		return r.CreatedAt()
+	}
+	return r.CreatedSince()
+}
+
+// CreatedSince is how long ago the step was made.
+func (r historyRow) CreatedSince() string { return output.Ago(r.now, r.Step.Created) }
 
 // CreatedAt is when the step was made.
 func (r historyRow) CreatedAt() string { return r.Step.Created.Format(time.RFC3339) }
@@ -42,10 +51,16 @@ func (r historyRow) CreatedBy() string {
 }
 
 // Size is the size of the layer.
-func (r historyRow) Size() string { return output.TightSize(r.Step.Size) }
+func (r historyRow) Size() string {
+	if !r.human {
+		return strconv.FormatInt(r.Step.Size, 10)
+	}
+	return output.TightSize(r.Step.Size)
+}
 
 func (a *app) newHistory(command string) *cobra.Command {
 	var l listing
+	human := true
 	cmd := &cobra.Command{
 		Use:     "history [flags] IMAGE",
 		Short:   "Show how an image was made",
@@ -63,7 +78,13 @@ func (a *app) newHistory(command string) *cobra.Command {
 			}
 			rows := make([]historyRow, len(steps))
 			for i, s := range steps {
-				rows[i] = historyRow{s, a.now(), l.noTrunc}
+				rows[i] = historyRow{s, a.now(), l.noTrunc, human}
+			}
+			if l.quiet {
+				for _, r := range rows {
+					fmt.Fprintln(a.out, r.ID())
+				}
+				return nil
 			}
 			return output.Print(a.out, l.list("{{.ID}}\t{{.Created}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}", nil), steps, rows)
 		},
@@ -72,5 +93,7 @@ func (a *app) newHistory(command string) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&l.format, "format", "", "print as json, or by a Go `template`")
 	f.BoolVar(&l.noTrunc, "no-trunc", false, "do not shorten IDs and commands")
+	f.BoolVarP(&l.quiet, "quiet", "q", false, "print IDs only")
+	f.BoolVarP(&human, "human", "H", true, "print sizes and times in words")
 	return cmd
 }

@@ -48,7 +48,7 @@ is a file, a URL or standard input ("-"). An archive of an image is for load.
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(a.out, id)
+				fmt.Fprintf(a.out, "sha256:%s\n", id)
 				return nil
 			})
 		},

@@ -46,6 +46,7 @@ docker-archive, oci-archive and oci-dir.`,
 	f.Var(newChoice(&format, formats[0], formats), "format", "what to write: "+orList(formats))
 	complete(cmd, "format", formats...)
 	f.BoolVarP(&quiet, "quiet", "q", false, "print no progress")
+	ignored(f, "an archive's layers are not compressed, those of a folder stay as they are", "compress", "uncompressed")
 	f.BoolVarP(&several, "multi-image-archive", "m", false, "nothing: several images are always allowed")
 	_ = f.MarkHidden("multi-image-archive")
 	return cmd

@@ -14,6 +14,7 @@ import (
 
 	"berth/cmd/filter"
 	"berth/cmd/kubectl"
+	"berth/cmd/output"
 	"berth/cmd/terminal"
 	"berth/engine"
 	"berth/engine/oci"
@@ -34,8 +35,9 @@ func (a *app) logs() *cobra.Command {
 		Use:   "logs [flags] CONTAINER|POD [CONTAINER|POD...]",
 		Short: "Show what containers wrote",
 		Long: `Prints what containers wrote to standard output and standard error, each to ours. The name of a pod stands for
-all its containers, or those that --container names; then each line begins with the container's name, in colour on
-a terminal. pod/NAME, as kubectl writes it, is always a pod.
+all its containers, or those that --container names. Where there are several, each line begins with the container's ID, or
+with --names, and where a pod was named, with its name, in colour on a terminal. pod/NAME, as kubectl writes it, is
+always a pod.
 
 Times are durations before now (10m), seconds since 1970, or RFC 3339.`,
 		Example: `  berth logs web-nginx
@@ -64,8 +66,8 @@ func (a *app) podLogs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [flags] POD",
 		Short: "Show what the containers of a pod wrote",
-		Long: `Prints what the containers of a pod wrote, each line after the container's name, or with --container what
-some of them wrote.`,
+		Long: `Prints what the containers of a pod wrote, or with --container what some of them wrote. Where there are several, each
+line begins with the container's ID, with --names with its name.`,
 		Example: `  berth pod logs web
   berth pod logs -f -c nginx web`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -108,7 +110,7 @@ func (a *app) logFlags(cmd *cobra.Command, f *logsFlags) {
 	flags.StringVar(&f.until, "until", "", "only what was written until this `time`")
 	flags.BoolVarP(&f.previous, "previous", "p", false, "what they wrote before they were last started anew")
 	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "begin each line with its time")
-	flags.BoolVar(&f.names, "names", false, "begin each line with the container's name")
+	flags.BoolVar(&f.names, "names", false, "where there are several, begin each line with the container's name, not its ID")
 	flags.BoolVar(&f.color, "color", false, "give each container's name a colour, on what is no terminal, too")
 	a.namespaceFlag(cmd, &f.namespace)
 }
@@ -143,6 +145,7 @@ func (a *app) logTargets(ctx context.Context, e *engine.Engine, f *logsFlags, ar
 		if err != nil {
 			return nil, err
 		}
+		f.names = true // nobody named them, and their IDs tell nothing
 		list = append(list, found...)
 	}
 	return list, nil
@@ -307,16 +310,20 @@ type logPrinter struct {
 
 func (a *app) logPrinter(f *logsFlags, list []target) *logPrinter {
 	p := &logPrinter{out: a.out, err: a.err, timestamps: f.timestamps, prefixes: make([]string, len(list))}
+	if len(list) < 2 {
+		return p
+	}
+	called := containerName
+	if !f.names {
+		called = func(c target) string { return output.ShortID(string(c.status.ID), false) }
+	}
 	colored := f.color || isTerminal(a.out) && terminal.WantsColor()
 	width := 0
 	for _, c := range list {
-		width = max(width, len(containerName(c)))
+		width = max(width, len(called(c)))
 	}
 	for i, c := range list {
-		if len(list) < 2 && !f.names {
-			continue
-		}
-		name := fmt.Sprintf("%-*s", width, containerName(c))
+		name := fmt.Sprintf("%-*s", width, called(c))
 		if colored {
 			name = terminal.Colored(i, name)
 		}

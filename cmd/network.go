@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -102,6 +103,7 @@ func (a *app) filteredNetworks(ctx context.Context, e *engine.Engine, filters []
 
 func (a *app) networkRm() *cobra.Command {
 	var force bool
+	var grace time.Duration
 	cmd := &cobra.Command{
 		Use:   "rm [flags] NETWORK [NETWORK...]",
 		Short: "Remove networks",
@@ -121,7 +123,7 @@ Exits with 1 if a network is not there, with 2 if one is in use.`,
 						return "", err
 					}
 					if force {
-						if err := a.removePodsOn(ctx, e, n.Name); err != nil {
+						if err := a.removePodsOn(ctx, e, n.Name, grace); err != nil {
 							return "", err
 						}
 					}
@@ -132,5 +134,6 @@ Exits with 1 if a network is not there, with 2 if one is in use.`,
 		ValidArgsFunction: a.completeNetworks,
 	}
 	cmd.Flags().BoolVarP(&force, "force", "f", false, "remove the pods on it first; say nothing of networks that are not there")
+	addGrace(cmd, &grace)
 	return cmd
 }

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ func (a *app) networkUpdate() *cobra.Command {
 		Use:   "update [flags] NETWORK",
 		Short: "Change the name servers of a network",
 		Long: `Adds and drops name servers that a network asks for what is no pod's name. Pods on it see the change at once.
-With none left, the host's are asked.`,
+With none left, the host's are asked. Prints the network's name.`,
 		Example: "  berth network update --dns-add 9.9.9.9 backend\n  berth network update --dns-drop 9.9.9.9 --dns-add 1.1.1.1 backend",
 		Args:    exactArgs(1, "the name of one network"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -26,8 +27,11 @@ With none left, the host's are asked.`,
 				if err != nil {
 					return err
 				}
-				_, err = e.Networks().Update(ctx, n.Name, add, drop)
-				return err
+				if _, err = e.Networks().Update(ctx, n.Name, add, drop); err != nil {
+					return err
+				}
+				fmt.Fprintln(a.out, n.Name)
+				return nil
 			})
 		},
 		ValidArgsFunction: a.completeNetworks,

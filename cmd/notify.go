@@ -99,7 +99,7 @@ func (a *app) awaitHealthy(ctx context.Context, e *engine.Engine, c created) err
 		go a.applier(e).KeepChecking(ctx, c.pod, c.name) // ends with ctx
 	}
 	until := []string{"healthy", "exited", "unknown"}
-	if _, err := waitFor(ctx, e, target{c.name, p, *status}, until, healthInterval); err != nil {
+	if _, err := waitFor(ctx, e, target{c.name, p, *status}, waitOptions{conditions: until, interval: healthInterval}); err != nil {
 		return err
 	}
 	if p, err = e.ObservePod(ctx, c.pod); err != nil {

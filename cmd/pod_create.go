@@ -59,7 +59,7 @@ func (a *app) makePod(ctx context.Context, e *engine.Engine, made *option.Made) 
 	}
 	pod.ID, pod.Owner = spec.NewPodID(), a.ownerByHand()
 	option.NameHost(pod, "")
-	drop, err := writeIDFile(made.IDFile, string(pod.ID), made.Replace)
+	drop, err := writeIDFile(made.IDFile, string(pod.ID))
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (a *app) podKill() *cobra.Command {
 		Long:    "Sends a signal, SIGKILL unless told otherwise, to the first process of each running container of the pods.\nPrints the pods' IDs.",
 		Example: "  berth pod kill web\n  berth pod kill --signal HUP web",
 		Args:    t.check("pod"),
-		RunE: a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
+		RunE: a.onPods(&t, podID, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
 			return a.applier(e).Kill(ctx, p.Pod.ID, "", signal)
 		}),
 		ValidArgsFunction: a.completePods,

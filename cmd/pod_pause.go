@@ -29,7 +29,7 @@ func (a *app) newPodPause(verb, short, long string, from spec.ContainerState, do
 		Args:              t.check("pod"),
 		ValidArgsFunction: a.completePods,
 	}
-	cmd.RunE = a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
+	cmd.RunE = a.onPods(&t, podID, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
 		done, err := do(a.applier(e), ctx, p.Pod.ID, "")
 		if done == 0 && err == nil && !t.all {
 			return fmt.Errorf("no container of pod %q is %s", p.Pod.Name, from)

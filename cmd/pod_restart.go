@@ -19,7 +19,7 @@ func (a *app) podRestart() *cobra.Command {
 		Long:    "Stops pods and starts them again, init containers included. Prints the pods' IDs.",
 		Example: "  berth pod restart web\n  berth pod restart --all",
 		Args:    t.check("pod"),
-		RunE: a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
+		RunE: a.onPods(&t, podID, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
 			return a.restartPod(ctx, e, p, grace)
 		}),
 		ValidArgsFunction: a.completePods,

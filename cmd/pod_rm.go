@@ -12,6 +12,7 @@ import (
 	"berth/cmd/report"
 	"berth/engine"
 	"berth/engine/spec"
+	"berth/internal/atomicfile"
 	"berth/kube"
 	"berth/reconciler"
 )
@@ -24,7 +25,7 @@ func (a *app) podRm() *cobra.Command {
 		Use:   "rm [flags] POD [POD...]",
 		Short: "Remove pods",
 		Long: `Removes pods and their containers; the data of named volumes stays. A pod that runs is only removed with
---force. Prints the pods' IDs.
+--force. Prints the pods' IDs, and removes the files that --pod-id-file names.
 
 A pod that comes from a folder or a Deployment is made again by berth serve: change the folder, or use kube down.
 Exits with 1 if a pod is not there, with 2 if one runs.`,
@@ -34,9 +35,13 @@ Exits with 1 if a pod is not there, with 2 if one runs.`,
 		Args: t.check("pod"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.ignore = t.ignore || force
-			return removalError(a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
+			err := a.onPods(&t, podID, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
 				return a.removePod(ctx, e, p, force, grace)
-			})(cmd, args))
+			})(cmd, args)
+			for i := 0; i < len(t.idFiles) && err == nil; i++ {
+				err = atomicfile.Remove(t.idFiles[i])
+			}
+			return removalError(err)
 		},
 		ValidArgsFunction: a.completePods,
 	}
@@ -75,11 +80,11 @@ func (a *app) warnOfReturn(p *spec.Pod) {
 }
 
 // removePodsOn removes the pods that have joined a network.
-func (a *app) removePodsOn(ctx context.Context, e *engine.Engine, network string) error {
-	others, err := a.forgetUsers(ctx, e, ownGrace, func(p *spec.PodStatus) bool { return slices.Contains(p.Networks(), network) })
+func (a *app) removePodsOn(ctx context.Context, e *engine.Engine, network string, grace time.Duration) error {
+	others, err := a.forgetUsers(ctx, e, grace, func(p *spec.PodStatus) bool { return slices.Contains(p.Networks(), network) })
 	errs := []error{err}
 	for _, p := range others {
-		errs = append(errs, a.removePod(ctx, e, p, true, ownGrace))
+		errs = append(errs, a.removePod(ctx, e, p, true, grace))
 	}
 	return errors.Join(errs...)
 }

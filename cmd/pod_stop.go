@@ -17,12 +17,12 @@ func (a *app) podStop() *cobra.Command {
 		Use:   "stop [flags] POD [POD...]",
 		Short: "Stop pods",
 		Long: `Stops the containers of pods and gives up their network; the pods stay and can be started again. Prints
-the pods' IDs. A pod stopped by hand stays down until it is started or its YAML changes.`,
+the pods' names. A pod stopped by hand stays down until it is started or its YAML changes.`,
 		Example: `  berth pod stop web
   berth pod stop -t 2 web shop/db
   berth pod stop --all`,
 		Args: t.check("pod"),
-		RunE: a.onPods(&t, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
+		RunE: a.onPods(&t, podName, func(ctx context.Context, e *engine.Engine, p spec.PodStatus) error {
 			return a.applier(e).Stop(ctx, p.Pod.ID, grace)
 		}),
 		ValidArgsFunction: a.completePods,

@@ -156,13 +156,14 @@ func TestLogLines(t *testing.T) {
 			"with times", logsFlags{timestamps: true}, []target{logTarget("web", "nginx")},
 			"2025-03-04T11:00:00.005Z one\n2025-03-04T11:00:00.005Z $ ", "2025-03-04T11:00:00.005Z two\n",
 		},
-		{"with names", logsFlags{names: true}, []target{logTarget("web", "nginx")}, "web-nginx one\nweb-nginx $ ", "web-nginx two\n"},
+		{"one with its name", logsFlags{names: true}, []target{logTarget("web", "nginx")}, "one\n$ ", "two\n"},
+		{"several", logsFlags{}, []target{logTarget("web", "a"), logTarget("web", "side")}, "x one\nx $ ", "x two\n"},
 		{
-			"a pod, names of one width", logsFlags{}, []target{logTarget("web", "a"), logTarget("web", "side")},
+			"names of one width", logsFlags{names: true}, []target{logTarget("web", "a"), logTarget("web", "side")},
 			"web-a    one\nweb-a    $ ", "web-a    two\n",
 		},
 		{
-			"in colour", logsFlags{color: true}, []target{logTarget("web", "a"), logTarget("web", "b")},
+			"in colour", logsFlags{color: true, names: true}, []target{logTarget("web", "a"), logTarget("web", "b")},
 			"\x1b[36mweb-a\x1b[0m one\n\x1b[36mweb-a\x1b[0m $ ", "\x1b[36mweb-a\x1b[0m two\n",
 		},
 	} {
@@ -215,15 +216,18 @@ func TestContainersOfOnePodAreActedOnInTurn(t *testing.T) {
 }
 
 func TestConfirm(t *testing.T) {
-	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "y": true, "\n": false, "": false, "no\n": false, "yesterday\n": false} {
+	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, "y": true, "\n": false, "no\n": false, "yesterday\n": false} {
 		a, _, _ := newTestApp(answer)
 		if got, err := a.confirm(t.Context(), "This removes all."); got != want || err != nil {
 			t.Errorf("%q: %v, %v", answer, got, err)
 		}
 	}
+	a, _, _ := newTestApp("")
+	if yes, err := a.confirm(t.Context(), "This removes all."); yes || err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("nobody answers: %v, %v", yes, err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	a, _, _ := newTestApp("")
 	a.in, _ = io.Pipe() // nobody answers
 	if yes, err := a.confirm(ctx, "This removes all."); yes || !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v, %v", yes, err)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
 	"berth/cmd/filter"
@@ -35,7 +34,8 @@ func (a *app) ps() *cobra.Command {
 		Long: `Lists containers: those that run, or all of them with --all.
 
 Filters are id, name, label, label!, annotation, status, ancestor, exited, pod, namespace, network,
-volume, command, restart-policy, until, before and since. A number given to -n is podman's --last.`,
+volume, command, health, restart-policy, should-start-on-boot, until, before and since. A label may be a
+pattern (app*). A number given to -n is podman's --last.`,
 		Example: `  berth ps
   berth ps -a --filter status=exited
   berth ps -a --format "table {{.Names}}\t{{.Status}}\t{{.PodName}}"
@@ -57,8 +57,8 @@ volume, command, restart-policy, until, before and since. A number given to -n i
 	flags.BoolVar(&f.kernelNamespaces, "ns", false, "show the kernel namespaces of the containers")
 	flags.BoolVarP(&f.pod, "pod", "p", false, "show the pod of each container")
 	flags.BoolVarP(&f.size, "size", "s", false, "show what the containers have written to disk")
-	flags.Bool("sync", false, "nothing: what is listed is always what is there")
-	_ = flags.MarkHidden("sync")
+	ignored(flags, "what is listed is always what is there", "sync")
+	ignored(flags, "containers that others keep in the storage are not listed", "external")
 	flags.UintVarP(&f.watch, "watch", "w", 0, "list again every so many `seconds`")
 	a.namespaceFlag(cmd, &f.namespace)
 	return cmd
@@ -100,26 +100,33 @@ func (a *app) listContainers(ctx context.Context, e *engine.Engine, f *psFlags) 
 	}
 	l := f.list(f.table(), report.ContainerHeadings())
 	if f.quiet && !l.Format.Given() {
+		report.SortContainers(list, f.sort)
 		for _, c := range list {
 			fmt.Fprintln(a.out, output.ShortID(c.ID, f.noTrunc))
 		}
 		return nil
 	}
-	if f.kernelNamespaces || l.Format.IsJSON() || l.Format.Mentions("Namespaces") {
+	if f.kernelNamespaces || l.Format.IsJSON() || slices.ContainsFunc(namespaceFields(), l.Format.Mentions) {
 		for i := range list {
 			list[i].Namespaces = kernelNamespaces(list[i].Pid)
 		}
 	}
-	rows := report.ContainerRows(now, list, f.noTrunc)
-	if f.size || l.Format.Mentions("Size") {
-		if err := measure(ctx, e, rows); err != nil {
+	if f.size || f.sort == "size" || l.Format.Mentions("Size") {
+		if err := measure(ctx, e, list); err != nil {
 			return err
 		}
 	}
+	report.SortContainers(list, f.sort)
+	rows := report.ContainerRows(now, list, f.noTrunc)
 	return output.Print(a.out, l, list, rows)
 }
 
-// choose keeps what the flags ask for, in the order they ask for.
+// namespaceFields are the fields of templates that are of kernel namespaces.
+func namespaceFields() []string {
+	return []string{"Namespaces", "CGROUPNS", "IPC", "MNT", "NET", "PIDNS", "USERNS", "UTS"}
+}
+
+// choose keeps what the flags ask for.
 func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Container, error) {
 	m := filter.Containers(now, all)
 	set, err := parseFilters(f.filters, m)
@@ -151,13 +158,12 @@ func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Contai
 		}
 		list = running
 	}
-	report.SortContainers(list, f.sort)
 	return list, nil
 }
 
 func (f *psFlags) table() string {
 	if f.kernelNamespaces {
-		return "{{.ID}}\t{{.Names}}\t{{.Pid}}\t{{.Cgroup}}\t{{.IPC}}\t{{.MNT}}\t{{.NET}}\t{{.PIDNS}}\t{{.User}}\t{{.UTS}}"
+		return "{{.ID}}\t{{.Names}}\t{{.Pid}}\t{{.CGROUPNS}}\t{{.IPC}}\t{{.MNT}}\t{{.NET}}\t{{.PIDNS}}\t{{.USERNS}}\t{{.UTS}}"
 	}
 	columns := "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.CreatedHuman}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
 	if f.pod {
@@ -169,22 +175,22 @@ func (f *psFlags) table() string {
 	return columns
 }
 
-// measure fills in what the containers have written to disk.
-func measure(ctx context.Context, e *engine.Engine, rows []report.ContainerRow) error {
-	for i := range rows {
-		if rows[i].IsInfra {
-			rows[i].Size = "0B (virtual 0B)"
+// measure fills in what the containers have on disk.
+func measure(ctx context.Context, e *engine.Engine, list []report.Container) error {
+	for i := range list {
+		list[i].Size = &report.ContainerSize{}
+		if list[i].IsInfra {
 			continue
 		}
-		written, err := e.Images().RootfsSize(ctx, rows[i].ContainerStatus().Rootfs())
+		written, err := e.Images().RootfsSize(ctx, list[i].ContainerStatus().Rootfs())
 		if err != nil {
 			return err
 		}
-		image, err := e.Images().Lookup(ctx, rows[i].Container.ImageID)
+		image, err := e.Images().Lookup(ctx, list[i].ImageID)
 		if err != nil {
 			return err
 		}
-		rows[i].Size = fmt.Sprintf("%s (virtual %s)", units.HumanSizeWithPrecision(float64(written), 3), units.HumanSizeWithPrecision(float64(written+image.Size), 3))
+		*list[i].Size = report.ContainerSize{RootFs: written + image.Size, Rw: written}
 	}
 	return nil
 }

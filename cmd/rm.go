@@ -21,7 +21,7 @@ func (a *app) rm() *cobra.Command {
 		Long: `Removes containers; the pod of one stays. One that runs is only removed with --force, one that others need only
 with those, by --depend. Prints the names as they were given. To remove a whole pod, use pod rm or kube down.
 
-Exits with 1 if a container is not there, with 2 if one runs or is needed.`,
+Exits with 1 if a container is not there, and none is removed then; with 2 if one runs, with 125 if others need one.`,
 		Example:           "  berth rm web-setup\n  berth rm --force --volumes web",
 		Args:              t.check("container"),
 		ValidArgsFunction: a.completeContainers,

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -94,15 +93,17 @@ func (a *app) startAttached(cmd *cobra.Command, t *targets, f *startFlags, args 
 	return a.staysUntilEnd(cmd, e, id, session, nil)
 }
 
-// onContainers does the same to all containers a command is for.
+// onContainers does the same to all containers a command is for; to none where one
+// that was named is not there.
 func (a *app) onContainers(t *targets, do func(context.Context, *engine.Engine, target) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
-			list, missing := t.containers(ctx, e, a, args)
+			list, err := t.containers(ctx, e, a, args)
+			if err != nil {
+				return err
+			}
 			defer a.afterwards(cmd, e, t.starts)
-			return errors.Join(missing, forEachInPod(ctx, a.out, list, func(ctx context.Context, c target) (string, error) {
-				return c.raw, do(ctx, e, c)
-			}))
+			return forEachInPod(ctx, a.out, list, func(ctx context.Context, c target) (string, error) { return c.raw, do(ctx, e, c) })
 		})
 	}
 }

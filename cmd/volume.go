@@ -10,7 +10,6 @@ import (
 
 	"berth/cmd/filter"
 	"berth/cmd/output"
-	"berth/cmd/report"
 	"berth/engine"
 	"berth/engine/spec"
 	"berth/engine/volume"
@@ -34,12 +33,6 @@ type volumeRow struct{ volume.Volume }
 
 // Label is the value of one label.
 func (r volumeRow) Label(name string) string { return r.Volume.Labels[name] }
-
-// Labels are all labels.
-func (r volumeRow) Labels() report.LabelMap { return r.Volume.Labels }
-
-// Options are all options.
-func (r volumeRow) Options() report.LabelMap { return r.Volume.Options }
 
 func (a *app) volumeLs() *cobra.Command {
 	var l listing

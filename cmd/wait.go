@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,13 +18,12 @@ import (
 func (a *app) wait() *cobra.Command {
 	var t targets
 	var w waitForFlags
-	var conditions []string
-	interval := 250 * time.Millisecond
+	o := waitOptions{interval: 250 * time.Millisecond}
 	cmd := &cobra.Command{
 		Use:   "wait [flags] CONTAINER [CONTAINER...] | --for=CONDITION pod/NAME...",
 		Short: "Wait until containers have ended, or until pods are as one wants",
 		Long: `Waits until containers have ended, or are in one of the states given, and prints their exit codes (-1 for one
-that has not ended).
+that has not ended, or is not there). The state removing is reached when the container is gone.
 
 With --for it is kubectl's, and waits until pods or other objects are as they should be: condition=Ready,
 condition=Ready=False, jsonpath='{.status.phase}'=Running, delete or create. It ends with 1 if they are not in time.`,
@@ -53,28 +53,23 @@ condition=Ready=False, jsonpath='{.status.phase}'=Running, delete or create. It 
 					return usageError(cmd, "--%s is only for --for", name)
 				}
 			}
-			for _, c := range conditions {
+			for _, c := range o.conditions {
 				if !slices.Contains(waitConditions(), c) {
 					return usageError(cmd, "--condition %q: want one of %s", c, strings.Join(waitConditions(), ", "))
 				}
 			}
 			return a.withEngine(cmd.Context(), func(ctx context.Context, e *engine.Engine) error {
-				list, err := t.containers(ctx, e, a, args)
-				if err != nil {
-					return err
-				}
-				return forEach(ctx, a.out, list, func(ctx context.Context, c target) (string, error) {
-					return waitFor(ctx, e, c, conditions, interval)
-				})
+				return a.runWait(ctx, e, &t, args, o)
 			})
 		},
 	}
 	a.registerTargets(cmd, &t, "container", "wait for")
 	f := cmd.Flags()
-	f.StringSliceVar(&conditions, "condition", nil, "`state` to wait for: "+orList(waitConditions()))
+	f.StringSliceVar(&o.conditions, "condition", nil, "`state` to wait for: "+orList(waitConditions()))
 	complete(cmd, "condition", waitConditions()...)
-	f.Var(&intervalFlag{&interval}, "interval", "`time` between looks, for states other than exited")
-	f.BoolVar(&t.ignore, "ignore", false, "say nothing of containers that are not there")
+	f.VarP(&intervalFlag{&o.interval}, "interval", "i", "`time` between looks, for states other than exited")
+	f.BoolVar(&o.first, "exit-first-match", false, "wait for the first of the containers only, and print its exit code")
+	f.BoolVar(&o.ignore, "ignore", false, "print -1 for containers that are not there")
 	f.StringVar(&w.condition, "for", "", "`what` to wait for: condition=…, jsonpath=…, delete or create")
 	mustComplete(cmd, "for", cobra.FixedCompletions(
 		[]string{"condition=Ready", "condition=", "jsonpath=", "delete", "create"}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
@@ -84,33 +79,90 @@ condition=Ready=False, jsonpath='{.status.phase}'=Running, delete or create. It 
 	return cmd
 }
 
-func waitConditions() []string {
-	return []string{"created", "running", "paused", "exited", "stopped", "unknown", "healthy", "unhealthy"}
+// waitOptions say what of containers is waited for.
+type waitOptions struct {
+	conditions    []string // none: they have ended
+	interval      time.Duration
+	first, ignore bool
 }
 
-func waitFor(ctx context.Context, e *engine.Engine, c target, conditions []string, interval time.Duration) (string, error) {
-	ended := func(s string) bool { return s == "exited" || s == "stopped" }
-	if !slices.ContainsFunc(conditions, func(s string) bool { return !ended(s) }) {
+// noCode is printed for a container that has no exit code.
+const noCode = "-1"
+
+// waitConditions are the states that can be waited for: those of containers, of
+// their health, and removing.
+func waitConditions() []string {
+	return []string{
+		"configured", "created", "exited", "healthy", "initialized", "paused", "removing", "running", "stopped", "stopping", "unhealthy", "unknown",
+	}
+}
+
+// runWait waits for all that are named, those that are not there among them if they
+// are to be ignored, or for the first.
+func (a *app) runWait(ctx context.Context, e *engine.Engine, t *targets, names []string, o waitOptions) error {
+	var list []target
+	for i := 0; i < max(len(names), 1); i++ { // no name: those that the flags mean
+		found, err := t.containers(ctx, e, a, names[min(i, len(names)):min(i+1, len(names))])
+		switch {
+		case err == nil:
+			list = append(list, found...)
+		case o.ignore && errors.Is(err, spec.ErrNotFound):
+			list = append(list, target{})
+		default:
+			return err
+		}
+	}
+	if !o.first || len(list) < 2 {
+		return forEach(ctx, a.out, list, func(ctx context.Context, c target) (string, error) { return waitFor(ctx, e, c, o) })
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type end struct {
+		code string
+		err  error
+	}
+	ends := make(chan end, len(list))
+	for _, c := range list {
+		go func() { // ends with its container, or with ctx
+			code, err := waitFor(ctx, e, c, o)
+			ends <- end{code, err}
+		}()
+	}
+	first := <-ends
+	if first.err == nil {
+		fmt.Fprintln(a.out, first.code)
+	}
+	return first.err
+}
+
+func waitFor(ctx context.Context, e *engine.Engine, c target, o waitOptions) (string, error) {
+	if c.status.Name == "" { // it is not there
+		return noCode, nil
+	}
+	if !slices.ContainsFunc(o.conditions, func(s string) bool { return !hasEnded(s) }) {
 		status, err := e.WaitContainer(ctx, c.pod.Pod.ID, c.status.Name)
 		return fmt.Sprint(status.ExitCode), err
 	}
-	tick := time.NewTicker(interval)
+	tick := time.NewTicker(o.interval)
 	defer tick.Stop()
 	for {
 		p, err := e.ObservePod(ctx, c.pod.Pod.ID)
-		if err != nil {
+		if err != nil && !errors.Is(err, spec.ErrNotFound) {
 			return "", err
 		}
-		if s, ok := p.Container(c.status.Name); ok {
-			for _, want := range conditions {
-				h := report.Health(&p, *s)
-				if string(s.State) == want || s.Running() && h != nil && string(h.State) == want || ended(want) && s.State == spec.StateExited {
-					if s.Finished() {
-						return fmt.Sprint(s.ExitCode), nil
-					}
-					return "-1", nil
-				}
+		s, there := p.Container(c.status.Name)
+		switch gone := err != nil || !there || s.ID != c.status.ID; {
+		case gone && slices.Contains(o.conditions, "removing"):
+			return noCode, nil
+		case err != nil:
+			return "", err
+		case there && slices.ContainsFunc(o.conditions, func(want string) bool { return reached(&p, s, want) }):
+			if s.Finished() {
+				return fmt.Sprint(s.ExitCode), nil
 			}
+			return noCode, nil
+		case there && s.Running() && report.Health(&p, *s) == nil && !slices.ContainsFunc(o.conditions, func(want string) bool { return !ofHealth(want) }):
+			return "", fmt.Errorf("container %q has no health check: it never becomes %s", c.raw, strings.Join(o.conditions, " or "))
 		}
 		select {
 		case <-ctx.Done():
@@ -118,6 +170,23 @@ func waitFor(ctx context.Context, e *engine.Engine, c target, conditions []strin
 		case <-tick.C:
 		}
 	}
+}
+
+func hasEnded(condition string) bool { return condition == "exited" || condition == "stopped" }
+
+func ofHealth(condition string) bool { return condition == "healthy" || condition == "unhealthy" }
+
+// reached reports whether a container is as a condition says.
+func reached(p *spec.PodStatus, c *spec.ContainerStatus, condition string) bool {
+	switch h := report.Health(p, *c); {
+	case hasEnded(condition):
+		return c.State == spec.StateExited
+	case ofHealth(condition):
+		return c.Running() && h != nil && string(h.State) == condition
+	case condition == "configured":
+		return c.State == spec.StateCreated
+	}
+	return string(c.State) == condition
 }
 
 // intervalFlag takes a duration, or milliseconds as podman does.

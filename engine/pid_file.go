@@ -11,8 +11,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/engine/spec"
 	"berth/internal/atomicfile"
 )
+
+// mostNumber bounds a file that holds a number or an ID, in bytes.
+const mostNumber = 128
 
 // writePid writes a process's number where a person wants it; nowhere if path is
 // empty. Everybody may read it: service managers run as anybody.
@@ -28,6 +32,20 @@ func writePid(path string, pid int) error {
 
 // removePid removes what writePid wrote; what is no number is not ours to remove.
 func removePid(path string) error {
+	return removeFileOf(path, func(text string) bool {
+		_, err := strconv.Atoi(text)
+		return err == nil
+	})
+}
+
+// removeIDFile removes the file in which a container's ID stands, unless another's
+// stands there by now.
+func removeIDFile(path string, id spec.ContainerID) error {
+	return removeFileOf(path, func(text string) bool { return text == string(id) })
+}
+
+// removeFileOf removes a file that a person named, if what it says is ours.
+func removeFileOf(path string, ours func(text string) bool) error {
 	if path == "" {
 		return nil
 	}
@@ -39,12 +57,9 @@ func removePid(path string) error {
 		return err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 32))
-	if err != nil {
+	data, err := io.ReadAll(io.LimitReader(f, mostNumber))
+	if err != nil || !ours(strings.TrimSpace(string(data))) {
 		return err
-	}
-	if _, err := strconv.Atoi(strings.TrimSpace(string(data))); err != nil {
-		return nil
 	}
 	return atomicfile.Remove(path)
 }

@@ -16,6 +16,8 @@ import (
 	"berth/engine/spec"
 	"berth/engine/state"
 	"berth/internal/hostexec"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // RecordPod records a pod that is to be started later, and makes the layers of
@@ -158,13 +160,20 @@ func (e *Engine) layByHand(ctx context.Context, pod *spec.Pod, c *spec.Container
 		record = state.Container{
 			Name: c.Name, ID: c.ByHand.ID, Boot: e.records.Boot(), CreatedAt: time.Now(), Image: c.Image, TTY: c.TTY,
 		}
+		var declared ociv1.ImageConfig
 		if c.ByHand.Rootfs == nil {
 			img, err := e.images.Lookup(ctx, imageOf(c))
 			if err != nil {
 				return record, err
 			}
 			record.ImageID, record.ImageDigest = img.ID, img.Digest
+			config, err := e.images.Config(ctx, img.ID)
+			if err != nil {
+				return record, err
+			}
+			declared = config.Config
 		}
+		record.Command = shown(oci.Input{Container: c, Image: declared})
 		if record.LogPath = pod.LogOf(c.Name).Path; record.LogPath == "" {
 			record.LogPath = e.records.Log(pod.ID, c.Name, 0)
 		}

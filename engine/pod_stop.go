@@ -156,6 +156,11 @@ func (e *Engine) removeContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	if err := tree.Remove(e.imageVolumes(pod.ID, c.ID)); err != nil {
 		return err
 	}
+	if made, ok := pod.Container(c.Name); ok && made.ByHand != nil {
+		if err := removeIDFile(made.ByHand.IDFile, c.ID); err != nil {
+			return err
+		}
+	}
 	if err := e.records.RemoveContainer(pod.ID, c); err != nil {
 		return err
 	}

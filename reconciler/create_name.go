@@ -124,7 +124,10 @@ func (n namesake) called() string {
 	return n.container
 }
 
-// refuseNeeded fails, wrapping spec.ErrInUse, if containers of other pods need a
+// ErrNeeded is the spec.ErrInUse of what other containers need.
+var ErrNeeded = fmt.Errorf("%w", spec.ErrInUse)
+
+// refuseNeeded fails, wrapping ErrNeeded, if containers of other pods need a
 // container of a pod; any of the pod's, if it is "".
 func refuseNeeded(observed []spec.PodStatus, p *spec.Pod, container string) error {
 	needing := dependents(observed, p, container)
@@ -139,7 +142,7 @@ func refuseNeeded(observed []spec.PodStatus, p *spec.Pod, container string) erro
 	if container != "" {
 		what = p.ContainerName(container)
 	}
-	return fmt.Errorf("%q is needed by %s: remove that first, or use --depend: %w", what, join(names), spec.ErrInUse)
+	return fmt.Errorf("%q is needed by %s: remove that first, or use --depend: %w", what, join(names), ErrNeeded)
 }
 
 // dependents are the containers of other pods, and those beside it, that need a

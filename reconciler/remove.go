@@ -13,7 +13,7 @@ import (
 type RemoveOptions struct {
 	Grace   time.Duration // negative: its own
 	Volumes bool          // with the volumes that have no name
-	Depend  bool          // with the containers that need it; else those are spec.ErrInUse
+	Depend  bool          // with the containers that need it; else it is ErrNeeded
 	KeepPod bool          // a pod that ends with its last container stays up: another one follows
 }
 

@@ -40,6 +40,7 @@ func Containers(now time.Time, all []report.Container) Matchers[report.Container
 		"volume":         func(c C, v string) (bool, error) { return usesVolume(c, v), nil },
 		"command":        func(c C, v string) (bool, error) { return len(c.Command) > 0 && c.Command[0] == v, nil },
 		"restart-policy": func(c C, v string) (bool, error) { return report.RestartPolicyOf(c) == v, nil },
+		"should-start-on-boot": isTrue(startsAtBoot),
 		"until": func(c C, v string) (bool, error) {
 			t, err := ParseTime(now, v)
 			return err == nil && created(c).Before(t), err
@@ -53,6 +54,18 @@ func Containers(now time.Time, all []report.Container) Matchers[report.Container
 			return err == nil && created(c).After(created(other)), err
 		},
 	}
+}
+
+// startsAtBoot reports whether a container is started again after a reboot as things
+// are: one that was stopped is not, unless it always restarts.
+func startsAtBoot(c report.Container) bool {
+	switch report.RestartPolicyOf(c) {
+	case "always":
+		return true
+	case "unless-stopped":
+		return !c.ContainerStatus().Stopped
+	}
+	return false
 }
 
 func created(c report.Container) time.Time { return report.CreatedAt(c) }

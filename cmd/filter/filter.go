@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -78,11 +79,22 @@ func matches[T any](item T, set Set, matchers Matchers[T]) (bool, error) {
 	return true, nil
 }
 
-// label matches "key" or "key=value"; a value may hold * at either end.
+// label matches "key" or "key=value"; * in a key stands for anything.
 func label(labels map[string]string, want string) bool {
 	key, value, valued := strings.Cut(want, "=")
-	got, ok := labels[key]
-	return ok && (!valued || got == value)
+	if got, ok := labels[key]; ok && (!valued || got == value) {
+		return true
+	}
+	if !strings.Contains(key, "*") {
+		return false
+	}
+	for k, got := range labels {
+		whole := strings.NewReplacer("/", "|") // which * does not stand for, in paths
+		if ok, err := path.Match(whole.Replace(key), whole.Replace(k)); err == nil && ok && (!valued || got == value) {
+			return true
+		}
+	}
+	return false
 }
 
 // Pattern matches a regular expression anywhere in s, as podman does.

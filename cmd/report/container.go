@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/go-units"
+
 	"berth/cmd/output"
 	"berth/engine/spec"
 )
@@ -37,6 +39,7 @@ type Container struct {
 	PodName      string              `json:"PodName"`
 	Ports        []Port              `json:"Ports"`
 	Restarts     int                 `json:"Restarts"`
+	Size         *ContainerSize      `json:"Size"` // nil: it was not measured
 	StartedAt    int64               `json:"StartedAt"` // seconds since 1970
 	State        string              `json:"State"`
 	Status       string              `json:"Status"`  // "Up 3 minutes"
@@ -57,6 +60,12 @@ type Namespaces struct {
 	User   string `json:"User,omitempty"`
 }
 
+// ContainerSize is what a container has on disk, in bytes.
+type ContainerSize struct {
+	RootFs int64 `json:"rootFsSize"` // its image and what it wrote
+	Rw     int64 `json:"rwSize"`     // what it wrote
+}
+
 // Port is a published port in podman's words.
 type Port struct {
 	HostIP        string `json:"host_ip"`
@@ -67,18 +76,18 @@ type Port struct {
 }
 
 // Containers lists the containers of pods that exist, each pod's infra
-// container after its own, newest pod last.
+// container before its own, newest pod last.
 func Containers(now time.Time, pods []spec.PodStatus) []Container {
 	var list []Container
 	for i := range pods {
 		p := &pods[i]
+		if p.Infra.ID != "" {
+			list = append(list, container(now, p, p.Infra, true))
+		}
 		for _, c := range p.Containers {
 			if c.ID != "" {
 				list = append(list, container(now, p, c, false))
 			}
-		}
-		if p.Infra.ID != "" {
-			list = append(list, container(now, p, p.Infra, true))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Container) int {
@@ -127,7 +136,9 @@ func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra b
 			r.Mounts = append(r.Mounts, m.Path)
 		}
 		r.Labels = labelsOf(&p.Pod, s)
-		r.AutoRemove = s.ByHand != nil && s.ByHand.Remove
+		if s.ByHand != nil {
+			r.AutoRemove, r.CIDFile = s.ByHand.Remove, s.ByHand.IDFile
+		}
 	}
 	return r
 }
@@ -200,7 +211,6 @@ func (c Container) Running() bool { return c.status.Running() }
 // ContainerRow is a Container as templates of `ps` see it.
 type ContainerRow struct {
 	Container
-	Size string // "1.2MB (virtual 50MB)", where it was measured
 
 	now  time.Time
 	full bool
@@ -219,7 +229,7 @@ func ContainerRows(now time.Time, list []Container, full bool) []ContainerRow {
 func ContainerHeadings() map[string]string {
 	return map[string]string{
 		"ID": "CONTAINER ID", "CreatedHuman": "CREATED", "Pod": "POD ID", "PodName": "PODNAME",
-		"Cgroup": "CGROUPNS", "User": "USERNS", "PIDNS": "PIDNS", "ImageID": "IMAGE ID",
+		"ImageID": "IMAGE ID",
 	}
 }
 
@@ -247,17 +257,20 @@ func (r ContainerRow) Names() string { return r.Container.Names[0] }
 // Networks are the names of the container's networks.
 func (r ContainerRow) Networks() string { return strings.Join(r.Container.Networks, ",") }
 
-// Mounts are the paths of the container's mounts.
-func (r ContainerRow) Mounts() string { return strings.Join(r.Container.Mounts, ",") }
-
 // Ports are the published ports: "0.0.0.0:8080->80/tcp".
 func (r ContainerRow) Ports() string { return PortsText(r.Container.Ports) }
 
 // Label is the value of one label.
 func (r ContainerRow) Label(name string) string { return r.Container.Labels[name] }
 
-// Labels are all labels: "app=shop,tier=front".
-func (r ContainerRow) Labels() LabelMap { return r.Container.Labels }
+// Size is what was measured: "1.2MB (virtual 50MB)".
+func (r ContainerRow) Size() string {
+	if r.Container.Size == nil {
+		return ""
+	}
+	text := func(n int64) string { return units.HumanSizeWithPrecision(float64(n), 3) }
+	return fmt.Sprintf("%s (virtual %s)", text(r.Container.Size.Rw), text(r.Container.Size.RootFs))
+}
 
 // Restarts is how often the container was started again.
 func (r ContainerRow) Restarts() string { return strconv.Itoa(r.Container.Restarts) }
@@ -274,8 +287,8 @@ func (r ContainerRow) CreatedHuman() string { return output.Ago(r.now, r.status.
 // RunningFor is the same as CreatedHuman, as in podman.
 func (r ContainerRow) RunningFor() string { return r.CreatedHuman() }
 
-// Cgroup is the inode of the cgroup namespace.
-func (r ContainerRow) Cgroup() string { return r.Namespaces.Cgroup }
+// CGROUPNS is the inode of the cgroup namespace.
+func (r ContainerRow) CGROUPNS() string { return r.Namespaces.Cgroup }
 
 // IPC is the inode of the IPC namespace.
 func (r ContainerRow) IPC() string { return r.Namespaces.IPC }
@@ -289,15 +302,15 @@ func (r ContainerRow) NET() string { return r.Namespaces.NET }
 // PIDNS is the inode of the PID namespace.
 func (r ContainerRow) PIDNS() string { return r.Namespaces.PIDNS }
 
-// User is the inode of the user namespace.
-func (r ContainerRow) User() string { return r.Namespaces.User }
+// USERNS is the inode of the user namespace.
+func (r ContainerRow) USERNS() string { return r.Namespaces.User }
 
 // UTS is the inode of the UTS namespace.
 func (r ContainerRow) UTS() string { return r.Namespaces.UTS }
 
 // SortKeys are what `ps --sort` takes.
 func SortKeys() []string {
-	return []string{"command", "created", "id", "image", "names", "pod", "runningfor", "status"}
+	return []string{"command", "created", "id", "image", "names", "pod", "runningfor", "size", "status"}
 }
 
 // SortContainers orders list by one of SortKeys; "" leaves it as it is.
@@ -310,11 +323,19 @@ func SortContainers(list []Container, key string) {
 		"names":      func(a, b Container) int { return cmp.Compare(a.Names[0], b.Names[0]) },
 		"pod":        func(a, b Container) int { return cmp.Compare(a.Pod, b.Pod) },
 		"runningfor": func(a, b Container) int { return cmp.Compare(a.StartedAt, b.StartedAt) },
+		"size":       func(a, b Container) int { return cmp.Compare(rootFs(a), rootFs(b)) },
 		"status":     func(a, b Container) int { return cmp.Compare(a.State, b.State) },
 	}[key]
 	if by != nil {
 		slices.SortStableFunc(list, by)
 	}
+}
+
+func rootFs(c Container) int64 {
+	if c.Size == nil {
+		return 0
+	}
+	return c.Size.RootFs
 }
 
 func unix(t time.Time) int64 {

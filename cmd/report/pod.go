@@ -168,9 +168,6 @@ func (r PodRow) Created() string { return output.Ago(r.now, r.Pod.Created) }
 // Label is the value of one label.
 func (r PodRow) Label(name string) string { return r.Pod.Labels[name] }
 
-// Labels are all labels.
-func (r PodRow) Labels() LabelMap { return r.Pod.Labels }
-
 // Networks are the names of the pod's networks.
 func (r PodRow) Networks() string { return strings.Join(r.Pod.Networks, ",") }
 

@@ -11,6 +11,8 @@ import (
 	"go.podman.io/storage"
 
 	"berth/engine/spec"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // orphanAge is how old a layer must be that no image and no container has
@@ -55,8 +57,7 @@ func (s *Store) Remove(ctx context.Context, nameOrID string, force bool) (Remove
 		return Removed{Untagged: []string{name}}, nil
 	}
 	if len(img.Names) > 1 && !force {
-		return Removed{}, fmt.Errorf("image %s has several names (%s): %w: remove it by name, or use force",
-			short(img.ID), strings.Join(img.Names, ", "), spec.ErrInUse)
+		return Removed{}, fmt.Errorf("image %s has several names (%s): remove it by name, or use force", short(img.ID), strings.Join(img.Names, ", "))
 	}
 	c, err := s.census(ctx)
 	if err != nil {
@@ -72,11 +73,12 @@ func (s *Store) Remove(ctx context.Context, nameOrID string, force bool) (Remove
 		s.note("untag", img.ID, strings.Join(img.Names, ", "))
 		return Removed{Untagged: img.Names}, nil
 	}
+	line := s.lineageOf(c, img)
 	removed, err := s.delete(store, c, img)
 	if err != nil {
 		return removed, err
 	}
-	parents, err := s.deleteParents(ctx, store, c.chain(img.TopLayer))
+	parents, err := s.deleteParents(ctx, store, line)
 	removed.add(parents)
 	return removed, err
 }
@@ -106,9 +108,41 @@ func (s *Store) delete(store storage.Store, c *census, img *storage.Image) (Remo
 	return removed, nil
 }
 
-// deleteParents removes the nameless images that stand on the layers of one
-// that is gone, as long as nothing else needs them.
-func (s *Store) deleteParents(ctx context.Context, store storage.Store, layers []string) (Removed, error) {
+// lineage is what an image was built on: its layers, from the top, and its steps.
+type lineage struct {
+	layers []string
+	steps  []ociv1.History
+}
+
+// lineageOf reads an image's lineage; without steps where these cannot be read.
+func (s *Store) lineageOf(c *census, img *storage.Image) lineage {
+	f := lineage{layers: c.chain(img.TopLayer)}
+	if read, err := s.factsOf(img); err == nil {
+		f.steps = read.config.History
+	}
+	return f
+}
+
+// has reports whether the image of the lineage was built on one: that has fewer
+// layers, or as many and fewer steps. One of as many steps is no more than alike.
+func (f lineage) has(s *Store, img *storage.Image) bool {
+	depth := slices.Index(f.layers, img.TopLayer)
+	if depth != 0 {
+		return depth > 0
+	}
+	read, err := s.factsOf(img)
+	if err != nil {
+		return false
+	}
+	steps := read.config.History
+	return len(steps) < len(f.steps) && slices.EqualFunc(steps, f.steps[:len(steps)], func(a, b ociv1.History) bool {
+		return a.CreatedBy == b.CreatedBy && a.EmptyLayer == b.EmptyLayer && a.Comment == b.Comment
+	})
+}
+
+// deleteParents removes the nameless images that one that is gone was built on, as
+// long as nothing else needs them.
+func (s *Store) deleteParents(ctx context.Context, store storage.Store, of lineage) (Removed, error) {
 	var removed Removed
 	for {
 		c, err := s.census(ctx)
@@ -116,7 +150,7 @@ func (s *Store) deleteParents(ctx context.Context, store storage.Store, layers [
 			return removed, err
 		}
 		i := slices.IndexFunc(c.images, func(img storage.Image) bool {
-			return !img.ReadOnly && c.dangling(&img) && len(c.users[img.ID]) == 0 && slices.Contains(layers, img.TopLayer)
+			return !img.ReadOnly && c.dangling(&img) && len(c.users[img.ID]) == 0 && of.has(s, &img)
 		})
 		if i < 0 {
 			return removed, nil

@@ -86,7 +86,7 @@ func TestRemove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Remove(ctx, img.ID, false); !errors.Is(err, spec.ErrInUse) {
+	if _, err := s.Remove(ctx, img.ID, false); err == nil || errors.Is(err, spec.ErrInUse) {
 		t.Errorf("by ID with two names: %v", err)
 	}
 	removed, err := s.Remove(ctx, "one", false)
@@ -116,6 +116,33 @@ func TestRemove(t *testing.T) {
 	}
 	if _, err := s.Remove(ctx, "one", true); !errors.Is(err, spec.ErrImageMissing) {
 		t.Errorf("gone: %v", err)
+	}
+	nothingLeft(t, s)
+}
+
+// One without a name on the same layers is nobody's parent for that.
+func TestRemoveKeepsAlike(t *testing.T) {
+	ctx := context.Background()
+	s := testStore(t)
+	other := simple("two")
+	other.config.Env = []string{"A=b"}
+	load(t, s, simple("one"), other)
+	one, err := s.Lookup(ctx, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Untag(ctx, "one"); err != nil {
+		t.Fatal(err)
+	}
+	removed, err := s.Remove(ctx, "two", false)
+	if err != nil || len(removed.Deleted) != 1 || removed.Deleted[0] == one.ID {
+		t.Errorf("removed %+v, %v", removed, err)
+	}
+	if _, err := s.Lookup(ctx, one.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Remove(ctx, one.ID, false); err != nil {
+		t.Error(err)
 	}
 	nothingLeft(t, s)
 }

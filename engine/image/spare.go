@@ -74,11 +74,12 @@ func (s *Store) Discard(ctx context.Context, id string) (Removed, error) {
 	if users := c.users[id]; len(users) > 0 {
 		return Removed{}, fmt.Errorf("image %s: %w: container %s stands on it", label(img), spec.ErrInUse, short(users[0]))
 	}
+	line := s.lineageOf(c, img)
 	removed, err := s.delete(store, c, img)
 	if err != nil {
 		return removed, err
 	}
-	parents, err := s.deleteParents(ctx, store, c.chain(img.TopLayer))
+	parents, err := s.deleteParents(ctx, store, line)
 	removed.add(parents)
 	return removed, err
 }

@@ -66,6 +66,7 @@ type ByHand struct {
 	NotifySocket  string         `json:"notifySocket,omitempty"` // where NotifyContainer is told of; empty: the caller's $NOTIFY_SOCKET
 	Log           *Log           `json:"log,omitempty"`          // over the pod's
 	PidFile       string         `json:"pidFile,omitempty"`
+	IDFile        string         `json:"idFile,omitempty"` // in which its ID stands, as long as there is it
 	ConmonPidFile string         `json:"conmonPidFile,omitempty"`
 	Cgroup        CgroupPlace    `json:"cgroup,omitzero"`       // in a pod: over the pod's
 	NoShm         bool           `json:"noShm,omitempty"`       // nothing at /dev/shm

@@ -26,7 +26,7 @@ func (i *identity) register(f *pflag.FlagSet) {
 	f.StringArrayVarP(&i.labels, "label", "l", nil, "give the container a label (`key=value`)")
 	f.StringArrayVar(&i.labelFiles, "label-file", nil, "read labels from a `file`, one a line")
 	f.StringArrayVar(&i.annotations, "annotation", nil, "give the container an annotation (`key=value`)")
-	f.StringVar(&i.cidFile, "cidfile", "", "write the container's ID to a new `file`")
+	f.StringVar(&i.cidFile, "cidfile", "", "write the container's ID to a `file`, which goes with the container")
 	f.StringVar(&i.pidFile, "pidfile", "", "write the PID of the container's process to a `file`")
 	f.StringVar(&i.conmonPidFile, "conmon-pidfile", "", "write the PID of the container's monitor to a `file`")
 	f.StringVar(&i.pod, "pod", "", "add the container to a `pod`; new:NAME makes one")
@@ -60,6 +60,7 @@ func (i *identity) apply(m *maker) {
 		m.c.Name = i.name
 	}
 	m.made.Replace, m.made.IDFile = i.replace, m.file(i.cidFile)
+	m.hand.IDFile = m.made.IDFile
 	m.hand.Remove = i.remove
 	m.hand.PidFile, m.hand.ConmonPidFile = m.file(i.pidFile), m.file(i.conmonPidFile)
 	if i.replace && i.name == "" {

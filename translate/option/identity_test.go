@@ -16,6 +16,7 @@ func identityGood() []good {
 		}},
 		{"--annotation a=b=c img", func(_ *Made, _ *spec.Container, h *spec.ByHand) { h.Annotations = map[string]string{"a": "b=c"} }},
 		{"--cidfile id --pidfile /run/pid --conmon-pidfile conmon.pid img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
+			h.IDFile = "/home/me/id"
 			m.IDFile, h.PidFile, h.ConmonPidFile = "/home/me/id", "/run/pid", "/home/me/conmon.pid"
 		}},
 		{"--requires db,cache img", func(_ *Made, _ *spec.Container, h *spec.ByHand) {

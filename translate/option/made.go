@@ -19,7 +19,7 @@ type Made struct {
 
 	Replace     bool   // what has the name is removed
 	RemoveImage bool   // once the container has ended
-	IDFile      string // gets the ID, of the pod or the container; it must not be there
+	IDFile      string // gets the ID, of the pod or the container
 	Quiet       bool
 	Pull        spec.PullOptions
 	Attach      Attach

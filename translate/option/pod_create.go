@@ -100,7 +100,7 @@ type pod struct {
 func (p *pod) register(f *pflag.FlagSet) {
 	f.StringVarP(&p.flagName, "name", "n", "", "`name` of the pod (default: one that is made up)")
 	f.BoolVar(&p.replace, "replace", false, "remove the pod that has the name, and its containers, first")
-	f.StringVar(&p.idFile, "pod-id-file", "", "write the pod's ID to a new `file`")
+	f.StringVar(&p.idFile, "pod-id-file", "", "write the pod's ID to a `file`")
 	f.StringArrayVarP(&p.labels, "label", "l", nil, "give the pod a label (`key=value`)")
 	f.StringArrayVar(&p.labelFiles, "label-file", nil, "read labels from a `file`, one a line")
 	f.StringVar(&p.exitPolicy, "exit-policy", "continue", "`what` becomes of the pod when its last container has ended: continue, stop")
