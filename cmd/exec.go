@@ -24,7 +24,6 @@ type execFlags struct {
 // notMade is podman's exit code of a command that was not begun in a container.
 const notMade = 255
 
-
 func (a *app) exec() *cobra.Command {
 	var f execFlags
 	cmd := &cobra.Command{

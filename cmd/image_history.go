@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,12 +50,7 @@ func (r historyRow) CreatedBy() string {
 }
 
 // Size is the size of the layer.
-func (r historyRow) Size() string {
-	if !r.human {
-		return strconv.FormatInt(r.Step.Size, 10)
-	}
-	return output.TightSize(r.Step.Size)
-}
+func (r historyRow) Size() string { return output.TightSize(r.Step.Size) }
 
 func (a *app) newHistory(command string) *cobra.Command {
 	var l listing
@@ -94,6 +88,6 @@ func (a *app) newHistory(command string) *cobra.Command {
 	f.StringVar(&l.format, "format", "", "print as json, or by a Go `template`")
 	f.BoolVar(&l.noTrunc, "no-trunc", false, "do not shorten IDs and commands")
 	f.BoolVarP(&l.quiet, "quiet", "q", false, "print IDs only")
-	f.BoolVarP(&human, "human", "H", true, "print sizes and times in words")
+	f.BoolVarP(&human, "human", "H", true, "print times in words")
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,13 @@ func inspectContainer(ctx context.Context, e *engine.Engine, namespace, name str
 	if err != nil {
 		return nil, err
 	}
-	return report.InspectContainer(&p, c), nil
+	facts, err := e.Describe(ctx, &p, c)
+	if err != nil {
+		return nil, err
+	}
+	r := report.InspectContainer(&p, c)
+	r.Describe(facts)
+	return r, nil
 }
 
 func inspectNetwork(ctx context.Context, e *engine.Engine, _, name string) (any, error) {
@@ -79,8 +86,15 @@ func inspectPod(ctx context.Context, e *engine.Engine, namespace, name string) (
 	return report.InspectPod(&p), nil
 }
 
+// inspectFlags are the flags of inspect and the commands of the same name.
+type inspectFlags struct {
+	format, namespace string
+	latest, all, size bool
+}
+
 func (a *app) inspect() *cobra.Command {
-	var kind, format, namespace string
+	var f inspectFlags
+	var kind string
 	kinds := []string{"all"}
 	for _, i := range inspectors() {
 		kinds = append(kinds, i.kind)
@@ -93,74 +107,113 @@ a container, an image, a volume, a network or a pod, in this order.`,
 		Example: `  berth inspect web-nginx
   berth inspect --type pod web
   berth inspect --format "{{.State.Status}} {{.NetworkSettings.IPAddress}}" web-nginx`,
-		Args: minArgs(1, "the name or ID of something"),
+		Args: func(cmd *cobra.Command, args []string) error { return namesOrWide(cmd, args, "something", "latest") },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			try := inspectors()
-			if kind != "all" {
-				for _, i := range inspectors() {
-					if i.kind == kind {
-						try = []inspector{i}
-					}
-				}
+			if f.latest && kind == "all" {
+				kind = "container"
 			}
-			return a.runInspect(cmd.Context(), try, format, namespace, args)
+			if kind != "all" {
+				try = slices.DeleteFunc(try, func(i inspector) bool { return i.kind != kind })
+			}
+			return a.runInspect(cmd.Context(), try, &f, args)
 		},
 		ValidArgsFunction: a.completeAnything,
 	}
 	cmd.Flags().VarP(newChoice(&kind, "all", kinds), "type", "t", "what the names are of: "+orList(kinds))
 	complete(cmd, "type", kinds...)
-	inspectFlags(cmd, &format)
-	a.namespaceFlag(cmd, &namespace)
+	a.inspectFlags(cmd, &f, "container", "pod")
 	return cmd
 }
 
-func inspectFlags(cmd *cobra.Command, format *string) {
-	cmd.Flags().StringVarP(format, "format", "f", "", "print as json, or by a Go `template`")
+// inspectFlags adds the flags of the kinds there are.
+func (a *app) inspectFlags(cmd *cobra.Command, f *inspectFlags, kinds ...string) {
+	flags := cmd.Flags()
+	flags.StringVarP(&f.format, "format", "f", "", "print as json, or by a Go `template`")
+	of := func(kind string) bool { return slices.Contains(kinds, kind) }
+	if of("container") || of("pod") {
+		a.namespaceFlag(cmd, &f.namespace)
+		flags.BoolVarP(&f.latest, "latest", "l", false, "the newest "+kinds[0])
+	}
+	if of("container") {
+		flags.BoolVarP(&f.size, "size", "s", false, "also what containers have on disk")
+	}
+	if of("volume") {
+		flags.BoolVarP(&f.all, "all", "a", false, "all volumes")
+	}
 }
 
 // newInspect makes the inspect command of one kind.
 func (a *app) newInspect(kind, placeholder, example string, completion cobra.CompletionFunc) *cobra.Command {
-	var format, namespace string
+	var f inspectFlags
 	cmd := &cobra.Command{
 		Use:     fmt.Sprintf("inspect [flags] %s [%s...]", placeholder, placeholder),
 		Short:   fmt.Sprintf("Show all that is known of a %s", kind),
 		Long:    fmt.Sprintf("Prints what is known of each %s as a JSON list, or by a template.", kind),
 		Example: example,
-		Args:    minArgs(1, "the name or ID of a "+kind),
+		Args: func(cmd *cobra.Command, args []string) error {
+			return namesOrWide(cmd, args, "a "+kind, "latest", "all")
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, i := range inspectors() {
-				if i.kind == kind {
-					return a.runInspect(cmd.Context(), []inspector{i}, format, namespace, args)
-				}
-			}
-			return nil
+			one := slices.DeleteFunc(inspectors(), func(i inspector) bool { return i.kind != kind })
+			return a.runInspect(cmd.Context(), one, &f, args)
 		},
 		ValidArgsFunction: completion,
 	}
-	inspectFlags(cmd, &format)
-	if kind == "pod" || kind == "container" {
-		a.namespaceFlag(cmd, &namespace)
-	}
+	a.inspectFlags(cmd, &f, kind)
 	return cmd
 }
 
+// inspected are the names of what is to be inspected.
+func (a *app) inspected(ctx context.Context, e *engine.Engine, kind string, f *inspectFlags, names []string) ([]string, error) {
+	t := targets{latest: true, namespace: f.namespace}
+	switch {
+	case f.all:
+		return volumeNames(ctx, e)
+	case f.latest && kind == "pod":
+		pods, err := t.pods(ctx, e, nil)
+		for _, p := range pods {
+			names = append(names, string(p.Pod.ID))
+		}
+		return names, err
+	case f.latest:
+		list, err := t.containers(ctx, e, a, nil)
+		for _, c := range list {
+			names = append(names, string(c.status.ID))
+		}
+		return names, err
+	}
+	return names, nil
+}
+
 // runInspect prints what is found, then says what is not.
-func (a *app) runInspect(ctx context.Context, try []inspector, format, namespace string, names []string) error {
+func (a *app) runInspect(ctx context.Context, try []inspector, flags *inspectFlags, names []string) error {
 	e, err := a.engine()
 	if err != nil {
+		return err
+	}
+	if names, err = a.inspected(ctx, e, try[0].kind, flags, names); err != nil {
 		return err
 	}
 	var found []any
 	var errs []error
 	for _, name := range names {
-		object, err := lookFor(ctx, e, try, namespace, name)
+		object, err := lookFor(ctx, e, try, flags.namespace, name)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		if c, ok := object.(report.ContainerInspect); ok && flags.size {
+			size, err := containerSize(ctx, e, spec.ContainerID(c.ID), c.Image)
+			if err != nil {
+				return err
+			}
+			c.SizeRw, c.SizeRootFs = &size.Rw, &size.RootFs
+			object = c
+		}
 		found = append(found, object)
 	}
-	f := output.ParseFormat(format)
+	f := output.ParseFormat(flags.format)
 	if len(found) > 0 || !f.Given() || f.IsJSON() {
 		if err := output.Objects(a.out, f, found); err != nil {
 			return err

@@ -35,9 +35,9 @@ func (a *app) logs() *cobra.Command {
 		Use:   "logs [flags] CONTAINER|POD [CONTAINER|POD...]",
 		Short: "Show what containers wrote",
 		Long: `Prints what containers wrote to standard output and standard error, each to ours. The name of a pod stands for
-all its containers, or those that --container names. Where there are several, each line begins with the container's ID, or
-with --names, and where a pod was named, with its name, in colour on a terminal. pod/NAME, as kubectl writes it, is
-always a pod.
+all its containers, or those that --container names. Where there are several, each line begins with the container's
+ID, or with --names, and where a pod was named, with its name, in colour on a terminal. pod/NAME, as kubectl writes
+it, is always a pod.
 
 Times are durations before now (10m), seconds since 1970, or RFC 3339.`,
 		Example: `  berth logs web-nginx

@@ -182,17 +182,23 @@ func measure(ctx context.Context, e *engine.Engine, list []report.Container) err
 		if list[i].IsInfra {
 			continue
 		}
-		written, err := e.Images().RootfsSize(ctx, list[i].ContainerStatus().Rootfs())
+		size, err := containerSize(ctx, e, list[i].ContainerStatus().Rootfs(), list[i].ImageID)
 		if err != nil {
 			return err
 		}
-		image, err := e.Images().Lookup(ctx, list[i].ImageID)
-		if err != nil {
-			return err
-		}
-		*list[i].Size = report.ContainerSize{RootFs: written + image.Size, Rw: written}
+		list[i].Size = &size
 	}
 	return nil
+}
+
+// containerSize measures a container's root file system, and the image it is on.
+func containerSize(ctx context.Context, e *engine.Engine, rootfs spec.ContainerID, imageID string) (report.ContainerSize, error) {
+	written, err := e.Images().RootfsSize(ctx, rootfs)
+	if err != nil {
+		return report.ContainerSize{}, err
+	}
+	image, err := e.Images().Lookup(ctx, imageID)
+	return report.ContainerSize{RootFs: written + image.Size, Rw: written}, err
 }
 
 // kernelNamespaces reads a process's namespaces; what cannot be read is empty.

@@ -67,7 +67,7 @@ func (a *app) secretLs() *cobra.Command {
 }
 
 func (a *app) secretInspect() *cobra.Command {
-	var format string
+	var f inspectFlags
 	var pretty, show bool
 	cmd := &cobra.Command{
 		Use:   "inspect [flags] SECRET [SECRET...]",
@@ -79,7 +79,7 @@ func (a *app) secretInspect() *cobra.Command {
 		Args: minArgs(1, "the name or ID of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if pretty {
-				format = prettySecret
+				f.format = prettySecret
 			}
 			find := func(_ context.Context, e *engine.Engine, _, name string) (any, error) {
 				s, data, err := e.Secrets().Read(name)
@@ -88,11 +88,11 @@ func (a *app) secretInspect() *cobra.Command {
 				}
 				return report.InspectSecret(s, data), err
 			}
-			return a.runInspect(cmd.Context(), []inspector{{"secret", find}}, format, "", args)
+			return a.runInspect(cmd.Context(), []inspector{{"secret", find}}, &f, args)
 		},
 		ValidArgsFunction: a.completeSecrets,
 	}
-	inspectFlags(cmd, &format)
+	a.inspectFlags(cmd, &f, "secret")
 	cmd.Flags().BoolVar(&pretty, "pretty", false, "print it for people to read")
 	cmd.Flags().BoolVar(&show, "showsecret", false, "show what the secret holds, too")
 	return cmd

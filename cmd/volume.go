@@ -40,7 +40,8 @@ func (a *app) volumeLs() *cobra.Command {
 		Use:     "ls [flags]",
 		Aliases: []string{"list"},
 		Short:   "List volumes",
-		Long:    "Lists volumes. Filters are name, label, label!, driver, scope, opt, dangling (used by no pod), until and since.",
+		Long: `Lists volumes. Filters are name, label, label!, driver, scope, opt, dangling (used by no pod), until,
+and since or after, which take a time or another volume.`,
 		Example: `  berth volume ls
   berth volume ls --filter dangling=true -q
   berth volume ls --format "{{.Name}} {{.Mountpoint}}"`,
@@ -74,12 +75,12 @@ func (a *app) filteredVolumes(ctx context.Context, e *engine.Engine, filters []s
 	if err != nil {
 		return nil, err
 	}
-	m := filter.Volumes(a.now(), users)
-	set, err := parseFilters(filters, m)
+	all, err := e.Volumes().List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := e.Volumes().List(ctx)
+	m := filter.Volumes(a.now(), users, all)
+	set, err := parseFilters(filters, m)
 	if err != nil {
 		return nil, err
 	}

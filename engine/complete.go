@@ -65,6 +65,12 @@ func (e *Engine) completeContainer(ctx context.Context, pod *spec.Pod, c *spec.C
 	if err != nil {
 		return err
 	}
+	if len(config.Config.Labels) > 0 {
+		labelled := *hand
+		labelled.Labels = maps.Clone(config.Config.Labels)
+		maps.Copy(labelled.Labels, hand.Labels)
+		c.ByHand, hand = &labelled, &labelled
+	}
 	if hand.ImageVolumes == spec.ImageVolumesAnonymous {
 		addImageVolumes(pod, c, config.Config)
 	}

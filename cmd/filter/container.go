@@ -35,11 +35,11 @@ func Containers(now time.Time, all []report.Container) Matchers[report.Container
 		"pod": func(c C, v string) (bool, error) {
 			return c.PodName == v || c.Namespace+"/"+c.PodName == v || strings.HasPrefix(c.Pod, v), nil
 		},
-		"namespace":      func(c C, v string) (bool, error) { return c.Namespace == v, nil },
-		"network":        func(c C, v string) (bool, error) { return slices.Contains(c.Networks, v), nil },
-		"volume":         func(c C, v string) (bool, error) { return usesVolume(c, v), nil },
-		"command":        func(c C, v string) (bool, error) { return len(c.Command) > 0 && c.Command[0] == v, nil },
-		"restart-policy": func(c C, v string) (bool, error) { return report.RestartPolicyOf(c) == v, nil },
+		"namespace":            func(c C, v string) (bool, error) { return c.Namespace == v, nil },
+		"network":              func(c C, v string) (bool, error) { return slices.Contains(c.Networks, v), nil },
+		"volume":               func(c C, v string) (bool, error) { return usesVolume(c, v), nil },
+		"command":              func(c C, v string) (bool, error) { return len(c.Command) > 0 && c.Command[0] == v, nil },
+		"restart-policy":       func(c C, v string) (bool, error) { return report.RestartPolicyOf(c) == v, nil },
 		"should-start-on-boot": isTrue(startsAtBoot),
 		"until": func(c C, v string) (bool, error) {
 			t, err := ParseTime(now, v)

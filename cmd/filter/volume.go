@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"berth/engine/network"
@@ -10,8 +12,19 @@ import (
 
 // Volumes are the filters of volume ls and volume prune. users says which pods
 // use a volume.
-func Volumes(now time.Time, users map[string][]spec.PodKey) Matchers[volume.Volume] {
+// all is every volume, so that since= and after= can name one that is not listed.
+func Volumes(now time.Time, users map[string][]spec.PodKey, all []volume.Volume) Matchers[volume.Volume] {
 	type V = volume.Volume
+	since := func(v V, s string) (bool, error) {
+		if i := slices.IndexFunc(all, func(v V) bool { return v.Name == s }); i >= 0 {
+			return v.CreatedAt.After(all[i].CreatedAt), nil
+		}
+		t, err := ParseTime(now, s)
+		if err != nil {
+			return false, fmt.Errorf("volume %q: %w", s, spec.ErrNotFound)
+		}
+		return v.CreatedAt.After(t), nil
+	}
 	return Matchers[V]{
 		"name":   func(v V, s string) (bool, error) { return Pattern(v.Name, s) },
 		"label":  func(v V, s string) (bool, error) { return label(v.Labels, s), nil },
@@ -26,10 +39,8 @@ func Volumes(now time.Time, users map[string][]spec.PodKey) Matchers[volume.Volu
 			t, err := ParseTime(now, s)
 			return err == nil && v.CreatedAt.Before(t), err
 		},
-		"since": func(v V, s string) (bool, error) {
-			t, err := ParseTime(now, s)
-			return err == nil && v.CreatedAt.After(t), err
-		},
+		"since": since,
+		"after": since,
 	}
 }
 

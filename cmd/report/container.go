@@ -39,7 +39,7 @@ type Container struct {
 	PodName      string              `json:"PodName"`
 	Ports        []Port              `json:"Ports"`
 	Restarts     int                 `json:"Restarts"`
-	Size         *ContainerSize      `json:"Size"` // nil: it was not measured
+	Size         *ContainerSize      `json:"Size"`      // nil: it was not measured
 	StartedAt    int64               `json:"StartedAt"` // seconds since 1970
 	State        string              `json:"State"`
 	Status       string              `json:"Status"`  // "Up 3 minutes"

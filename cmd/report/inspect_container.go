@@ -5,12 +5,13 @@ package report
 import (
 	"time"
 
+	"berth/engine/image"
 	"berth/engine/spec"
 )
 
 // ContainerInspect is a container as `inspect` prints it, in podman's words.
-// Fields of podman's that berth has no use for are left out; none has another
-// meaning.
+// Fields of podman's that berth has no use for are left out, or have podman's value for
+// nothing; none has another meaning.
 type ContainerInspect struct {
 	ID              string          `json:"Id"`
 	Created         time.Time       `json:"Created"`
@@ -36,11 +37,30 @@ type ContainerInspect struct {
 	Config          Config          `json:"Config"`
 	HostConfig      HostConfig      `json:"HostConfig"`
 
+	ResolvConfPath          string            `json:"ResolvConfPath"`
+	HostnamePath            string            `json:"HostnamePath"`
+	HostsPath               string            `json:"HostsPath"`
+	OCIConfigPath           string            `json:"OCIConfigPath,omitempty"`
+	OCIRuntime              string            `json:"OCIRuntime"`
+	Driver                  string            `json:"Driver"`
+	GraphDriver             image.GraphDriver `json:"GraphDriver"`
+	MountLabel              string            `json:"MountLabel"`
+	ProcessLabel            string            `json:"ProcessLabel"`
+	AppArmorProfile         string            `json:"AppArmorProfile"`
+	EffectiveCaps           []string          `json:"EffectiveCaps"`
+	BoundingCaps            []string          `json:"BoundingCaps"`
+	ExecIDs                 []string          `json:"ExecIDs"`
+	SizeRw                  *int64            `json:"SizeRw,omitempty"`     // where it was measured
+	SizeRootFs              *int64            `json:"SizeRootFs,omitempty"` // with the image
+	IsService               bool              `json:"IsService"`
+	KubeExitCodePropagation string            `json:"KubeExitCodePropagation"`
+
 	LastTermination *spec.Termination `json:"LastTermination,omitempty"` // ours: how the one before it ended
 }
 
 // State is the state of a container.
 type State struct {
+	OciVersion string    `json:"OciVersion"`
 	Status     string    `json:"Status"`
 	Running    bool      `json:"Running"`
 	Paused     bool      `json:"Paused"`
@@ -58,6 +78,9 @@ type State struct {
 
 	Health *HealthState `json:"Health,omitempty"`
 }
+
+// Healthcheck is Health, as podman's templates may call it.
+func (s State) Healthcheck() *HealthState { return s.Health }
 
 // HealthState is what a health check says of a container.
 type HealthState struct {
@@ -102,19 +125,36 @@ type Mount struct {
 
 // NetworkSettings is how a container is reached.
 type NetworkSettings struct {
-	IPAddress         string                    `json:"IPAddress"`
-	GlobalIPv6Address string                    `json:"GlobalIPv6Address"`
-	Ports             map[string][]HostPort     `json:"Ports"`
-	Networks          map[string]NetworkAddress `json:"Networks"`
+	EndpointID          string                    `json:"EndpointID"`
+	Gateway             string                    `json:"Gateway"`
+	IPAddress           string                    `json:"IPAddress"`
+	IPPrefixLen         int                       `json:"IPPrefixLen"`
+	IPv6Gateway         string                    `json:"IPv6Gateway"`
+	GlobalIPv6Address   string                    `json:"GlobalIPv6Address"`
+	GlobalIPv6PrefixLen int                       `json:"GlobalIPv6PrefixLen"`
+	MacAddress          string                    `json:"MacAddress"`
+	Bridge              string                    `json:"Bridge"`
+	SandboxID           string                    `json:"SandboxID"`
+	SandboxKey          string                    `json:"SandboxKey"` // the network namespace
+	Ports               map[string][]HostPort     `json:"Ports"`
+	Networks            map[string]NetworkAddress `json:"Networks"`
 }
 
 // NetworkAddress is a container's place on one network.
 type NetworkAddress struct {
-	NetworkID         string   `json:"NetworkID"`
-	IPAddress         string   `json:"IPAddress"`
-	GlobalIPv6Address string   `json:"GlobalIPv6Address"`
-	MacAddress        string   `json:"MacAddress,omitempty"`
-	Aliases           []string `json:"Aliases"`
+	NetworkID           string            `json:"NetworkID"`
+	EndpointID          string            `json:"EndpointID"`
+	Gateway             string            `json:"Gateway"`
+	IPAddress           string            `json:"IPAddress"`
+	IPPrefixLen         int               `json:"IPPrefixLen"`
+	IPv6Gateway         string            `json:"IPv6Gateway"`
+	GlobalIPv6Address   string            `json:"GlobalIPv6Address"`
+	GlobalIPv6PrefixLen int               `json:"GlobalIPv6PrefixLen"`
+	MacAddress          string            `json:"MacAddress"`
+	Aliases             []string          `json:"Aliases"`
+	DriverOpts          map[string]string `json:"DriverOpts"`
+	IPAMConfig          map[string]string `json:"IPAMConfig"`
+	Links               []string          `json:"Links"`
 }
 
 // Config is what a container was told to run.
@@ -140,6 +180,31 @@ type Config struct {
 	CreateCommand []string    `json:"CreateCommand,omitempty"`
 	SystemdMode   bool        `json:"SystemdMode,omitempty"`
 	SdNotifyMode  string      `json:"sdNotifyMode,omitempty"`
+
+	Domainname   string              `json:"Domainname"`
+	AttachStdin  bool                `json:"AttachStdin"`
+	AttachStdout bool                `json:"AttachStdout"`
+	AttachStderr bool                `json:"AttachStderr"`
+	StdinOnce    bool                `json:"StdinOnce"`
+	Volumes      map[string]struct{} `json:"Volumes"`
+	OnBuild      []string            `json:"OnBuild"`
+	ExposedPorts map[string]struct{} `json:"ExposedPorts,omitempty"`
+	Passwd       bool                `json:"Passwd"`
+
+	Healthcheck                *Healthcheck `json:"Healthcheck,omitempty"`
+	HealthcheckOnFailureAction string       `json:"HealthcheckOnFailureAction,omitempty"`
+	HealthLogDestination       string       `json:"HealthLogDestination,omitempty"`
+	HealthcheckMaxLogCount     int          `json:"HealthcheckMaxLogCount,omitempty"`
+	HealthcheckMaxLogSize      int          `json:"HealthcheckMaxLogSize,omitempty"`
+}
+
+// Healthcheck is how a container's health is checked. Times are in nanoseconds.
+type Healthcheck struct {
+	Test        []string      `json:"Test,omitempty"`
+	StartPeriod time.Duration `json:"StartPeriod,omitempty"`
+	Interval    time.Duration `json:"Interval,omitempty"`
+	Timeout     time.Duration `json:"Timeout,omitempty"`
+	Retries     int           `json:"Retries,omitempty"`
 }
 
 // SecretRef is a secret that a container is given.
@@ -196,14 +261,27 @@ type HostConfig struct {
 	UsernsMode        string                `json:"UsernsMode"`
 	PidsLimit         int64                 `json:"PidsLimit"`
 	Ulimits           []Ulimit              `json:"Ulimits"`
+
+	CgroupManager   string   `json:"CgroupManager"`
+	Cgroup          string   `json:"Cgroup"`
+	ContainerIDFile string   `json:"ContainerIDFile"`
+	AutoRemoveImage bool     `json:"AutoRemoveImage"`
+	VolumeDriver    string   `json:"VolumeDriver"`
+	VolumesFrom     []string `json:"VolumesFrom"`
+	HostsFile       string   `json:"HostsFile"`
+	GroupAdd        []string `json:"GroupAdd"`
+	Links           []string `json:"Links"`
+	Runtime         string   `json:"Runtime"`
+	ConsoleSize     [2]uint  `json:"ConsoleSize"`
 }
 
 // LogConfig is where a container's output goes.
 type LogConfig struct {
-	Type string `json:"Type"`
-	Path string `json:"Path"`
-	Tag  string `json:"Tag"`
-	Size string `json:"Size"`
+	Type   string            `json:"Type"`
+	Config map[string]string `json:"Config"`
+	Path   string            `json:"Path"`
+	Tag    string            `json:"Tag"`
+	Size   string            `json:"Size"`
 }
 
 // RestartPolicy is when a container is started again.
@@ -238,6 +316,7 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 		RestartCount: p.Restarts(&c), Mounts: []Mount{},
 		Dependencies: []string{}, NetworkSettings: networkSettings(p), Namespace: p.Pod.Namespace, IsInfra: infra, IsInit: c.Init,
 		LastTermination: p.History[c.Name].Last,
+		ExecIDs:         []string{}, EffectiveCaps: []string{}, BoundingCaps: []string{}, KubeExitCodePropagation: "invalid",
 	}
 	if len(c.Command) > 0 {
 		r.Path, r.Args = c.Command[0], c.Command[1:]

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +21,12 @@ func (r *ContainerInspect) byHand(p *spec.Pod, c *spec.Container) {
 	}
 	r.Config.byHand(h)
 	r.HostConfig.byHand(p, c)
-	for _, m := range r.Mounts {
+	r.Mounts = slices.DeleteFunc(r.Mounts, func(m Mount) bool {
 		if m.Type == "tmpfs" {
 			r.HostConfig.Tmpfs[m.Destination] = strings.Join(m.Options, ",")
 		}
-	}
+		return m.Type == "tmpfs"
+	})
 }
 
 func (r *Config) byHand(h *spec.ByHand) {
@@ -37,6 +40,12 @@ func (r *Config) byHand(h *spec.ByHand) {
 	if r.SdNotifyMode = string(h.Notify); h.Notify == spec.NotifyConmon {
 		r.SdNotifyMode = "conmon"
 	}
+	r.Passwd = !h.Passwd.Off
+	if c := h.Health; c != nil && len(c.Test) > 0 && !c.Off {
+		r.Healthcheck = &Healthcheck{c.Test, c.StartPeriod, cmp.Or(c.Interval, 30*time.Second), cmp.Or(c.Timeout, 30*time.Second), cmp.Or(c.Retries, 3)}
+		r.HealthcheckOnFailureAction, r.HealthLogDestination = cmp.Or(string(c.OnFailure), "none"), cmp.Or(c.LogDir, "local")
+		r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = cmp.Or(c.MostLog, 5), cmp.Or(c.MaxLog, 500)
+	}
 	for _, s := range h.Secrets {
 		r.Secrets = append(r.Secrets, SecretRef{s.Secret, s.UID, s.GID, s.Mode})
 	}
@@ -45,6 +54,8 @@ func (r *Config) byHand(h *spec.ByHand) {
 func (r *HostConfig) byHand(p *spec.Pod, c *spec.Container) {
 	h, t := c.ByHand, c.ByHand.Tuning
 	r.Annotations, r.AutoRemove, r.Init, r.PublishAllPorts = h.Annotations, h.Remove, h.Init, h.PublishAll
+	r.ContainerIDFile = h.IDFile
+	r.GroupAdd = append(r.GroupAdd, h.Groups...)
 	for _, d := range h.Devices {
 		r.Devices = append(r.Devices, Device{d.Host, d.Path, d.Permissions})
 	}

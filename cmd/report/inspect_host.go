@@ -26,6 +26,7 @@ func hostConfig(p *spec.PodStatus, c spec.Container, mounts []Mount) HostConfig 
 		Privileged: c.Security.Privileged, ReadonlyRootfs: c.Security.ReadOnlyRoot, SecurityOpt: securityOpt(c.Security),
 		CpuShares: res.CPURequest * 1024 / 1000, CpusetCpus: res.CPUSet, NanoCpus: res.CPULimit * 1e6,
 		Memory: res.MemoryLimit, MemoryReservation: res.MemoryRequest, PidsLimit: res.PidsLimit, Ulimits: []Ulimit{},
+		GroupAdd: []string{}, Runtime: "oci",
 	}
 	if res.CPULimit > 0 {
 		h.CpuPeriod, h.CpuQuota = cpuPeriod, res.CPULimit*cpuPeriod/1000
@@ -43,7 +44,7 @@ func hostConfig(p *spec.PodStatus, c spec.Container, mounts []Mount) HostConfig 
 		h.OomScoreAdj = *res.OOMScoreAdj
 	}
 	for _, u := range res.Ulimits {
-		h.Ulimits = append(h.Ulimits, Ulimit(u))
+		h.Ulimits = append(h.Ulimits, Ulimit{"RLIMIT_" + strings.ToUpper(u.Name), u.Soft, u.Hard})
 	}
 	for _, m := range mounts {
 		if m.Type != "tmpfs" && m.Source != "" {

@@ -55,7 +55,11 @@ type InfraConfig struct {
 	HostAdd            []string              `json:"HostAdd"`
 	Networks           []string              `json:"Networks"`
 	NetworkOptions     map[string][]string   `json:"NetworkOptions"`
+	NoManageHostname   bool                  `json:"NoManageHostname"`
+	HostsFile          string                `json:"HostsFile"`
 	PidNS              string                `json:"pid_ns,omitempty"`
+	UserNS             string                `json:"userns,omitempty"`
+	UtsNS              string                `json:"uts_ns,omitempty"`
 }
 
 // PodContainerInfo is one line of a pod's containers.
@@ -116,8 +120,12 @@ func infraConfig(p *spec.PodStatus) InfraConfig {
 		DNSServer: p.Pod.DNS.Servers, DNSSearch: p.Pod.DNS.Searches, DNSOption: p.Pod.DNS.Options,
 		HostAdd: hostAdd(&p.Pod), Networks: networks(p),
 	}
+	c.PidNS, c.UserNS, c.UtsNS, c.NoManageHostname = "private", "host", "private", p.Pod.NoHostname
 	if p.Pod.HostPID {
 		c.PidNS = "host"
+	}
+	if p.Pod.Users != nil {
+		c.UserNS = "private"
 	}
 	for _, n := range p.Pod.Networks {
 		if len(n.IPs) > 0 && c.StaticIP == "" {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strconv"
 
 	"berth/engine/network"
 	"berth/engine/spec"
@@ -22,6 +23,20 @@ type NetworkContainer struct {
 	Name string   `json:"name"` // of that container
 	Pod  string   `json:"pod"`  // namespace/name; podman has none
 	IPs  []string `json:"ips"`  // of the pod there
+
+	Interfaces map[string]NetworkPlace `json:"interfaces"` // by name in the pod; none while it is down
+}
+
+// NetworkPlace is an interface of a pod on a network.
+type NetworkPlace struct {
+	Subnets []NetworkAddressOf `json:"subnets"`
+	MAC     string             `json:"mac_address"`
+}
+
+// NetworkAddressOf is an address on a subnet.
+type NetworkAddressOf struct {
+	IPNet   string `json:"ipnet"` // "10.90.0.2/24"
+	Gateway string `json:"gateway,omitempty"`
 }
 
 // InspectNetwork is everything known of a network.
@@ -37,10 +52,27 @@ func InspectNetwork(n network.Network, pods []spec.PodStatus) NetworkInspect {
 			continue
 		}
 		if slices.Contains(p.Networks(), n.Name) {
-			r.Containers[string(id)] = NetworkContainer{name, p.Pod.Key().String(), orEmpty(ipsOn(p, n.Name))}
+			r.Containers[string(id)] = NetworkContainer{name, p.Pod.Key().String(), orEmpty(ipsOn(p, n.Name)), placesOn(p, n)}
 		}
 	}
 	return r
+}
+
+// placesOn are a pod's interfaces on a network.
+func placesOn(p *spec.PodStatus, n network.Network) map[string]NetworkPlace {
+	places := map[string]NetworkPlace{}
+	for _, j := range p.Joined {
+		if j.Network != n.Name {
+			continue
+		}
+		place := NetworkPlace{Subnets: []NetworkAddressOf{}, MAC: j.MAC}
+		for _, ip := range j.IPs {
+			via, bits := gateway(n, ip)
+			place.Subnets = append(place.Subnets, NetworkAddressOf{ip + "/" + strconv.Itoa(bits), via})
+		}
+		places[j.Interface] = place
+	}
+	return places
 }
 
 // ipsOn are a pod's addresses on a network; where that is not known, all.

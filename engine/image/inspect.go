@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"go.podman.io/image/v5/manifest"
 	"go.podman.io/image/v5/types"
 	"go.podman.io/storage"
+
+	"berth/engine/spec"
 )
 
 // Inspection is what "image inspect" prints, in the words of podman's.
@@ -146,6 +149,22 @@ func readExtra(store storage.Store, img *storage.Image) (extra, error) {
 	return e, nil
 }
 
+// RootfsDriver says where a root file system lies; none is spec.ErrNotFound.
+func (s *Store) RootfsDriver(ctx context.Context, id spec.ContainerID) (GraphDriver, error) {
+	if err := ctx.Err(); err != nil {
+		return GraphDriver{}, err
+	}
+	store, err := s.open()
+	if err != nil {
+		return GraphDriver{}, err
+	}
+	c, err := store.Container(string(id))
+	if err != nil {
+		return GraphDriver{}, fmt.Errorf("root file system %s: %w", id.Short(), spec.ErrNotFound)
+	}
+	return graphDriver(store, c.LayerID)
+}
+
 // graphDriver asks the driver where a layer lies. The folders are those of the
 // read-only layer, so there is no merged one.
 func graphDriver(store storage.Store, layer string) (GraphDriver, error) {
@@ -187,7 +206,7 @@ func nonNil(list []string) []string {
 type Step struct {
 	ID        string    `json:"id"` // of the image made by this step, or "<missing>"
 	Created   time.Time `json:"created"`
-	CreatedBy string    `json:"createdBy"`
+	CreatedBy string    `json:"CreatedBy"`
 	Size      int64     `json:"size"` // bytes of its layer
 	Comment   string    `json:"comment"`
 	Tags      []string  `json:"tags,omitempty"`
