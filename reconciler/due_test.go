@@ -73,3 +73,15 @@ func backedOff(st *spec.PodStatus) *spec.PodStatus {
 	st.History = spec.History{"a": {Restarts: 3, Backoff: 40 * time.Second, BackoffAt: noon.Add(-time.Minute)}}
 	return st
 }
+
+// How a container ended before it ended for good is told once that is recorded, too.
+func TestLastStateOutlivesTheEnd(t *testing.T) {
+	st := with(podOf(spec.RestartOnFailure, "a:exited=0"), last("a", 3))
+	for _, when := range []string{"before it is recorded", "after"} {
+		c := KubeStatus(Sight{Status: *st}).ContainerStatuses[0]
+		if e := c.LastTerminationState.Terminated; e == nil || e.ExitCode != 3 || c.State.Terminated == nil {
+			t.Errorf("%s: it ended as %+v, before as %+v", when, c.State.Terminated, e)
+		}
+		st.History = NextOf(st, noon.Add(time.Minute), Hurry{}).History
+	}
+}

@@ -102,9 +102,9 @@ func (s *Sight) container(c standing) corev1.ContainerStatus {
 		out.State.Waiting = &corev1.ContainerStateWaiting{Reason: wait.Reason, Message: wait.Message}
 	default:
 		out.State.Terminated = s.terminated(c.end)
-		last = st.History[c.status.Name].Last
-		if last != nil && last.ContainerID == c.end.ContainerID {
-			last = nil
+		h := st.History[c.status.Name]
+		if last = h.Last; last != nil && last.ContainerID == c.end.ContainerID {
+			last = h.Before
 		}
 	}
 	if last != nil {

@@ -108,8 +108,7 @@ func (d *decider) again(made *spec.Container, c *spec.ContainerStatus) {
 	if d.hurry.Force && made.ByHand != nil {
 		h = spec.ContainerHistory{} // restarts are counted from a person's start on
 	}
-	h.Last = termination(c)
-	d.remember(c.Name, h)
+	d.remember(c.Name, h.Then(termination(c)))
 	d.start(c.Name)
 }
 
@@ -131,7 +130,8 @@ func (d *decider) finish(c *spec.ContainerStatus) {
 	if h.Ended(c) {
 		return
 	}
-	h.Last, h.Counted = termination(c), false
+	h = h.Then(termination(c))
+	h.Counted = false
 	d.remember(c.Name, h)
 }
 

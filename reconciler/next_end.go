@@ -59,12 +59,12 @@ const (
 
 // mark is the history of a container that is to be restarted.
 func mark(h spec.ContainerHistory, c *spec.ContainerStatus, reason string) spec.ContainerHistory {
-	h.Last = termination(c)
-	h.Last.Reason = reason
-	if h.Last.StartedAt.IsZero() { // nobody knows; the one to follow may have the same ID
-		h.Last.StartedAt = c.CreatedAt
+	end := termination(c)
+	end.Reason = reason
+	if end.StartedAt.IsZero() { // nobody knows; the one to follow may have the same ID
+		end.StartedAt = c.CreatedAt
 	}
-	return h
+	return h.Then(end)
 }
 
 // marked reports whether a container is to be restarted for no fault of its own.

@@ -65,7 +65,8 @@ func (d *decider) sandbox() {
 			d.remember(c.Name, spec.ContainerHistory{Restarts: h.Restarts})
 		case d.hurry.Force || !c.Finished() || h.Ended(c):
 		default:
-			h.Last, h.Counted = endOfThis(d.st, c), false
+			h = h.Then(endOfThis(d.st, c))
+			h.Counted = false
 			if !done && !c.Stopped && (c.Init || !over(d.st, c)) {
 				h = onceMore(h)
 			}

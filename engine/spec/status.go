@@ -201,9 +201,19 @@ type ContainerHistory struct {
 	Backoff   time.Duration `json:"backoff,omitempty"`  // the present delay
 	BackoffAt time.Time     `json:"backoffAt,omitzero"` // when the delay was last raised
 	Last      *Termination  `json:"last,omitempty"`
+	Before    *Termination  `json:"before,omitempty"` // the end before Last
 	// Counted says that the restart after Last is among Restarts. That is recorded
 	// before there is a container to follow.
 	Counted bool `json:"counted,omitempty"`
+}
+
+// Then is the history after one more end.
+func (h ContainerHistory) Then(end *Termination) ContainerHistory {
+	if h.Last != nil && (h.Last.ContainerID != end.ContainerID || !h.Last.StartedAt.Equal(end.StartedAt)) {
+		h.Before = h.Last
+	}
+	h.Last = end
+	return h
 }
 
 // Ended reports whether Last is this container's end. A container made by hand
