@@ -74,18 +74,19 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 	})
 }
 
-// A command line that begins with a command's name gets the same command as from
-// the whole tree, and no other is made for it.
+// For a command line that names a command no other is made.
 func TestACommandIsMadeByItsName(t *testing.T) {
 	whole := tree()
 	a := &app{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}, now: time.Now}
 	for _, c := range a.commands() {
-		found := a.root(c.name, "x").Commands()
-		if len(found) != 1 || found[0].Name() != c.name {
-			t.Errorf("berth %s x: %d commands are made, the first is %s", c.name, len(found), found[0].Name())
+		for _, args := range [][]string{{c.name, "x"}, {"--root", "x", "--no-supervise", "--log-level=debug", c.name, "--root"}} {
+			found := a.root(args...).Commands()
+			if len(found) != 1 || found[0].Name() != c.name {
+				t.Errorf("berth %s: %d commands are made, the first is %s", strings.Join(args, " "), len(found), found[0].Name())
+			}
 		}
 	}
-	for _, args := range [][]string{nil, {"--root", "ps"}, {"help", "ps"}, {"__complete", "ps"}, {"pss"}} {
+	for _, args := range [][]string{nil, {"--root", "ps"}, {"--help", "ps"}, {"--rot", "ps"}, {"help", "ps"}, {"__complete", "ps"}, {"pss"}} {
 		if n := len(a.root(args...).Commands()); n != len(whole.Commands()) {
 			t.Errorf("berth %s: %d of %d commands are made", strings.Join(args, " "), n, len(whole.Commands()))
 		}

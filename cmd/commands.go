@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // command is one right below berth.
@@ -41,16 +42,26 @@ func (a *app) commands() []command {
 	}
 }
 
-// meant are the commands that a command line can mean: the one that it begins
-// with, or all.
+// meant are the commands that a command line can mean: the one that it names
+// behind global flags, or all.
 func (a *app) meant(args []string) []command {
 	all := a.commands()
-	if len(args) == 0 {
-		return all
-	}
-	i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
+	name := firstWord(args)
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
 	if i < 0 {
 		return all
 	}
 	return all[i : i+1]
+}
+
+// firstWord is the first word behind the global flags, if there is one.
+func firstWord(args []string) string {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.SetInterspersed(false)
+	flags.Usage = func() {} // what is wrong, cobra says
+	(&app{}).globalFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		return ""
+	}
+	return flags.Arg(0)
 }

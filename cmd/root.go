@@ -11,8 +11,8 @@ import (
 	"berth/internal/source"
 )
 
-// root is the tree of commands. That of a command line which begins with the name
-// of one has only that: to make them all is a fifth of what a start costs.
+// root is the tree of commands. That of a command line which names one has only
+// that: to make them all is a fifth of what a start costs.
 func (a *app) root(args ...string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "berth",
