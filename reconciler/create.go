@@ -162,6 +162,9 @@ func (a *actor) setAside(ctx context.Context, pod *spec.Pod, container string) e
 	switch {
 	case !slices.ContainsFunc(pod.All(), goes):
 		err = a.engine.SetStopped(ctx, pod.ID, container, true)
+		if container == "" && err == nil { // also what was not made yet stands there then, to be seen and removed
+			err = a.engine.RecordPod(ctx, pod, wholePod)
+		}
 		if container == "" {
 			err = errors.Join(err, a.engine.StopPod(ctx, pod.ID, 0))
 		}
