@@ -22,6 +22,7 @@ type config struct {
 		HelperBinariesDir []string            `toml:"helper_binaries_dir"`
 		ConmonPath        []string            `toml:"conmon_path"`
 		EventsLogger      string              `toml:"events_logger"`
+		NetworkCmdPath    string              `toml:"network_cmd_path"`
 	} `toml:"engine"`
 	Containers struct {
 		LogSizeMax               int64  `toml:"log_size_max"`
@@ -33,7 +34,8 @@ type config struct {
 		FirewallDriver string `toml:"firewall_driver"`
 	} `toml:"network"`
 
-	defaults defaults
+	defaults                   defaults // [containers]
+	slirpOptions, pastaOptions defaults // network_cmd_options of [engine], pasta_options of [network]
 }
 
 // readConfig reads containers.conf where containers.conf(5) says it lies, and
@@ -69,11 +71,14 @@ func (c *config) add(text string) error {
 	if err != nil {
 		return err
 	}
-	var containers map[string]any
+	var containers, slirp, pasta map[string]any
 	for _, t := range []struct {
 		name string
 		into any
-	}{{"engine", &c.Engine}, {"containers", &c.Containers}, {"network", &c.Network}, {"containers", &containers}} {
+	}{
+		{"engine", &c.Engine}, {"containers", &c.Containers}, {"network", &c.Network},
+		{"containers", &containers}, {"engine", &slirp}, {"network", &pasta},
+	} {
 		table, ok := tables[t.name]
 		if !ok {
 			continue
@@ -82,7 +87,17 @@ func (c *config) add(text string) error {
 			return err
 		}
 	}
-	return c.defaults.add(containers)
+	return errors.Join(c.defaults.add("containers", containers),
+		c.slirpOptions.add("engine", only(slirp, "network_cmd_options")), c.pastaOptions.add("network", only(pasta, "pasta_options")))
+}
+
+// only is a table without all other keys.
+func only(table map[string]any, key string) map[string]any {
+	value, given := table[key]
+	if !given {
+		return nil
+	}
+	return map[string]any{key: value}
 }
 
 func (c *config) check() error {

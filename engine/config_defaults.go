@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// defaults is the table [containers] of containers.conf(5) as it comes out of all
-// files: the words of each key, one of a simple value, any number of a list.
+// defaults is a table of containers.conf(5), such as [containers], as it comes out of
+// all files: the words of each key, one of a simple value, any number of a list.
 type defaults struct {
 	words     map[string][]string
 	appending map[string]bool // lists that later files add to
@@ -15,7 +15,7 @@ type defaults struct {
 // add reads one file's table over those before. A list takes the place of the
 // former one, or with an item {append=true} goes on where that ends, as do later
 // files' lists until one has {append=false}.
-func (d *defaults) add(table map[string]any) error {
+func (d *defaults) add(name string, table map[string]any) error {
 	if d.words == nil {
 		d.words, d.appending = map[string][]string{}, map[string]bool{}
 	}
@@ -32,11 +32,11 @@ func (d *defaults) add(table map[string]any) error {
 			case map[string]any:
 				on, ok := v["append"].(bool)
 				if !ok || !isList {
-					return fmt.Errorf("[containers] %s: a table is no value of it", key)
+					return fmt.Errorf("[%s] %s: a table is no value of it", name, key)
 				}
 				d.appending[key] = on
 			default:
-				return fmt.Errorf("[containers] %s: %v is neither a text, a number nor true or false", key, v)
+				return fmt.Errorf("[%s] %s: %v is neither a text, a number nor true or false", name, key, v)
 			}
 		}
 		switch {

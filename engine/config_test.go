@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,14 @@ func TestConfigListsOfContainers(t *testing.T) {
 	}
 	if err := c.add("[containers]\nenv = [\"E=5\", {append = false}]\n"); err != nil || len(c.defaults.words["env"]) != 1 {
 		t.Errorf("%v, %v", c.defaults.words, err)
+	}
+	for _, text := range []string{"[network]\npasta_options = [\"-m\", \"1500\"]\n[engine]\nnetwork_cmd_options = [\"mtu=1500\"]\n", "[network]\npasta_options = [\"-4\", {append = true}]\n"} {
+		if err := c.add(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p, s := c.pastaOptions.words["pasta_options"], c.slirpOptions.words["network_cmd_options"]; !slices.Equal(p, []string{"-m", "1500", "-4"}) || !slices.Equal(s, []string{"mtu=1500"}) {
+		t.Errorf("pasta %q, slirp4netns %q", p, s)
 	}
 	for _, text := range []string{"[containers]\nenv = [{add = true}]\n", "[containers]\nenv = [[\"A\"]]\n", "[containers.env]\nA = 1\n", "containers = 1\n"} {
 		if err := c.add(text); err == nil {

@@ -14,6 +14,9 @@ import (
 // setLease has a sandbox say what a pod holds on its networks.
 func setLease(sb *state.Sandbox, lease network.Lease) (err error) {
 	sb.IPs, sb.Servers, sb.Gateways, sb.Joined = lease.IPs(), lease.NameServers(), lease.Gateways(), lease.Joined()
+	if lease.UserMode != nil {
+		sb.HostAddress = lease.UserMode.Host()
+	}
 	sb.Lease, err = json.Marshal(lease)
 	return err
 }
@@ -68,6 +71,8 @@ func (e *Engine) rewire(ctx context.Context, id spec.PodID, change func(network.
 		return err
 	case pod.HostNet:
 		return fmt.Errorf("pod %s is on the host's network and joins no other: %w", pod.Key(), spec.ErrConfig)
+	case pod.UserMode != nil:
+		return fmt.Errorf("pod %s has %s for its network and joins no other: %w", pod.Key(), pod.UserMode.Program, spec.ErrConfig)
 	case !ok || e.sandboxState(id, sb) != spec.SandboxReady:
 		return fmt.Errorf("pod %s is not up: start it first: %w", pod.Key(), spec.ErrNotRunning)
 	case len(sb.Lease) == 0:

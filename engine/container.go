@@ -204,7 +204,7 @@ func (e *Engine) launch(ctx context.Context, runtime *oci.Runtime, m making, c *
 	if c.ByHand != nil {
 		create.Timeout = c.ByHand.Timeout
 	}
-	if create.ExtraFiles == nil && m.sb.NoInfra {
+	if create.ExtraFiles == nil && m.sb.NoInfra && m.pod.UserMode == nil {
 		ports, _, err := network.BindPorts(m.sb.Ports)
 		if err != nil {
 			return err

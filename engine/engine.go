@@ -113,6 +113,8 @@ func Open(opts Options) (*Engine, error) {
 	e.networks = network.New(network.Options{
 		ConfigDir: networkDir, RunDir: dirs.Run, HelperDirs: conf.Engine.HelperBinariesDir,
 		DefaultSubnet: conf.Network.DefaultSubnet, Firewall: conf.Network.FirewallDriver, Log: opts.Log, Note: e.note,
+		PastaOptions: conf.pastaOptions.words["pasta_options"], SlirpOptions: conf.slirpOptions.words["network_cmd_options"],
+		SlirpPath: conf.Engine.NetworkCmdPath,
 	})
 	e.runtime = sync.OnceValues(func() (*oci.Runtime, error) {
 		manager := opts.CgroupManager

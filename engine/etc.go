@@ -205,9 +205,15 @@ func resolvConf(pod *spec.Pod, ours []string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if pod.DNS.Mode == spec.DNSCluster && len(ours) > 0 {
+		switch {
+		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster && len(servers) > 0 && (pod.Bare || pod.ByHand):
+			// What a person names knows all that the host's would say.
+		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster:
 			servers = append(servers, ours...)
-		} else {
+			servers = append(servers, slices.DeleteFunc(host.servers, isLoopback)...) // the pod's own loopback is another
+		case pod.DNS.Mode == spec.DNSCluster && len(ours) > 0:
+			servers = append(servers, ours...)
+		default:
 			servers = append(servers, host.servers...)
 		}
 		searches = append(searches, host.searches...)
@@ -225,6 +231,11 @@ func resolvConf(pod *spec.Pod, ours []string) ([]byte, error) {
 		fmt.Fprintf(&b, "options %s\n", strings.Join(firstOfEach(options), " "))
 	}
 	return b.Bytes(), nil
+}
+
+func isLoopback(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	return err == nil && ip.IsLoopback()
 }
 
 type resolver struct{ servers, searches, options []string }

@@ -118,6 +118,14 @@ func (e *Engine) hostAddress(pod *spec.Pod, sb state.Sandbox) string {
 // hostAddress is where a pod finds its host.
 func hostAddress(pod *spec.Pod, sb state.Sandbox) string {
 	switch {
+	case pod.UserMode != nil && sb.HostAddress != "":
+		return sb.HostAddress
+	case pod.UserMode != nil: // at any that is not the pod's as well
+		others := slices.DeleteFunc(hostIPs(), func(ip string) bool { return slices.Contains(sb.IPs, ip) || isLoopback(ip) })
+		if len(others) == 0 {
+			return ""
+		}
+		return others[0]
 	case len(sb.Gateways) > 0:
 		return sb.Gateways[0]
 	case pod.HostNet:

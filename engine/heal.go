@@ -17,7 +17,7 @@ const healPatience = time.Second
 
 // HealNetworks gives running pods back what somebody took away of the host's part
 // of their network: firewall rules that a flush or a reload threw out, a bridge,
-// a kernel setting, the name server. They keep their addresses; open connections
+// a kernel setting, the name server, a process that is a pod's network stack. They keep their addresses; open connections
 // break. One whose renaming was cut short gets its names. It returns the pods it healed. Those that somebody is changing just now
 // are left to the next call.
 func (e *Engine) HealNetworks(ctx context.Context) ([]spec.PodKey, error) {
@@ -66,7 +66,7 @@ func (e *Engine) liveLease(id spec.PodID) (lease network.Lease, up bool, err err
 	if err := json.Unmarshal(sb.Lease, &lease); err != nil {
 		return lease, false, fmt.Errorf("read the address lease: %w", err)
 	}
-	return lease, len(lease.Networks) > 0, nil
+	return lease, !lease.Empty(), nil
 }
 
 // heal heals one pod, if it still needs it under its lock.

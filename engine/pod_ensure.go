@@ -180,7 +180,7 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 	if err != nil {
 		return err
 	}
-	defer closeAll(held) // a conmon keeps them
+	defer func() { closeAll(held) }() // a conmon keeps them
 
 	sb, lease, err := e.reserveSandbox(ctx, runtime, pod, ports)
 	if err != nil {
@@ -198,6 +198,13 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 
 	if err := e.writeFiles(ctx, pod); err != nil {
 		return err
+	}
+	if pod.UserMode != nil { // containers are told of addresses that it has only then
+		closeAll(held) // it binds them itself
+		held = nil
+		if err := e.startUserMode(ctx, pod, &sb, lease); err != nil {
+			return err
+		}
 	}
 
 	group, gctx := errgroup.WithContext(ctx)
@@ -262,6 +269,19 @@ func (e *Engine) reserveSandbox(ctx context.Context, runtime *oci.Runtime, pod *
 	return sb, lease, nil
 }
 
+// startUserMode starts the process that is a pod's network stack, and records what
+// the pod has by it.
+func (e *Engine) startUserMode(ctx context.Context, pod *spec.Pod, sb *state.Sandbox, lease network.Lease) error {
+	lease, err := e.networks.SetupUserMode(ctx, e.networkPod(pod, sb.Ports), lease)
+	if err != nil {
+		return err
+	}
+	if err := setLease(sb, lease); err != nil {
+		return err
+	}
+	return e.records.SaveSandbox(pod.ID, *sb)
+}
+
 // writeFiles writes the contents of ConfigMaps and Secrets for all containers,
 // also those created later: records do not keep them.
 func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
@@ -286,7 +306,7 @@ func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
 func (e *Engine) networkPod(pod *spec.Pod, ports []spec.PortMapping) network.Pod {
 	return network.Pod{
 		ID: pod.ID, Key: pod.Key(), Namespace: e.records.Netns(pod.ID), Names: handNames(pod),
-		Attachments: pod.Networks, Ports: ports, Locks: e.locks(pod.Key()),
+		Attachments: pod.Networks, UserMode: pod.UserMode, Ports: ports, Locks: e.locks(pod.Key()),
 	}
 }
 

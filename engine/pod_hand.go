@@ -124,7 +124,10 @@ func checkByHand(pod *spec.Pod) error {
 	if !pod.OwnNetwork() && len(pod.Networks) > 0 {
 		refuse("the network is the host's, or another container's: networks cannot be joined as well")
 	}
-	if pod.Own.Net && len(pod.Networks) > 0 && len(pod.Containers)+len(pod.InitContainers) > 0 {
+	if pod.UserMode != nil && (!pod.OwnNetwork() || len(pod.Networks) > 0) {
+		refuse("%s is a pod's whole network: others cannot be joined as well", pod.UserMode.Program)
+	}
+	if pod.Own.Net && (len(pod.Networks) > 0 || pod.UserMode != nil) && len(pod.Containers)+len(pod.InitContainers) > 0 {
 		refuse("containers of a pod that does not share its network would have none: let it share net, or give it --network none")
 	}
 	for _, c := range pod.All() {

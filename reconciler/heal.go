@@ -17,7 +17,7 @@ func (l *Loop) heal(ctx context.Context) {
 			return
 		}
 		for _, key := range healed {
-			const reason = "firewall rules, a bridge or a kernel setting were gone"
+			const reason = "firewall rules, a bridge, a kernel setting or a process of it were gone"
 			l.opts.Log.WarnContext(ctx, "pod network made anew", "pod", key.String(), "reason", reason)
 			l.events.add(key, EventWarning, "NetworkHealed", reason)
 		}

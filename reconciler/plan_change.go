@@ -22,6 +22,7 @@ func DescribeChange(old, new *spec.Pod) string {
 	out = append(out, containerChanges(old.Containers, new.Containers)...)
 	differs("ports", old.Ports, new.Ports)
 	differs("networks", old.Networks, new.Networks)
+	differs("user-mode network", old.UserMode, new.UserMode)
 	differs("volumes", plainVolumes(old.Volumes), plainVolumes(new.Volumes))
 	differs("active deadline", old.ActiveDeadline, new.ActiveDeadline)
 	differs("readiness gates", old.ReadinessGates, new.ReadinessGates)

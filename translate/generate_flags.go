@@ -42,7 +42,10 @@ func (g *generator) lostNetworks() {
 	if p.HostNet {
 		return
 	}
-	if len(p.Networks) == 0 {
+	if p.UserMode != nil {
+		g.lost("Kubernetes has no field for --network %s: give it when you play this", p.UserMode)
+	}
+	if p.Isolated() {
 		g.lost("Kubernetes has no field for --network none: give it when you play this")
 	}
 	usual := usualNames(p)

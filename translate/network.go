@@ -12,6 +12,10 @@ func (b *builder) networks() {
 	if b.pod.HostNet || b.options.NetworkMode != NetworkBridge {
 		return
 	}
+	if b.options.UserMode != nil {
+		b.pod.UserMode = b.options.UserMode
+		return
+	}
 	attachments := slices.Clone(b.options.Networks)
 	if len(attachments) == 0 {
 		attachments = []spec.NetworkAttachment{{Network: DefaultNetwork}}

@@ -23,6 +23,7 @@ type Options struct {
 	// host's network whatever the options say.
 	NetworkMode NetworkMode              `json:"networkMode,omitempty"`
 	Networks    []spec.NetworkAttachment `json:"networks,omitempty"` // none: DefaultNetwork
+	UserMode    *spec.UserMode           `json:"userMode,omitempty"` // in place of networks
 	IPs         []string                 `json:"ips,omitempty"`      // one for each pod, in order, on its first network
 	MACs        []string                 `json:"macs,omitempty"`
 

@@ -97,6 +97,8 @@ func networkMode(p *spec.PodStatus) string {
 	switch {
 	case p.Pod.HostNet:
 		return "host"
+	case p.Pod.UserMode != nil:
+		return p.Pod.UserMode.Program
 	case len(p.Pod.Networks) == 0:
 		return "none"
 	}

@@ -63,5 +63,8 @@ func networks(p *spec.PodStatus) []string {
 	if p.Pod.HostNet {
 		return []string{"host"}
 	}
+	if p.Pod.UserMode != nil {
+		return []string{p.Pod.UserMode.Program}
+	}
 	return p.Networks()
 }

@@ -50,7 +50,7 @@ func (m *Manager) Check(ctx context.Context, live []Lease) ([]Leak, error) {
 			}
 		}
 	}
-	err = errors.Join(c.addresses(), c.attachments(), c.names(), c.rules(ctx), c.links(), c.namespaces())
+	err = errors.Join(c.addresses(), c.attachments(), c.names(ctx), c.rules(ctx), c.links(), c.namespaces(), c.userModes())
 	if err != nil {
 		err = fmt.Errorf("check the networks: %w", err)
 	}
@@ -129,13 +129,13 @@ func (c *checker) attachments() error {
 	return nil
 }
 
-func (c *checker) names() error {
+func (c *checker) names(ctx context.Context) error {
 	files, err := c.m.namesFiles()
 	if err != nil {
 		return err
 	}
 	if len(files) == 0 {
-		if err := c.nameServer(); err != nil {
+		if err := c.nameServer(ctx); err != nil {
 			return err
 		}
 	}
@@ -159,17 +159,29 @@ func (c *checker) names() error {
 	return nil
 }
 
-// nameServer finds one that runs although there is no name to serve.
-func (c *checker) nameServer() error {
+// nameServer finds one that runs although there is no name to serve. One whose
+// last name has just gone is about to end, which whoever took that out waits for.
+func (c *checker) nameServer(ctx context.Context) error {
 	s, err := c.m.findServer()
 	if err != nil || s == nil {
 		return err
 	}
-	defer s.close()
-	c.add("process", fmt.Sprintf("%s, process %d", serverName, s.pid), "", func(ctx context.Context) error {
-		return c.m.editNames(ctx, func() (bool, error) { return true, nil })
+	s.close()
+	return c.m.editNames(ctx, func() (bool, error) {
+		files, err := c.m.namesFiles()
+		if err != nil || len(files) > 0 || c.m.namesUntold.Load() { // it is told right after this
+			return false, err
+		}
+		s, err := c.m.findServer()
+		if err != nil || s == nil {
+			return false, err
+		}
+		defer s.close()
+		c.add("process", fmt.Sprintf("%s, process %d", serverName, s.pid), "", func(ctx context.Context) error {
+			return c.m.editNames(ctx, func() (bool, error) { return true, nil })
+		})
+		return false, nil
 	})
-	return nil
 }
 
 func (m *Manager) namedIn(l Lease, path string) bool {

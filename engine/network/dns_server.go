@@ -21,71 +21,15 @@ const pidFile = "aardvark.pid"
 
 const serverName = "aardvark-dns"
 
-// server is a running aardvark-dns of ours, held by a pidfd so that a signal
-// cannot reach a process that took over its ID.
-type server struct {
-	pid int
-	fd  int
-}
-
-func (s *server) close()                       { _ = unix.Close(s.fd) }
-func (s *server) signal(sig unix.Signal) error { return unix.PidfdSendSignal(s.fd, sig, nil, 0) }
-
-// ended waits until the process is gone.
-func (s *server) ended(ctx context.Context) error {
-	for ctx.Err() == nil {
-		fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, 100) // in steps, so that ctx is heeded
-		if n > 0 {
-			return nil
-		}
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("poll", err)
-		}
-	}
-	return ctx.Err()
-}
-
 // findServer returns our aardvark-dns, or nil. What the pid file names counts
 // only if it is aardvark-dns and works on our folder; a server whose pid file
 // is lost is found among all processes.
-func (m *Manager) findServer() (*server, error) {
-	data, err := os.ReadFile(filepath.Join(m.dnsDir(), pidFile))
-	if err == nil {
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
-			if s := m.openServer(pid); s != nil {
-				return s, nil
-			}
-		}
-	}
-	entries, err := os.ReadDir("/proc")
+func (m *Manager) findServer() (*running, error) {
+	s, err := findRunning(filepath.Join(m.dnsDir(), pidFile), m.isServer)
 	if err != nil {
 		return nil, fmt.Errorf("look for %s: %w", serverName, err)
 	}
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			if s := m.openServer(pid); s != nil {
-				return s, nil
-			}
-		}
-	}
-	return nil, nil
-}
-
-func (m *Manager) openServer(pid int) *server {
-	if !m.isServer(pid) {
-		return nil
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return nil
-	}
-	s := &server{pid: pid, fd: fd}
-	if !m.isServer(pid) { // between the look and the pidfd it may have ended
-		s.close()
-		return nil
-	}
-	return s
+	return s, nil
 }
 
 func (m *Manager) isServer(pid int) bool {
@@ -146,21 +90,11 @@ func (m *Manager) startServer(ctx context.Context, path string) error {
 		return fmt.Errorf("start %s: %w", serverName, err)
 	}
 	defer log.Close()
-	cmd := hostexec.Cmd{
+	err = m.inOwnCgroup(ctx, m.dnsCgroup(), hostexec.Cmd{
 		Path: path, Args: []string{"--config", m.dnsDir(), "-p", dnsPort, "run"}, Dir: "/",
 		Stdout: log, Stderr: log, // files, not pipes: nobody is left to read those
 		Session: true, Timeout: m.helperTimeout,
-	}
-	if group := m.openDNSCgroup(); group != nil {
-		cmd.CgroupFD = group
-		defer group.Close()
-	}
-	_, err = hostexec.Run(ctx, cmd)
-	if err != nil && cmd.CgroupFD != nil && ctx.Err() == nil {
-		m.log.Debug("name server cannot have a cgroup of its own", "error", err)
-		cmd.CgroupFD = nil
-		_, err = hostexec.Run(ctx, cmd)
-	}
+	})
 	if err != nil {
 		_, _ = log.Seek(0, io.SeekStart)
 		said, _ := io.ReadAll(io.LimitReader(log, 4096))
@@ -171,7 +105,7 @@ func (m *Manager) startServer(ctx context.Context, path string) error {
 		return errors.Join(fmt.Errorf("start %s: it ended at once", serverName), err)
 	}
 	defer s.close()
-	m.leaveV1Cgroups(s.pid)
+	m.leaveV1Cgroups(s.pid, m.dnsCgroup())
 	return nil
 }
 
@@ -190,21 +124,12 @@ func (m *Manager) tellServer(ctx context.Context) error {
 	if err != nil || len(files) > 0 {
 		return err
 	}
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.dnsTimeout)
-	defer cancel()
-	if s.ended(limited) != nil {
-		if err := s.signal(unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("end %s: %w", serverName, err)
-		}
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.dnsTimeout)
-		defer cancel()
-		if err := s.ended(last); err != nil {
-			return fmt.Errorf("end %s: %w", serverName, err)
-		}
+	if err := m.awaitEnd(ctx, s); err != nil {
+		return fmt.Errorf("end %s: %w", serverName, err)
 	}
 	if err := os.Remove(filepath.Join(m.dnsDir(), pidFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("end %s: %w", serverName, err)
 	}
-	m.removeDNSCgroup()
+	m.removeCgroup(m.dnsCgroup())
 	return nil
 }

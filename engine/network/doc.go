@@ -15,6 +15,11 @@
 // too many when called in parallel, signals whatever its pid file names, and
 // would let the server inherit the pod's lock from us.
 //
+// In place of networks a pod may have a network stack that is a process of the
+// host, pasta or slirp4netns (usermode*.go): that takes no address of ours and no
+// rule, binds the published ports itself, and is known by its command line, which
+// names the pod's namespace.
+//
 // # Invariants
 //
 //   - Success is judged by looking: at the interface in the namespace, at the

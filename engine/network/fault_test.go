@@ -197,7 +197,7 @@ func TestTheNameServer(t *testing.T) {
 		}
 		defer server.close()
 		groups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", server.pid))
-		if !strings.Contains(string(groups), "/"+h.dnsCgroupName()) {
+		if !strings.Contains(string(groups), "/"+h.dnsCgroup()) {
 			t.Errorf("it is in %s", groups)
 		}
 		fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", server.pid))

@@ -17,6 +17,7 @@ type Lease struct {
 	Names     []string           `json:"names,omitempty"`
 	Networks  []NetworkLease     `json:"networks,omitempty"`
 	Ports     []spec.PortMapping `json:"ports,omitempty"`
+	UserMode  *UserModeLease     `json:"userMode,omitempty"` // in place of networks
 	// Netavark is the version that was there, Firewall the driver it was told
 	// to use: after an upgrade the old rules must go by the old driver.
 	Netavark string `json:"netavark,omitempty"`
@@ -46,6 +47,11 @@ func (l Lease) IPs() []string {
 			ips = append(ips, ip.String())
 		}
 	}
+	if l.UserMode != nil {
+		for _, ip := range l.UserMode.IPs {
+			ips = append(ips, ip.String())
+		}
+	}
 	return ips
 }
 
@@ -60,8 +66,15 @@ func (l Lease) Gateways() []string {
 	return gateways
 }
 
-// NameServers are the addresses at which aardvark-dns answers the pod.
+// Empty reports whether there is nothing but loopback.
+func (l Lease) Empty() bool { return len(l.Networks) == 0 && l.UserMode == nil }
+
+// NameServers are the addresses at which aardvark-dns answers the pod, or the
+// process that is its network stack.
 func (l Lease) NameServers() []string {
+	if l.UserMode != nil {
+		return l.UserMode.servers()
+	}
 	var servers []string
 	for _, n := range l.Networks {
 		if !n.Network.servesNames() {

@@ -32,6 +32,9 @@ type Options struct {
 	HelperDirs    []string // containers.conf's helper_binaries_dir
 	DefaultSubnet string   // of the default network, in CIDR form; empty: the first free one
 	Firewall      string   // containers.conf's firewall_driver: "iptables" or "nftables"; empty: as netavark prefers
+	PastaOptions  []string // its pasta_options
+	SlirpOptions  []string // its network_cmd_options
+	SlirpPath     string   // its network_cmd_path: slirp4netns; empty: as other helpers are found
 	Log           *slog.Logger
 	Note          func(spec.Act) // is told what was done; nil: nobody is
 }
@@ -43,6 +46,9 @@ type Manager struct {
 	helperDirs        []string
 	defaultSubnet     string
 	driver            string // of the firewall, as configured
+	pastaOptions      []string
+	slirpOptions      []string
+	slirpPath         string
 	log               *slog.Logger
 	note              func(spec.Act)
 	waits             *holder.Teller
@@ -51,6 +57,7 @@ type Manager struct {
 	limiter       chan struct{} // bounds the calls of netavark under way
 	helperTimeout time.Duration
 	dnsTimeout    time.Duration
+	endTimeout    time.Duration // of a helper that was told to
 
 	namesWaiting atomic.Int32 // how many wait for the lock of the DNS names
 	namesUntold  atomic.Bool  // names were changed and the server not told yet
@@ -70,11 +77,14 @@ func New(o Options) *Manager {
 	}
 	return &Manager{
 		note:      o.Note,
-		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, driver: o.Firewall, log: o.Log, waits: holder.NewTeller(o.Log),
+		configDir: o.ConfigDir, runDir: o.RunDir, helperDirs: o.HelperDirs, defaultSubnet: o.DefaultSubnet, driver: o.Firewall, log: o.Log,
+		pastaOptions: o.PastaOptions, slirpOptions: o.SlirpOptions, slirpPath: o.SlirpPath,
+		waits:         holder.NewTeller(o.Log),
 		prefix:        prefixOf(o.RunDir),
 		limiter:       make(chan struct{}, max(4, 2*runtime.NumCPU())),
 		helperTimeout: 30 * time.Second,
 		dnsTimeout:    5 * time.Second,
+		endTimeout:    5 * time.Second,
 		tools:         map[string]tool{},
 	}
 }
@@ -101,6 +111,7 @@ type Pod struct {
 	Names       []string
 	Namespace   string // path of the pinned network namespace
 	Attachments []spec.NetworkAttachment
+	UserMode    *spec.UserMode     // in place of networks
 	Ports       []spec.PortMapping // as BindPorts resolved them
 	// Locks are descriptors that netavark inherits, so that one orphaned by our
 	// death still holds the pod's lock while it works.

@@ -20,6 +20,7 @@ import (
 type tool struct {
 	path, version string
 	firewall      string // the driver netavark is told to use
+	options       string // what pasta says of those it knows
 	changed       int64  // when the file was last changed, to notice an upgrade
 }
 
@@ -41,9 +42,20 @@ func (m *Manager) netavark(ctx context.Context) (tool, error) {
 	if err != nil {
 		return tool{}, fmt.Errorf("pod networks need netavark: %w", err)
 	}
+	return m.ask(ctx, path, func(ctx context.Context) (tool, error) {
+		t, err := m.askVersion(ctx, path)
+		if err != nil {
+			return tool{}, fmt.Errorf("ask netavark's version: %w", err)
+		}
+		return t, nil
+	})
+}
+
+// ask has a helper asked about itself, once for each file.
+func (m *Manager) ask(ctx context.Context, path string, ask func(context.Context) (tool, error)) (tool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return tool{}, fmt.Errorf("find netavark: %w", err)
+		return tool{}, fmt.Errorf("find %s: %w", path, err)
 	}
 	m.mu.Lock()
 	known, ok := m.tools[path]
@@ -53,9 +65,9 @@ func (m *Manager) netavark(ctx context.Context) (tool, error) {
 	}
 	// Many pods start at once; whoever gives up must not spoil it for the others.
 	asked := m.asking.DoChan(path, func() (any, error) {
-		t, err := m.askVersion(context.WithoutCancel(ctx), path)
+		t, err := ask(context.WithoutCancel(ctx))
 		if err != nil {
-			return tool{}, fmt.Errorf("ask netavark's version: %w", err)
+			return tool{}, err
 		}
 		t.changed = info.ModTime().UnixNano()
 		m.mu.Lock()

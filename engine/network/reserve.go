@@ -24,6 +24,10 @@ func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error)
 		Version: leaseVersion, Pod: pod.ID, Key: pod.Key, Namespace: pod.Namespace,
 		Names: podNames(pod), Ports: slices.Clone(pod.Ports),
 	}
+	if pod.UserMode != nil {
+		lease.UserMode, err = m.planUserMode(ctx, pod)
+		return lease, err
+	}
 	if len(pod.Attachments) == 0 {
 		return lease, nil
 	}
@@ -57,6 +61,10 @@ func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error)
 // CheckPod says whether a pod's networks can be had, as far as that can be seen
 // without reserving anything. Ports without a host port are not looked at.
 func (m *Manager) CheckPod(ctx context.Context, pod Pod) error {
+	if pod.UserMode != nil {
+		_, err := m.planUserMode(ctx, pod)
+		return err
+	}
 	if len(pod.Attachments) == 0 {
 		return nil
 	}

@@ -201,15 +201,15 @@ func (m *Manager) removeRules(ctx context.Context, driver string, which func(rul
 	}
 }
 
-// RulesPresent reports whether a lease's rules and bridges are there. False
-// calls for Heal.
+// RulesPresent reports whether a lease's rules and bridges are there, or its network
+// stack runs. False calls for Heal.
 func (m *Manager) RulesPresent(ctx context.Context, lease Lease) (bool, error) {
 	missing, err := m.MissingRules(ctx, []Lease{lease})
 	return err == nil && len(missing) == 0, err
 }
 
 // MissingRules looks once and lists those of the leases, by pod, that lack a
-// rule, a bridge or a kernel setting.
+// rule, a bridge, a kernel setting or the process that is their network stack.
 func (m *Manager) MissingRules(ctx context.Context, leases []Lease) ([]spec.PodID, error) {
 	links, err := linkNames()
 	if err != nil {
@@ -218,6 +218,16 @@ func (m *Manager) MissingRules(ctx context.Context, leases []Lease) ([]spec.PodI
 	byDriver := map[string][]rule{}
 	var missing []spec.PodID
 	for _, lease := range leases {
+		if lease.UserMode != nil {
+			runs, err := m.userModeRuns(lease)
+			if err != nil {
+				return nil, err
+			}
+			if !runs {
+				missing = append(missing, lease.Pod)
+			}
+			continue
+		}
 		rules, ok := byDriver[lease.Firewall]
 		if !ok && needsRules(lease) {
 			fw, err := m.firewall(lease.Firewall)

@@ -170,6 +170,9 @@ func (m *Manager) tearDownDetached(ctx context.Context, pod Pod, lease Lease) er
 // MACs it had, for when somebody flushed the firewall or removed the bridge.
 // Open connections break.
 func (m *Manager) Heal(ctx context.Context, pod Pod, lease Lease) (Status, error) {
+	if lease.UserMode != nil {
+		return Status{}, m.healUserMode(ctx, lease)
+	}
 	if len(lease.Networks) == 0 {
 		return Status{}, nil
 	}

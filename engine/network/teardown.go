@@ -16,6 +16,12 @@ import (
 // is gone already is success, be it the namespace, the bridge, rules or the
 // name server. The addresses stay reserved until Release.
 func (m *Manager) Teardown(ctx context.Context, pod Pod, lease Lease) error {
+	if lease.UserMode != nil {
+		if err := m.endUserMode(ctx, lease.Namespace); err != nil {
+			return fmt.Errorf("tear down the network of pod %s: %w", lease.Key, err)
+		}
+		return nil
+	}
 	if len(lease.Networks) == 0 {
 		return nil
 	}

@@ -44,7 +44,8 @@ type Pod struct {
 
 	Domainname string `json:"domainname,omitempty"`
 
-	Networks []NetworkAttachment `json:"networks,omitempty"` // none of them and no HostNet: loopback only
+	Networks []NetworkAttachment `json:"networks,omitempty"` // none of them, no UserMode and no HostNet: loopback only
+	UserMode *UserMode           `json:"userMode,omitempty"` // in place of networks
 	Ports    []PortMapping       `json:"ports,omitempty"`
 	DNS      DNS                 `json:"dns"`
 	Hosts    []HostAlias         `json:"hosts,omitempty"`
@@ -139,6 +140,9 @@ func (p *Pod) HasInfra() bool { return !p.Bare && (p.Infra == nil || !p.Infra.No
 
 // OwnNetwork reports whether the pod has a network namespace of its own.
 func (p *Pod) OwnNetwork() bool { return !p.HostNet && p.Join.Net == (Join{}) }
+
+// Isolated reports whether the pod has loopback alone.
+func (p *Pod) Isolated() bool { return p.OwnNetwork() && len(p.Networks) == 0 && p.UserMode == nil }
 
 // LogOf says how the output of the container of that name is kept.
 func (p *Pod) LogOf(name string) Log {

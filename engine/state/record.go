@@ -106,11 +106,13 @@ type Sandbox struct {
 	Lease json.RawMessage `json:"lease,omitempty"`
 	IPs   []string        `json:"ips,omitempty"`
 	// Joined is what the lease says of networks, for those who only look.
-	Joined    []spec.JoinedNetwork `json:"joined"`
-	Servers   []string             `json:"nameServers,omitempty"`
-	Gateways  []string             `json:"gateways,omitempty"`
-	Ports     []spec.PortMapping   `json:"ports,omitempty"`
-	StartedAt time.Time            `json:"startedAt,omitzero"`
+	Joined   []spec.JoinedNetwork `json:"joined"`
+	Servers  []string             `json:"nameServers,omitempty"`
+	Gateways []string             `json:"gateways,omitempty"`
+	// HostAddress is where the pod reaches its host, if not at its gateway.
+	HostAddress string             `json:"hostAddress,omitempty"`
+	Ports       []spec.PortMapping `json:"ports,omitempty"`
+	StartedAt   time.Time          `json:"startedAt,omitzero"`
 }
 
 // Store reads and writes the records.

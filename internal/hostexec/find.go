@@ -51,6 +51,8 @@ func packageOf(name string) string {
 		return "iptables"
 	case "nft":
 		return "nftables"
+	case "pasta":
+		return "passt"
 	}
 	return name
 }

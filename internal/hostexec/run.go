@@ -34,6 +34,9 @@ type Cmd struct {
 	CgroupFD *os.File
 	// Session starts the helper in a session of its own, away from our terminal's signals.
 	Session bool
+	// OwnMounts has the helper see our mounts in a namespace of its own, for Start
+	// only: what it does to them stays there, what we do comes to it.
+	OwnMounts bool
 	// Timeout limits Run; 0: DefaultTimeout, negative: none.
 	Timeout time.Duration
 }
@@ -116,7 +119,11 @@ func Run(ctx context.Context, c Cmd) ([]byte, error) {
 // Wait for it; nobody has to.
 func Start(c Cmd) (*exec.Cmd, error) {
 	cmd := c.command(context.Background())
-	if err := cmd.Start(); err != nil {
+	start := cmd.Start
+	if c.OwnMounts {
+		start = func() error { return elsewhere(cmd.Start) }
+	}
+	if err := start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.name(), err)
 	}
 	return cmd, nil

@@ -56,7 +56,7 @@ func TestFindLooksInTheGivenFoldersFirst(t *testing.T) {
 		t.Errorf("Find without the folder = %q, %v", got, err)
 	}
 	t.Setenv("PATH", dir)
-	for name, pkg := range map[string]string{"no-such-program": "no-such-program", "iptables-save": "iptables", "nft": "nftables"} {
+	for name, pkg := range map[string]string{"no-such-program": "no-such-program", "iptables-save": "iptables", "nft": "nftables", "pasta": "passt"} {
 		_, err := Find(name, []string{dir})
 		if want := name + " is not installed: install the package " + pkg; err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("err %v does not say %q and where it looked", err, want)

@@ -120,7 +120,10 @@ func mountLeaks(context.Context) ([]Leak, error) {
 
 // helpers are the programs that run only for a pod.
 func helpers() []string {
-	return []string{"conmon", "aardvark-dns", "netavark", "crun", "runc", "catatonit", "pause", "berth-pause"}
+	return []string{
+		"conmon", "aardvark-dns", "netavark", "crun", "runc", "catatonit", "pause", "berth-pause",
+		"pasta", "pasta.avx2", "passt", "passt.avx2", "slirp4netns",
+	}
 }
 
 func processLeaks(context.Context) ([]Leak, error) {
@@ -146,7 +149,7 @@ func processLeaks(context.Context) ([]Leak, error) {
 }
 
 // podCgroup matches the cgroups that berth makes: cgroupfs's folders, systemd's units.
-var podCgroup = regexp.MustCompile(`/berth[0-9a-f]*/(pod|conmon/)[0-9a-f]|berth[0-9a-f]*-(pod|conmon-)?[0-9a-f][0-9a-f_]{7,}[^/]*\.(slice|scope)`)
+var podCgroup = regexp.MustCompile(`/berth[0-9a-f]*/(pod|conmon/|network/)[0-9a-f]|berth[0-9a-f]*-(pod|conmon-)?[0-9a-f][0-9a-f_]{7,}[^/]*\.(slice|scope)`)
 
 func cgroupLeaks(context.Context) ([]Leak, error) {
 	seen := map[string]bool{}
@@ -231,6 +234,7 @@ func fileLeaks(context.Context) ([]Leak, error) {
 		{"state", "/run/berth/exits/*"},
 		{"state", "/run/berth/oci/[^.]*"},
 		{"address", "/run/berth/net/*/[0-9]*"},
+		{"state", "/run/berth/usermode/*"},
 		{"netns", "/run/netns/*"},
 		{"netns", "/run/berth/netns/*"},
 	}

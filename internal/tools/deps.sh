@@ -6,7 +6,7 @@ what=${1:-all}
 
 # Package by distribution, program (or file) that shows it is there.
 run_programs='crun conmon netavark aardvark-dns catatonit nft iptables newuidmap'
-test_programs='runc busybox docker-registry dpkg-deb curl jq ip pkill findmnt gcc git'
+test_programs='pasta slirp4netns runc busybox docker-registry dpkg-deb curl jq ip pkill findmnt gcc git'
 
 # Tests in a virtual machine need these, and Debian's packages for the guest.
 vm_programs='qemu-system-x86_64 qemu-img mke2fs'
@@ -39,7 +39,7 @@ as_root() {
 
 apt_install() {
 	packages='crun conmon netavark aardvark-dns catatonit nftables iptables uidmap ca-certificates golang-github-containers-common'
-	[ "$what" = run ] || packages="$packages runc busybox-static docker-registry curl jq iproute2 procps util-linux gcc libc6-dev git make systemd"
+	[ "$what" = run ] || packages="$packages passt slirp4netns runc busybox-static docker-registry curl jq iproute2 procps util-linux gcc libc6-dev git make systemd"
 	! vm_here || packages="$packages qemu-system-x86 qemu-utils e2fsprogs"
 	# Only what is not there: no package is upgraded behind anybody's back.
 	want=
@@ -69,7 +69,7 @@ berth needs these programs, and this machine has no apt: $1
   apk:    sudo apk add crun conmon netavark aardvark-dns catatonit nftables iptables shadow-uidmap containers-common
   pacman: sudo pacman -S crun conmon netavark aardvark-dns catatonit nftables iptables-nft shadow containers-common
   zypper: sudo zypper install crun conmon netavark aardvark-dns catatonit nftables iptables shadow libcontainers-common
-for its tests also: runc, a static busybox, docker-registry (distribution), curl, jq, iproute2, procps, gcc, git
+for its tests also: passt, slirp4netns, runc, a static busybox, docker-registry (distribution), curl, jq, iproute2, procps, gcc, git
 EOT
 }
 
@@ -97,9 +97,10 @@ fetch_debs() { # name package…
 # for test hosts that have them as if they were installed (testhost.Options.Packages).
 # Scripts that need them are skipped where there are none.
 podman_release=forky
+podman_packages='podman crun conmon netavark aardvark-dns passt slirp4netns'
 fetch_podman() {
 	dir=${BERTH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/berth}/debs/podman
-	[ ! -e "$dir/complete" ] || return 0
+	[ "$(cat "$dir/complete" 2>/dev/null)" != "$podman_packages" ] || return 0
 	echo "downloading podman of Debian's $podman_release for tests"
 	rm -rf "$dir"
 	mkdir -p "$dir/debs/partial" "$dir/state/lists/partial" "$dir/etc" "$dir/root"
@@ -110,14 +111,14 @@ fetch_podman() {
 		-o Dir::Etc::PreferencesParts=$dir/etc -o Dir::State=$dir/state -o Dir::State::status=$dir/status -o Dir::Cache=$dir
 		-o Dir::Cache::archives=$dir/debs -o Acquire::Languages=none -o APT::Install-Recommends=false -o APT::Sandbox::User=root -o Debug::NoLocking=1"
 	# shellcheck disable=SC2086
-	apt-get $options -qq update >/dev/null && apt-get $options -qq -y --download-only install podman crun conmon netavark aardvark-dns >/dev/null || {
+	apt-get $options -qq update >/dev/null && apt-get $options -qq -y --download-only install $podman_packages >/dev/null || {
 		echo "no podman of $podman_release here: the tests that move from podman to berth will be skipped" >&2
 		return 0
 	}
 	for deb in "$dir"/debs/*.deb; do dpkg-deb -x "$deb" "$dir/root"; done
 	rm -rf "$dir/debs" "$dir/state" "$dir"/*.bin
 	(cd "$dir/root/usr" && rm -rf share/doc share/man share/locale libexec/podman/podman-testing)
-	: >"$dir/complete"
+	echo "$podman_packages" >"$dir/complete"
 }
 
 absent=$(missing | tr '\n' ' ')

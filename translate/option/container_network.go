@@ -21,7 +21,7 @@ type network struct {
 }
 
 func (n *network) shared(f *pflag.FlagSet) {
-	f.StringArrayVar(&n.networks, "network", nil, "join a `network`: bridge, host, none, container:NAME, ns:PATH, or a name, with :ip=…,mac=…,alias=…")
+	f.StringArrayVar(&n.networks, "network", nil, "join a `network`: bridge, host, none, container:NAME, ns:PATH, pasta, slirp4netns, or a name, with :ip=…,mac=…,alias=…")
 	f.StringSliceVar(&n.aliases, "network-alias", nil, "further `name` on the networks")
 	f.StringVar(&n.ip, "ip", "", "static IPv4 `address`")
 	f.StringVar(&n.ip6, "ip6", "", "static IPv6 `address`")
@@ -118,13 +118,13 @@ func (n *network) join(m *maker) {
 		}
 		return
 	}
-	mode, list, err := ParseNetworks(rest)
+	networks, err := ParseNetworks(rest)
 	m.note(err)
-	m.pod.HostNet = mode == translate.NetworkHost
-	if mode == translate.NetworkBridge && len(list) == 0 && err == nil {
-		list = []spec.NetworkAttachment{{Network: translate.DefaultNetwork}}
+	m.pod.HostNet = networks.Mode == translate.NetworkHost
+	m.pod.Networks, m.pod.UserMode = networks.Joined, networks.UserMode
+	if err == nil && networks.Mode == translate.NetworkBridge && m.pod.Isolated() {
+		m.pod.Networks = []spec.NetworkAttachment{{Network: translate.DefaultNetwork}}
 	}
-	m.pod.Networks = list
 }
 
 func (n *network) addresses(m *maker) {
@@ -205,7 +205,7 @@ func (n *network) ports(m *maker) {
 	case m.pod.HostNet: // podman throws them away, and says so
 		m.pod.Ports, m.hand.PublishAll = nil, false
 		m.made.Warnings = append(m.made.Warnings, "the ports of --publish are those of the host already: --network host has no others")
-	case len(m.pod.Networks) == 0:
+	case m.pod.Isolated():
 		m.note(errors.New("--publish and --publish-all cannot be honoured without a network of ours: give --network another value"))
 	}
 }
@@ -294,7 +294,7 @@ func (n *network) usualResolver(m *maker) {
 // resolve is /etc/resolv.conf.
 func (n *network) resolve(m *maker) {
 	d := &m.pod.DNS
-	none := !m.pod.HostNet && len(m.pod.Networks) == 0 && m.pod.Join.Net == (spec.Join{})
+	none := m.pod.Isolated()
 	if !none && m.pod.Join.Net.Container == nil {
 		n.usualResolver(m)
 	}

@@ -52,6 +52,13 @@ func networkGood() []good {
 			added(m)
 			m.Into, h.Namespaces.Net.Private = "web", true
 		}},
+		{"--network pasta:--map-gw,-m,1500 -p 8080:80 img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
+			m.Pod.Networks, m.Pod.UserMode = nil, &spec.UserMode{Program: spec.Pasta, Options: []string{"--map-gw", "-m", "1500"}}
+			m.Pod.Ports = []spec.PortMapping{{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}}
+		}},
+		{"--network slirp4netns img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
+			m.Pod.Networks, m.Pod.UserMode = nil, &spec.UserMode{Program: spec.Slirp4netns}
+		}},
 		{"--pod web --network container:db --expose 80 img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
 			added(m)
 			m.Into, h.Expose = "web", []string{"80/tcp"}
@@ -62,7 +69,10 @@ func networkGood() []good {
 
 func networkBad() bad {
 	return bad{
-		"--network pasta img":                      "pasta cannot be honoured",
+		"--network pasta:mtu=3 img":                `"mtu=3" is no option of pasta(1)`,
+		"--network pasta --network lan img":        "--network pasta cannot be combined",
+		"--network pasta --ip 10.0.0.1 img":        "are for a network of ours",
+		"--network slirp4netns:mtu=x img":          "option mtu=x of slirp4netns",
 		"--network container: img":                 "the name of a container is missing",
 		"--network container:gone img":             `--network "container:gone": there is no such container`,
 		"--network ns:x img":                       "give the absolute path of a namespace",

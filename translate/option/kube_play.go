@@ -26,7 +26,7 @@ type KubePlay struct {
 // Register adds the flags to a set.
 func (k *KubePlay) Register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&k.annotations, "annotation", nil, "add an annotation to all pods (`key=value`)")
-	flags.StringArrayVar(&k.networks, "network", nil, "join the pods to a `network`: bridge, host, none, or a name, with :ip=…,mac=…,alias=…")
+	flags.StringArrayVar(&k.networks, "network", nil, "join the pods to a `network`: bridge, host, none, pasta, slirp4netns, or a name, with :ip=…,mac=…,alias=…")
 	flags.StringSliceVarP(&k.publish, "publish", "p", nil, "publish a `port`: [[ip:][hostPort]:]containerPort[/protocol], overriding the YAML's")
 	flags.BoolVar(&k.publishAll, "publish-all", false, "publish every containerPort, on its own number where no hostPort is given")
 	flags.StringSliceVar(&k.ips, "ip", nil, "static IP `address`, once for each pod")
@@ -53,8 +53,9 @@ func (k *KubePlay) Options() (translate.Options, error) {
 	var err error
 	o.Annotations, err = ParseAnnotations(k.annotations)
 	note(err)
-	o.NetworkMode, o.Networks, err = ParseNetworks(k.networks)
+	networks, err := ParseNetworks(k.networks)
 	note(err)
+	o.NetworkMode, o.Networks, o.UserMode = networks.Mode, networks.Joined, networks.UserMode
 	for _, s := range k.publish {
 		ports, err := ParsePublish(s)
 		note(err)
@@ -112,6 +113,9 @@ func checkNetwork(o translate.Options) error {
 				errs = append(errs, fmt.Errorf("%s cannot be honoured with --network %s: drop one of them", flag, o.NetworkMode))
 			}
 		}
+	}
+	if o.UserMode != nil && len(o.IPs)+len(o.MACs) > 0 {
+		errs = append(errs, fmt.Errorf("--ip and --mac-address cannot be honoured with --network %s, whose addresses it chooses itself: use its own options", o.UserMode.Program))
 	}
 	if len(o.Networks) > 1 && len(o.IPs)+len(o.MACs) > 0 {
 		errs = append(errs, errors.New("--ip and --mac-address do not say which of several networks they are for: write --network name:ip=…,mac=…"))

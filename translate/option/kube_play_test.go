@@ -65,8 +65,10 @@ func TestKubePlayRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"--annotation a":                                 `--annotation "a": write key=value`,
 		"--annotation =b":                                `--annotation "=b": write key=value`,
-		"--network pasta":                                "pasta cannot be honoured",
-		"--network slirp4netns:mtu=1":                    "slirp4netns cannot be honoured",
+		"--network pasta --network lan":                  "--network pasta cannot be combined",
+		"--network pasta:--netns,/run/x":                 "option --netns of pasta cannot be honoured: its namespace is the pod's",
+		"--network pasta --ip 10.0.0.1":                  "--ip and --mac-address cannot be honoured with --network pasta",
+		"--network slirp4netns:mtu=1":                    "option mtu=1 of slirp4netns: want a number of bytes",
 		"--network container:x":                          "container cannot be honoured",
 		"--network ns:/run/x":                            "ns cannot be honoured",
 		"--network host:ip=1.2.3.4":                      "host takes no options",
@@ -108,7 +110,7 @@ func TestKubePlayRefuses(t *testing.T) {
 }
 
 func TestAllMistakesAtOnce(t *testing.T) {
-	_, err := parse(t, "--publish", "x", "--network", "pasta", "--ip", "y", "--log-opt", "z=1")
+	_, err := parse(t, "--publish", "x", "--network", "pasta:x", "--ip", "y", "--log-opt", "z=1")
 	if err == nil {
 		t.Fatal("no error")
 	}

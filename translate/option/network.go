@@ -11,16 +11,28 @@ import (
 	"berth/translate"
 )
 
+// Networks is what the values of --network say.
+type Networks struct {
+	Mode     translate.NetworkMode
+	Joined   []spec.NetworkAttachment
+	UserMode *spec.UserMode
+}
+
 // ParseNetworks reads the values of --network: bridge[:options], the name of a
-// network[:options], private, host or none. Options are ip=, ip6=, mac=, alias=,
-// interface_name= and host_interface_name=, divided by commas. Without a value pods join the default
+// network[:options], private, host, none, pasta[:options] or slirp4netns[:options].
+// Options of networks are ip=, ip6=, mac=, alias=, interface_name= and
+// host_interface_name=, divided by commas. Without a value pods join the default
 // network.
-func ParseNetworks(list []string) (translate.NetworkMode, []spec.NetworkAttachment, error) {
-	var mode translate.NetworkMode
-	var attachments []spec.NetworkAttachment
+func ParseNetworks(list []string) (Networks, error) {
+	var out Networks
 	var errs []error
 	if len(list) > 0 && !strings.Contains(list[0], ":") { // the former way to give several
 		list = append(strings.Split(list[0], ","), list[1:]...)
+	}
+	alone := func(name string) {
+		if len(list) > 1 {
+			errs = append(errs, fmt.Errorf("--network %s cannot be combined with other networks", name))
+		}
 	}
 	for _, s := range list {
 		name, options, hasOptions := strings.Cut(s, ":")
@@ -29,34 +41,38 @@ func ParseNetworks(list []string) (translate.NetworkMode, []spec.NetworkAttachme
 			if hasOptions {
 				errs = append(errs, fmt.Errorf("--network %q: %s takes no options", s, name))
 			}
-			if len(list) > 1 {
-				errs = append(errs, fmt.Errorf("--network %s cannot be combined with other networks", name))
+			alone(name)
+			out.Mode = translate.NetworkMode(name)
+		case spec.Pasta, spec.Slirp4netns:
+			alone(name)
+			out.UserMode = &spec.UserMode{Program: name}
+			if options != "" {
+				out.UserMode.Options = strings.Split(options, ",")
 			}
-			mode = translate.NetworkMode(name)
-		case "pasta", "slirp4netns", "container", "ns":
-			errs = append(errs, fmt.Errorf("--network %q: %s cannot be honoured: use bridge, host, none or the name of a network", s, name))
+			if _, err := out.UserMode.Parse(); err != nil {
+				errs = append(errs, fmt.Errorf("--network %q: %w", s, err))
+			}
+		case "container", "ns":
+			errs = append(errs, fmt.Errorf("--network %q: %s cannot be honoured: use bridge, host, none, pasta or the name of a network", s, name))
 		case "":
-			errs = append(errs, fmt.Errorf("--network %q: the name is missing: use bridge, host, none or the name of a network", s))
+			errs = append(errs, fmt.Errorf("--network %q: the name is missing: use bridge, host, none, pasta or the name of a network", s))
 		default:
 			a, err := parseAttachment(name, options)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("--network %q: %w", s, err))
 				continue
 			}
-			attachments = append(attachments, a)
+			out.Joined = append(out.Joined, a)
 		}
 	}
-	for i, a := range attachments {
-		for _, b := range attachments[:i] {
+	for i, a := range out.Joined {
+		for _, b := range out.Joined[:i] {
 			if a.Network == b.Network {
 				errs = append(errs, fmt.Errorf("--network %s is given twice: put all its options into one", a.Network))
 			}
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return "", nil, err
-	}
-	return mode, attachments, nil
+	return out, errors.Join(errs...)
 }
 
 func parseAttachment(name, options string) (spec.NetworkAttachment, error) {

@@ -200,6 +200,8 @@ func netMode(p *spec.Pod) string {
 	switch {
 	case p.HostNet:
 		return "host"
+	case p.UserMode != nil:
+		return p.UserMode.Program
 	case len(p.Networks) == 0:
 		return "none"
 	}
