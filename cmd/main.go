@@ -30,9 +30,20 @@ func Main(build Build, args []string) int {
 	a := &app{build: build, in: os.Stdin, out: os.Stdout, err: os.Stderr, now: time.Now}
 	err := a.execute(ctx, args)
 	if sig := interrupted(); sig != 0 && errors.Is(err, context.Canceled) {
-		return 128 + int(sig)
+		return endBy(sig)
 	}
 	return exitCode(a.err, err)
+}
+
+// endBy ends the process as the signal would have done at once, so that who waits for
+// it sees that: to systemd a service has not failed that is stopped while it starts.
+// The first process of a namespace gets no such signal, and returns its exit code.
+func endBy(sig syscall.Signal) int {
+	signal.Reset(sig)
+	if syscall.Kill(os.Getpid(), sig) == nil && os.Getpid() != 1 {
+		<-time.After(time.Second) // it comes in a thread of its own
+	}
+	return 128 + int(sig)
 }
 
 // signals gives a context that the first SIGINT or SIGTERM ends, and says which

@@ -68,6 +68,12 @@ func (a *actor) replaceContainer(ctx context.Context, old *spec.PodStatus, made 
 			if err == nil {
 				err = a.stepAside(ctx, &before, aside.Name)
 			}
+			if gone(err) { // whoever made it was killed half-way: there is nothing to bring back
+				if err := a.forgetReplaced(ctx, pod, how); err != nil && !gone(err) {
+					return err
+				}
+				return create()
+			}
 			if err == nil {
 				err = create()
 			}

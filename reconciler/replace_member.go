@@ -75,6 +75,11 @@ func (a *Applier) stepOut(ctx context.Context, actor *actor, old *namesake) (*st
 	if err == nil {
 		err = a.Engine.RenameContainer(ctx, id, out.container, asideName(&before.Pod, out.called))
 	}
+	if gone(err) { // whoever made it was killed half-way
+		if err = actor.forgetContainer(ctx, &before.Pod, out.container); gone(err) {
+			err = nil
+		}
+	}
 	return out, err
 }
 
@@ -113,6 +118,9 @@ func (o *steppedOut) back(ctx context.Context, why error) error {
 	}
 	if err == nil && ok && c.Running() {
 		err = o.actor.startOne(ctx, id, o.container, nil, nil)
+	}
+	if gone(err) {
+		return why // there was nothing to bring back
 	}
 	if err != nil {
 		return errors.Join(why, fmt.Errorf("bring the old container %q back: %w", o.called, err))

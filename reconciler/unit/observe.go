@@ -95,8 +95,8 @@ func (d *decider) observe(st *spec.UnitState) {
 		switch {
 		case s == nil:
 			d.enter(st, spec.UnitInactive)
-		case s.Kept() || !there:
-			d.step(StepStart, st)
+		case s.Kept() || !there || !seen.Running && (seen.Lost || s.Unit.Name.Kind != quadlet.Container):
+			d.step(StepStart, st) // what is half made has not ended
 		default:
 			d.enter(st, spec.UnitWaiting)
 			d.waiting(st, s, seen)

@@ -28,6 +28,7 @@ import (
 //	exit NAME CODE, lose NAME, hand NAME, again NAME  it ends so; it is stopped, or started again, by hand
 //	ask VERB NAME            a person asks for it
 //	advance SPAN             let time go by, looking whenever a decision asks for it
+//	half NAME [CODE]         of its start that takes long this much is there: what does not run, or ended so
 //	kill                     whoever was at it is gone, with what it knew and was not written
 //	exists PATH, gone PATH   what conditions see
 //	expect NAME PHASE [result=R] [restarts=N] [message~TEXT]
@@ -170,6 +171,12 @@ func (s *script) command(verb string, args []string) error {
 		return s.look()
 	case "advance":
 		return s.advance(args[0])
+	case "half":
+		seen := Seen{Lost: len(args) == 1 && !strings.HasSuffix(args[0], "-pod")}
+		if len(args) > 1 {
+			fmt.Sscan(args[1], &seen.ExitCode)
+		}
+		s.world.Seen[s.service(args[0])] = seen
 	case "kill":
 		clear(s.world.Busy)
 		clear(s.world.Prepared)
