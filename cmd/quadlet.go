@@ -197,8 +197,8 @@ func inUnitFiles(said, dir string, results []quadlet.Result) []string {
 		number, message, placed := strings.Cut(rest, ":")
 		n, err := strconv.Atoi(number)
 		u := units[service]
-		if u == nil {
-			continue // of the host's other units, or a summary
+		if u == nil || strings.Contains(message, "'UpheldBy' in section [Install]") {
+			continue // of the host's other units, a summary, or what the generator does for an older systemd
 		}
 		if placed && err == nil {
 			lines = append(lines, u.Origin(n).String()+":"+message+" (systemd-analyze)")

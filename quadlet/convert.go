@@ -62,6 +62,9 @@ type Unit struct {
 	// conversion adds. The own section is in it as "X-…".
 	File  *File
 	Links []Link
+	// Upholds are drop-ins of units that uphold this one, by their paths from the
+	// generator's folder: systemd before 254 does not look for links that say so.
+	Upholds []DropIn
 }
 
 // Result is what became of one unit file. Unit is nil if it cannot be used, and

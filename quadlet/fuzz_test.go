@@ -45,6 +45,11 @@ func FuzzConvert(f *testing.F) {
 					t.Errorf("a link leads out: %+v", l)
 				}
 			}
+			for _, d := range r.Unit.Upholds {
+				if strings.HasPrefix(d.Path, "/") || strings.HasPrefix(d.Path, "../") || strings.Contains(d.Path, "/../") || strings.Count(string(d.Data), "\n") != 2 {
+					t.Errorf("a drop-in leads out: %+v", d)
+				}
+			}
 			if strings.Contains(r.Unit.Service, "/") {
 				t.Errorf("a service leads out: %s", r.Unit.Service)
 			}

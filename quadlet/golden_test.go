@@ -120,6 +120,9 @@ func converted(results []Result) string {
 			for _, l := range r.Unit.Links {
 				fmt.Fprintf(&b, "%s -> %s\n", l.Path, l.Target)
 			}
+			for _, d := range r.Unit.Upholds {
+				fmt.Fprintf(&b, "%s: %q\n", d.Path, d.Data)
+			}
 		}
 	}
 	for _, r := range results {

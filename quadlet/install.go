@@ -48,10 +48,21 @@ func (c *conversion) install() {
 					c.failAt(l.Pos, "%s=%s is no unit's name", by.key, unit)
 					continue
 				}
-				c.link(l.Pos, c.wanting(l.Pos, unit)+"."+by.folder+"/"+service+".service", c.service+".service")
+				wanting := c.wanting(l.Pos, unit)
+				c.link(l.Pos, wanting+"."+by.folder+"/"+service+".service", c.service+".service")
+				if by.key == "UpheldBy" {
+					c.upheld(wanting, service+".service")
+				}
 			}
 		}
 	}
+}
+
+// upheld has a unit uphold this one's service also where systemd is older than
+// UpheldBy=.
+func (c *conversion) upheld(by, service string) {
+	name := "50-upholds-" + service + ".conf"
+	c.unit.Upholds = append(c.unit.Upholds, DropIn{Name: name, Path: path.Clean("/" + by)[1:] + ".d/" + name, Data: []byte("[Unit]\nUpholds=" + service + "\n")})
 }
 
 // wanting is the unit that wants this one, by its service where it is a unit

@@ -67,7 +67,19 @@ func writeUnit(dir string, u *quadlet.Unit) error {
 			errs = append(errs, fmt.Errorf("enable %s: %w", u.Service, err))
 		}
 	}
+	for _, d := range u.Upholds {
+		if err := addDropIn(filepath.Join(dir, d.Path), d.Data); err != nil {
+			errs = append(errs, fmt.Errorf("have %s upheld: %w", u.Service, err))
+		}
+	}
 	return errors.Join(errs...)
+}
+
+func addDropIn(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.WriteVolatile(path, data, 0o644)
 }
 
 // link makes a symbolic link, or replaces one, in one step.
