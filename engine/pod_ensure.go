@@ -194,6 +194,11 @@ func (e *Engine) startSandbox(ctx context.Context, pod *spec.Pod, create []strin
 		if err := e.networks.EnsureNamespace(netPod.Namespace); err != nil {
 			return err
 		}
+		if pod.Users != nil {
+			if err := e.networks.SetParameters(netPod.Namespace, pod.Sysctls); err != nil {
+				return err
+			}
+		}
 	}
 
 	if err := e.writeFiles(ctx, pod); err != nil {

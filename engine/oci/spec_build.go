@@ -43,7 +43,7 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	if s.Mounts, err = mounts(in); err != nil {
 		return nil, err
 	}
-	if s.Linux.Sysctl, err = sysctls(in.Pod.Sysctls, in.Namespaces); err != nil {
+	if s.Linux.Sysctl, err = sysctls(in.Pod.Sysctls, in.Namespaces, in.Pod.Users != nil); err != nil {
 		return nil, err
 	}
 	if s.Linux.Resources, err = resources(c, in.Pod.AllowUnenforcedLimits, in.Host); err != nil {

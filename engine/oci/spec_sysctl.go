@@ -11,8 +11,9 @@ import (
 
 // sysctls are set by the container that makes a pod's namespaces; one that
 // joins them gets none. A sysctl must belong to a namespace of the pod's own:
-// any other would change the host.
-func sysctls(asked map[string]string, n Namespaces) (map[string]string, error) {
+// any other would change the host. Where users are mapped, those of the network are
+// set before, by who made its namespace.
+func sysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]string, error) {
 	set := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		key := strings.ReplaceAll(name, "/", ".")
@@ -30,6 +31,9 @@ func sysctls(asked map[string]string, n Namespaces) (map[string]string, error) {
 		}
 		if namespace == HostNamespace {
 			return nil, fmt.Errorf("%w: sysctl %s would change the host: the pod uses the host's %s namespace", spec.ErrConfig, name, of)
+		}
+		if mapped && of == "network" {
+			continue
 		}
 		set[key] = asked[name]
 	}

@@ -35,6 +35,9 @@ type UserNamespace struct {
 	Join Join       `json:"join,omitzero"`
 }
 
+// PingGroups is the parameter of a network's that says which groups may ping.
+const PingGroups = "net.ipv4.ping_group_range"
+
 // Host is which user and group of the host those of a container are; ok is false
 // where they are nobody. Of nil they are themselves.
 func (u *UserNamespace) Host(uid, gid uint32) (hostUID, hostGID int, ok bool) {

@@ -55,9 +55,8 @@ func TestDefaultsOfContainers(t *testing.T) {
 		{"parameters, that of a flag over it", one("default_sysctls", "net.a=1", "net.b=2"), "--sysctl net.b=3 img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
 			m.Pod.Sysctls = map[string]string{"net.a": "1", "net.b": "3"}
 		}},
-		{"parameters of the network with users of its own", one("default_sysctls", "net.a=1", "kernel.msgmax=2"), "--userns auto img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
-			m.Pod.Users, m.Pod.Sysctls = &spec.UserNamespace{Auto: &spec.AutoUsers{}}, map[string]string{"kernel.msgmax": "2"}
-			m.Warnings = []string{"containers.conf: default_sysctls net.a cannot be honoured with users of its own, and changes nothing here"}
+		{"parameters of the network with users of its own", one("default_sysctls", "net.a=1", "kernel.msgmax=2", "net.ipv4.ping_group_range=0 0"), "--userns auto img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
+			m.Pod.Users, m.Pod.Sysctls = &spec.UserNamespace{Auto: &spec.AutoUsers{}}, map[string]string{"kernel.msgmax": "2", "net.a": "1"}
 		}},
 		{"processes", one("pids_limit", "7"), "img", pids(7, false)},
 		{"any number of processes", one("pids_limit", "0"), "img", pids(0, true)},

@@ -181,19 +181,16 @@ func (n *namespaces) parameters(m *maker) {
 }
 
 // usualParameters are containers.conf's. Of those that belong to another's namespace
-// podman says nothing either; with users of its own nobody in the container may set
-// those of the network, which is made before it.
+// podman says nothing either. Who may ping is said in groups, which would be the
+// host's where users are mapped: there, as in every network of ours, all may.
 func (m *maker) usualParameters() {
 	for _, s := range m.conf["default_sysctls"] {
 		name := strings.ReplaceAll(strings.SplitN(s, "=", 2)[0], "/", ".")
-		if _, ours := m.pod.Sysctls[name]; ours {
+		_, ours := m.pod.Sysctls[name]
+		if ours || m.pod.Users != nil && name == spec.PingGroups {
 			continue
 		}
 		err := m.parameter(s)
-		if err == nil && m.pod.Users != nil && strings.HasPrefix(name, "net.") {
-			delete(m.pod.Sysctls, name)
-			m.made.Warnings = append(m.made.Warnings, "containers.conf: default_sysctls "+name+" cannot be honoured with users of its own, and changes nothing here")
-		}
 		if !errors.Is(err, errNotOwn) && !errors.Is(err, errOfPod) {
 			m.noteKey("default_sysctls", s, err)
 		}
