@@ -191,6 +191,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"network create --route 10.2.0.0/16,::1 n":           "of the same family",
 		"network create --route 10.2.0.0/16,10.1.0.2,x n":    "want a number as metric",
 		"network create --opt parent=eth0 n":                 "is not for the driver bridge",
+		"network create podman":                              "takes that word for something else",
 		"network create host":                                "takes that word for something else",
 		"network create --ipam-driver dhcp n":                "DHCP proxy",
 		"network update n":                                   "nothing to change",

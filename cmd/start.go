@@ -28,6 +28,9 @@ With --attach it stays with one container until that ends, and ends with its exi
 		ValidArgsFunction: a.completeContainers,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if t.all {
+			t.filters = append(t.filters, "status=created", "status=exited", "status=unknown")
+		}
 		if f.attach || f.interactive {
 			return commandFailure(a.startAttached(cmd, &t, &f, args))
 		}

@@ -18,6 +18,9 @@ type versionReport struct {
 	Client versionInfo `json:"Client"`
 }
 
+// Server is the client, as there is no other: podman's templates name it, too.
+func (r versionReport) Server() versionInfo { return r.Client }
+
 type versionInfo struct {
 	Version    string `json:"Version"`
 	APIVersion string `json:"APIVersion"`

@@ -32,7 +32,7 @@ const storedVersion = 1
 
 // modes are what podman's --network takes for something other than a network.
 func modes() []string {
-	return []string{"bridge", "container", "default", "host", "none", "ns", "pasta", "private", "slirp4netns"}
+	return []string{"bridge", "container", "default", "host", "none", "ns", "pasta", "podman", "private", "slirp4netns"}
 }
 
 // Create completes and checks a network and keeps it. A network of that name

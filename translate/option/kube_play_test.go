@@ -31,6 +31,7 @@ func TestKubePlayFlags(t *testing.T) {
 		{"--annotation a=b --annotation c=d=e --annotation f=", translate.Options{Annotations: map[string]string{"a": "b", "c": "d=e", "f": ""}}},
 		{"--network host", translate.Options{NetworkMode: translate.NetworkHost}},
 		{"--network none", translate.Options{NetworkMode: translate.NetworkNone}},
+		{"--network podman", translate.Options{Networks: []spec.NetworkAttachment{{Network: "berth"}}}},
 		{"--network bridge", translate.Options{Networks: []spec.NetworkAttachment{{Network: "berth"}}}},
 		{"--network private --network lan:ip=10.0.0.9,mac=92:D0:C6:0A:29:33,alias=a,alias=b,interface_name=lan0", translate.Options{Networks: []spec.NetworkAttachment{
 			{Network: "berth"},

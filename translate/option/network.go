@@ -77,7 +77,8 @@ func ParseNetworks(list []string) (Networks, error) {
 
 func parseAttachment(name, options string) (spec.NetworkAttachment, error) {
 	a := spec.NetworkAttachment{Network: name}
-	if name == "bridge" || name == "private" || name == "default" {
+	switch name {
+	case "bridge", "private", "default", "podman": // the last is the name of podman's own
 		a.Network = translate.DefaultNetwork
 	}
 	if options == "" {
