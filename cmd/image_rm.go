@@ -13,11 +13,12 @@ import (
 )
 
 func (a *app) newRmi(use, command string) *cobra.Command {
-	var all, force, ignore bool
+	var all, force, ignore, alone bool
 	cmd := &cobra.Command{
 		Use:   use,
 		Short: "Remove images",
-		Long: `Removes images: only the name given where an image has others, else the image.
+		Long: `Removes images: only the name given where an image has others, else the image, and what it was built on where that
+has no name and no other use.
 
 Exits with 1 if an image is not there, with 2 if one is in use.`,
 		Example: fmt.Sprintf(`  %[1]s nginx
@@ -35,13 +36,18 @@ Exits with 1 if an image is not there, with 2 if one is in use.`,
 				}
 				force = true // by ID, an image of several names goes only so; one in use stays all the same
 			}
-			return a.removeImages(cmd.Context(), e, args, force, ignore || force)
+			remove := e.Images().Remove
+			if alone {
+				remove = e.Images().RemoveAlone
+			}
+			return a.removeImages(args, ignore || force, func(name string) (image.Removed, error) { return remove(cmd.Context(), name, force) })
 		},
 		ValidArgsFunction: a.completeImages,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&all, "all", "a", false, "remove all images that no container uses")
 	f.BoolVarP(&force, "force", "f", false, "remove all names of an image, though containers may use it; say nothing of images that are not there")
+	f.BoolVar(&alone, "no-prune", false, "leave the images without a name that they were built on")
 	f.BoolVarP(&ignore, "ignore", "i", false, "say nothing of images that are not there")
 	return cmd
 }
@@ -59,10 +65,10 @@ func imageIDs(ctx context.Context, e *engine.Engine) ([]string, error) {
 }
 
 // removeImages removes one after another: what one image frees, the next may need.
-func (a *app) removeImages(ctx context.Context, e *engine.Engine, names []string, force, ignore bool) error {
+func (a *app) removeImages(names []string, ignore bool, remove func(name string) (image.Removed, error)) error {
 	var errs []error
 	for _, name := range names {
-		removed, err := e.Images().Remove(ctx, name, force)
+		removed, err := remove(name)
 		a.printRemoved(removed)
 		if err != nil && !(ignore && errors.Is(err, spec.ErrImageMissing)) {
 			errs = append(errs, err)

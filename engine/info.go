@@ -44,6 +44,8 @@ type HostInfo struct {
 	NetworkBackend     string         `json:"networkBackend"`
 	NetworkBackendInfo NetworkBackend `json:"networkBackendInfo"`
 	Security           Security       `json:"security"`
+	EventLogger        string         `json:"eventLogger"`
+	ServiceIsRemote    bool           `json:"serviceIsRemote"`
 	Pods               PodCount       `json:"pods"`
 }
 
@@ -73,7 +75,10 @@ type NetworkBackend struct {
 
 // Security is what protects the host.
 type Security struct {
-	Rootless bool `json:"rootless"`
+	Rootless        bool `json:"rootless"`
+	AppArmorEnabled bool `json:"apparmorEnabled"`
+	SELinuxEnabled  bool `json:"selinuxEnabled"`
+	SECCOMPEnabled  bool `json:"seccompEnabled"`
 }
 
 // PodCount counts pods by whether their sandbox is up.
@@ -92,6 +97,9 @@ type StoreInfo struct {
 	VolumePath      string         `json:"volumePath"`
 	StateDir        string         `json:"stateDir"`
 	RunDir          string         `json:"runDir"`
+
+	GraphRootAllocated uint64 `json:"graphRootAllocated"` // bytes of the disk it lies on
+	GraphRootUsed      uint64 `json:"graphRootUsed"`
 }
 
 // Count is a number of things.
@@ -121,9 +129,10 @@ func (n *ContainerCount) add(c *spec.ContainerStatus) {
 
 // VersionInfo is berth's own version.
 type VersionInfo struct {
-	Version   string `json:"Version"`
-	GoVersion string `json:"GoVersion"`
-	OsArch    string `json:"OsArch"`
+	APIVersion string `json:"APIVersion"`
+	Version    string `json:"Version"`
+	GoVersion  string `json:"GoVersion"`
+	OsArch     string `json:"OsArch"`
 }
 
 // Info describes this host and the helpers in use.
@@ -148,7 +157,7 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	if cgroups.Unified {
 		host.CgroupsVersion = "v2"
 	}
-	host.LogDriver = "k8s-file"
+	host.LogDriver, host.EventLogger = "k8s-file", "file"
 	if path := oci.Path(); path != "" {
 		host.OCIRuntime = Runtime{filepath.Base(path), Helper{path, runtimeVersion}}
 	}
@@ -172,7 +181,7 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	}
 	return Info{
 		Host: host, Store: store,
-		Version: VersionInfo{e.opts.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
+		Version: VersionInfo{e.opts.Version, e.opts.Version, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH},
 	}, errors.Join(versionErr, netErr)
 }
 
@@ -185,6 +194,11 @@ func (e *Engine) storeInfo(ctx context.Context) (StoreInfo, error) {
 	}
 	if s.GraphDriverName, err = e.images.Driver(); err != nil {
 		return s, err
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(s.GraphRoot, &disk); err == nil {
+		block := uint64(disk.Bsize)
+		s.GraphRootAllocated, s.GraphRootUsed = disk.Blocks*block, (disk.Blocks-disk.Bfree)*block
 	}
 	images, err := e.images.List(ctx, false)
 	s.ImageStore.Number = len(images)
@@ -208,6 +222,12 @@ func hostInfo() HostInfo {
 	}
 	_, err := os.Stat("/run/systemd/system")
 	h.Systemd = err == nil
+	_, err = os.Stat("/proc/sys/kernel/seccomp")
+	h.Security.SECCOMPEnabled = err == nil
+	_, err = os.Stat("/sys/fs/selinux/enforce")
+	h.Security.SELinuxEnabled = err == nil
+	on, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	h.Security.AppArmorEnabled = err == nil && strings.HasPrefix(string(on), "Y")
 	if release, err := os.ReadFile("/etc/os-release"); err == nil {
 		h.Distribution = readRelease(string(release))
 	}

@@ -40,6 +40,15 @@ func (r *Removed) add(other Removed) {
 // it (spec.ErrInUse). With force all its names go; an image that containers
 // stand on loses its names and stays until they are gone.
 func (s *Store) Remove(ctx context.Context, nameOrID string, force bool) (Removed, error) {
+	return s.remove(ctx, nameOrID, force, true)
+}
+
+// RemoveAlone is Remove, but leaves what the image was built on.
+func (s *Store) RemoveAlone(ctx context.Context, nameOrID string, force bool) (Removed, error) {
+	return s.remove(ctx, nameOrID, force, false)
+}
+
+func (s *Store) remove(ctx context.Context, nameOrID string, force, withParents bool) (Removed, error) {
 	img, err := s.find(ctx, nameOrID)
 	if err != nil {
 		return Removed{}, err
@@ -75,7 +84,7 @@ func (s *Store) Remove(ctx context.Context, nameOrID string, force bool) (Remove
 	}
 	line := s.lineageOf(c, img)
 	removed, err := s.delete(store, c, img)
-	if err != nil {
+	if err != nil || !withParents {
 		return removed, err
 	}
 	parents, err := s.deleteParents(ctx, store, line)

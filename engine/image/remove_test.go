@@ -134,6 +134,12 @@ func TestRemoveKeepsAlike(t *testing.T) {
 	if err := s.Untag(ctx, "one"); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Tag(ctx, "two", "again"); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := s.RemoveAlone(ctx, "again", false); err != nil || len(removed.Untagged) != 1 || len(removed.Deleted) != 0 {
+		t.Errorf("one of two names: %+v, %v", removed, err)
+	}
 	removed, err := s.Remove(ctx, "two", false)
 	if err != nil || len(removed.Deleted) != 1 || removed.Deleted[0] == one.ID {
 		t.Errorf("removed %+v, %v", removed, err)
