@@ -12,7 +12,7 @@ import (
 // Whatever a flag says of a container, the YAML says it or a warning says that
 // it does not; fields that are of this host alone are the exceptions.
 func TestGenerateTellsOfFlagsThatAreLost(t *testing.T) {
-	silent := map[string]bool{"ID": true, "Called": true, "CreateCommand": true, "Notify": true, "NotifySocket": true, "PidFile": true, "ConmonPidFile": true, "Cgroup": true,
+	silent := map[string]bool{"ID": true, "Called": true, "CreateCommand": true, "Notify": true, "NotifySocket": true, "PidFile": true, "ConmonPidFile": true, "IDFile": true, "Cgroup": true,
 		"InitKind": true, "Remove": true, "Once": true, "Expose": true, "StopTimeout": true, "AppArmorUsual": true}
 	fields := reflect.TypeFor[spec.ByHand]()
 	for i := range fields.NumField() {
