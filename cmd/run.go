@@ -85,7 +85,7 @@ func (a *app) runDetached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 // runAttached starts a container and stays with it.
 func (a *app) runAttached(cmd *cobra.Command, e *engine.Engine, made *option.Made) error {
 	ctx := cmd.Context()
-	with, err := a.attachment(made.Container(), made.Attach)
+	with, err := a.attachment(made.Pod, made.Container(), made.Attach)
 	if err != nil {
 		return err
 	}

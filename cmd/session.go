@@ -19,11 +19,12 @@ type attachment struct {
 	streams      oci.Streams
 	terminal     bool
 	proxySignals bool
+	passed       bool // the container has our streams themselves
 }
 
 // attachment reads what the flags say of our terminal.
-func (a *app) attachment(c *spec.Container, f option.Attach) (attachment, error) {
-	with := attachment{terminal: c.TTY, proxySignals: f.ProxySignals}
+func (a *app) attachment(pod *spec.Pod, c *spec.Container, f option.Attach) (attachment, error) {
+	with := attachment{terminal: c.TTY, proxySignals: f.ProxySignals, passed: oci.IsPassthrough(pod.LogOf(c.Name).Driver)}
 	if f.Keys != "" {
 		keys, err := oci.ParseDetachKeys(f.Keys)
 		if err != nil {
@@ -78,21 +79,26 @@ func (a *app) connect(ctx context.Context, s *session, id spec.PodID, name strin
 	if s.with.proxySignals {
 		ctx = context.WithoutCancel(ctx)
 	}
-	connected := make(chan struct{})
-	go func() { // ends with the container, or ctx
-		s.done <- s.e.Attach(ctx, id, name, s.with.streams, func() error {
-			close(connected)
-			return nil
-		})
-	}()
-	select {
-	case <-connected:
-	case err := <-s.done:
-		return err
+	if !s.with.passed {
+		connected := make(chan struct{})
+		go func() { // ends with the container, or ctx
+			s.done <- s.e.Attach(ctx, id, name, s.with.streams, func() error {
+				close(connected)
+				return nil
+			})
+		}()
+		select {
+		case <-connected:
+		case err := <-s.done:
+			return err
+		}
 	}
 	go func() { // likewise
 		status, err := s.e.WaitContainer(ctx, id, name)
 		s.ended <- outcome{status, err}
+		if s.with.passed {
+			s.done <- nil // there is nothing else to wait for
+		}
 	}()
 	if s.with.proxySignals {
 		s.undo = append(s.undo, s.forwardSignals(ctx))

@@ -76,7 +76,7 @@ func (a *app) startAttached(cmd *cobra.Command, t *targets, f *startFlags, args 
 	if !ok {
 		return fmt.Errorf("container %q: %w", c.raw, spec.ErrNotFound)
 	}
-	with, err := a.attachment(made, option.Attach{Stdin: f.interactive, Stdout: true, Stderr: true, ProxySignals: f.sigProxy, Keys: f.detachKeys})
+	with, err := a.attachment(&c.pod.Pod, made, option.Attach{Stdin: f.interactive, Stdout: true, Stderr: true, ProxySignals: f.sigProxy, Keys: f.detachKeys})
 	if err != nil {
 		return err
 	}

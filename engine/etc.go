@@ -205,8 +205,12 @@ func resolvConf(pod *spec.Pod, ours []string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		byHand := pod.Bare || pod.ByHand
+		if byHand {
+			host = host.without(pod.DNS)
+		}
 		switch {
-		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster && len(servers) > 0 && (pod.Bare || pod.ByHand):
+		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster && len(servers) > 0 && byHand:
 			// What a person names knows all that the host's would say.
 		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster:
 			servers = append(servers, ours...)
@@ -218,6 +222,9 @@ func resolvConf(pod *spec.Pod, ours []string) ([]byte, error) {
 		}
 		searches = append(searches, host.searches...)
 		options = append(options, host.options...)
+	}
+	if slices.Equal(searches, []string{"."}) && (pod.Bare || pod.ByHand) {
+		searches = nil // podman's word for none
 	}
 	var b bytes.Buffer
 	if len(searches) > 0 {
@@ -239,6 +246,21 @@ func isLoopback(text string) bool {
 }
 
 type resolver struct{ servers, searches, options []string }
+
+// without leaves out what a person gives otherwise: as with podman's flags that stands
+// in its place, where a pod of YAML has both.
+func (r resolver) without(given spec.DNS) resolver {
+	if len(given.Servers) > 0 {
+		r.servers = nil
+	}
+	if len(given.Searches) > 0 {
+		r.searches = nil
+	}
+	if len(given.Options) > 0 {
+		r.options = nil
+	}
+	return r
+}
 
 // hostResolver reads the host's resolv.conf: the one behind systemd-resolved's
 // stub, whose loopback address means nothing inside a pod.

@@ -64,6 +64,8 @@ func (e *Engine) join(n oci.Namespaces, j spec.Joins) (oci.Namespaces, error) {
 	} {
 		switch {
 		case one.join == spec.Join{}:
+		case one.join.Private && one.kind == "cgroup":
+			*one.to = oci.PrivateNamespace
 		case one.join.Private:
 			*one.to = ""
 		case one.join.Host:

@@ -82,7 +82,7 @@ func (r *Runtime) startConmon(ctx context.Context, c Create) (_ *conmonCall, err
 	}
 	defer stderr.Close()
 	cmd.Stderr = stderr
-	if isPassthrough(c.Log.Driver) {
+	if IsPassthrough(c.Log.Driver) {
 		setPassthrough(&cmd, c.Log.Passthrough)
 	}
 	cgroup, err := r.conmonCgroup(c.Container)
@@ -177,7 +177,7 @@ func appendLogging(args []string, l Logging) ([]string, error) {
 		}
 	case l.Driver == "none":
 		args = append(args, "-l", "none")
-	case isPassthrough(l.Driver):
+	case IsPassthrough(l.Driver):
 		args = append(args, "-l", "passthrough")
 	default:
 		return nil, fmt.Errorf("%w: unknown log driver %q: it is k8s-file, journald, none or passthrough", spec.ErrConfig, l.Driver)
@@ -188,7 +188,10 @@ func appendLogging(args []string, l Logging) ([]string, error) {
 func isFileLog(driver string) bool {
 	return driver == "" || driver == "k8s-file" || driver == "json-file" // podman takes one for the other
 }
-func isPassthrough(driver string) bool { return driver == "passthrough" || driver == "passthrough-tty" }
+
+// IsPassthrough reports whether a log driver gives a container the streams of whoever
+// starts it.
+func IsPassthrough(driver string) bool { return driver == "passthrough" || driver == "passthrough-tty" }
 
 // syncMessage is what conmon writes to its sync pipe: the PID of the
 // container's process, or -1 and what the runtime said.

@@ -60,8 +60,11 @@ type Mount struct {
 	Options     []string // further bind options: "noexec", "nosuid", "nodev"; "z", "Z" and "U" are the business of whoever resolved the source. Of a Type: its own
 }
 
-// HostNamespace stands in Namespaces for the host's own.
-const HostNamespace = "host"
+// What stands in Namespaces for the host's own, and for a new one.
+const (
+	HostNamespace    = "host"
+	PrivateNamespace = "private"
+)
 
 // Namespaces says for each kind which one a container lives in: empty a new
 // one, HostNamespace the host's, else the path of one to join.
@@ -69,7 +72,8 @@ type Namespaces struct {
 	Net, IPC, UTS, PID string
 	// User: empty is the host's, or where the pod's users are mapped a new one.
 	User string
-	// Cgroup: empty is a new one with cgroup v2, and the host's with v1.
+	// Cgroup: empty is a new one with cgroup v2, and the host's with v1;
+	// PrivateNamespace is a new one.
 	Cgroup string
 }
 

@@ -121,7 +121,11 @@ func annotations(pod *spec.Pod, container string) map[string]string {
 
 func namespaces(n Namespaces, cgroup bool) []specs.LinuxNamespace {
 	list := []specs.LinuxNamespace{{Type: specs.MountNamespace}}
-	if n.Cgroup != HostNamespace && (cgroup || n.Cgroup != "") {
+	switch {
+	case n.Cgroup == HostNamespace, n.Cgroup == "" && !cgroup:
+	case n.Cgroup == PrivateNamespace:
+		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+	default:
 		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace, Path: n.Cgroup})
 	}
 	for _, ns := range []struct {

@@ -347,17 +347,23 @@ func TestUlimitsAndScoresAreCutToWhatTheHostAllows(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	low, high := -997, 2000
-	if got := oomScoreAdj(&low, host); *got != 5 {
-		t.Errorf("%d", *got)
-	}
-	if got := oomScoreAdj(&high, host); *got != 1000 {
-		t.Errorf("%d", *got)
-	}
-	if got := oomScoreAdj(&low, testHost()); *got != -997 {
-		t.Errorf("%d", *got)
-	}
-	if oomScoreAdj(nil, host) != nil {
-		t.Error("a score nobody asked for")
+	for _, c := range []struct {
+		asked *int
+		hand  *spec.ByHand
+		host  Host
+		want  *int
+		fails bool
+	}{
+		{&low, nil, host, new(5), false},
+		{&low, &spec.ByHand{}, host, nil, true}, // whoever asks for it himself hears of it
+		{&high, &spec.ByHand{}, host, new(1000), false},
+		{&low, &spec.ByHand{}, testHost(), &low, false},
+		{nil, nil, host, nil, false},
+	} {
+		got, err := oomScoreAdj(&spec.Container{Resources: spec.Resources{OOMScoreAdj: c.asked}, ByHand: c.hand}, c.host)
+		if (err != nil) != c.fails || (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
 	}
 }
 

@@ -45,6 +45,14 @@ func TestContainersMadeByHand(t *testing.T) {
 		"are named by their ID": {nil, func(s *specs.Spec) (any, any) { return s.Hostname, id[:12] }},
 		"are named as asked": {func(in *Input) { in.Container.ByHand.Hostname = "mine" },
 			func(s *specs.Spec) (any, any) { return s.Hostname, "mine" }},
+		"have the usual share of CPU, whatever their limit": {func(in *Input) { in.Container.Resources.CPULimit = 500 },
+			func(s *specs.Spec) (any, any) {
+				return s.Linux.Resources.CPU.Shares == nil, *s.Linux.Resources.CPU.Quota == 50000
+			}},
+		"have a cgroup namespace of their own, where that is asked for": {func(in *Input) { in.Namespaces.Cgroup, in.Host.Cgroups.Unified = PrivateNamespace, false },
+			func(s *specs.Spec) (any, any) {
+				return slices.Contains(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace}), true
+			}},
 		"know that they are containers": {nil, func(s *specs.Spec) (any, any) {
 			return s.Process.Env, []string{"PATH=/bin", "LANG=C", "container=podman", "HOSTNAME=" + id[:12], "HOME=/root"}
 		}},

@@ -52,7 +52,7 @@ func defaultMounts(in Input) []specs.Mount {
 		readonly = append(slices.Clone(kernel), "rw")
 	}
 	cgroup := append(slices.Clone(readonly), "relatime")
-	proc, dev := kernel, []string{"nosuid", "noexec", "strictatime", "mode=755", "size=65536k"}
+	proc, dev := kernel, []string{"nosuid", "strictatime", "mode=755", "size=65536k"} // not noexec: programs map /dev/zero to run what they write there
 	if hand := in.Container.ByHand; hand != nil {
 		proc = append(slices.Clone(kernel), hand.ProcOptions...)
 		if runsSystemd(in) {

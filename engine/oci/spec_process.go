@@ -39,6 +39,10 @@ func process(in Input, id identity) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	score, err := oomScoreAdj(c, in.Host)
+	if err != nil {
+		return nil, err
+	}
 	if c.ByHand != nil && c.ByHand.Tuning.HostUlimits {
 		limits = nil // conmon and the runtime hand ours on
 	}
@@ -51,7 +55,7 @@ func process(in Input, id identity) (*specs.Process, error) {
 		Capabilities:    caps,
 		Rlimits:         limits,
 		NoNewPrivileges: c.Security.NoNewPrivileges,
-		OOMScoreAdj:     oomScoreAdj(c.Resources.OOMScoreAdj, in.Host),
+		OOMScoreAdj:     score,
 	}, nil
 }
 
@@ -116,16 +120,22 @@ func workingDir(c *spec.Container, image ociv1.ImageConfig, facts spec.Facts) (s
 	return path.Clean(dir), nil
 }
 
-// oomScoreAdj keeps nil, which means our own. Only CAP_SYS_RESOURCE lowers it.
-func oomScoreAdj(asked *int, host Host) *int {
+// oomScoreAdj keeps nil, which means our own. Only CAP_SYS_RESOURCE lowers it: what
+// Kubernetes makes of a pod's class is then as low as can be, what a person asked for
+// is refused.
+func oomScoreAdj(c *spec.Container, host Host) (*int, error) {
+	asked := c.Resources.OOMScoreAdj
 	if asked == nil {
-		return nil
+		return nil, nil
 	}
 	score := max(-1000, min(1000, *asked))
-	if !host.may("CAP_SYS_RESOURCE") {
-		score = max(score, host.OOMScoreAdj)
+	if host.may("CAP_SYS_RESOURCE") || score >= host.OOMScoreAdj {
+		return &score, nil
 	}
-	return &score
+	if c.ByHand != nil {
+		return nil, fmt.Errorf("%w: oom-score-adj %d cannot be honoured: without CAP_SYS_RESOURCE it cannot be lower than berth's own, %d", spec.ErrConfig, score, host.OOMScoreAdj)
+	}
+	return &host.OOMScoreAdj, nil
 }
 
 // env is an environment that keeps order and holds each name once.

@@ -29,7 +29,7 @@ func resources(c *spec.Container, allowUnenforced bool, host Host) (*specs.Linux
 	}
 	out := &specs.LinuxResources{
 		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
-		CPU:     cpuResources(r, host.Cgroups),
+		CPU:     cpuResources(r, host.Cgroups, c.ByHand != nil),
 		Memory:  memoryResources(r, host.Cgroups),
 	}
 	if r.PidsLimit > 0 {
@@ -52,10 +52,12 @@ func resources(c *spec.Container, allowUnenforced bool, host Host) (*specs.Linux
 	return out, tune(out, c, host)
 }
 
-func cpuResources(r spec.Resources, cgroups Controllers) *specs.LinuxCPU {
+// cpuResources are shares of what is asked for, or of the limit, as under the kubelet;
+// to podman's --cpus the limit says nothing of shares.
+func cpuResources(r spec.Resources, cgroups Controllers, byHand bool) *specs.LinuxCPU {
 	cpu := &specs.LinuxCPU{Cpus: r.CPUSet}
 	request := r.CPURequest
-	if request == 0 {
+	if request == 0 && !byHand {
 		request = r.CPULimit
 	}
 	if request > 0 && cgroups.Has("cpu") {

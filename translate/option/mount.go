@@ -136,8 +136,9 @@ func (p *mountParser) set(key, value string, given bool) error {
 		p.mount.IDMap = ids
 		return err
 	case "subpath":
-		if path.IsAbs(value) || slices.Contains(strings.Split(value, "/"), "..") || value == "" {
-			return fmt.Errorf("%q leaves what is mounted: give a relative path", value)
+		value = strings.TrimLeft(value, "/") // podman also takes a path from the root of what is mounted
+		if slices.Contains(strings.Split(value, "/"), "..") || value == "" {
+			return fmt.Errorf("%q leaves what is mounted: give a path in it", value)
 		}
 		p.mount.SubPath = path.Clean(value)
 	case "upperdir":
@@ -270,6 +271,9 @@ func (p *mountParser) memory(m *spec.Mount) *spec.TmpfsVolume {
 	m.Options = nil
 	if p.kind != "devpts" {
 		v.Options = tmpfsDefaults(v.Options)
+	}
+	if p.kind == "ramfs" { // the runtime copies to tmpfs alone
+		v.Options = slices.DeleteFunc(v.Options, func(o string) bool { return o == "tmpcopyup" })
 	}
 	return v
 }

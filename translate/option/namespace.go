@@ -45,6 +45,7 @@ func (n *namespaces) apply(m *maker) {
 	n.join(m, "pid", n.pid, &joins.PID)
 	n.join(m, "uts", n.uts, &joins.UTS)
 	n.join(m, "cgroupns", n.cgroup, &joins.Cgroup)
+	joins.Cgroup.Private = n.cgroup == "private" // not everywhere it is so anyway
 	switch n.ipc {
 	case "none":
 		m.hand.NoShm = true

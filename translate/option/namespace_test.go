@@ -15,7 +15,7 @@ func namespaceGood() []good {
 		{"--ipc host --pid host --uts host --cgroupns host img", pod(func(p *spec.Pod) {
 			p.HostIPC, p.HostPID, p.Join.UTS.Host, p.Join.Cgroup.Host = true, true, true, true
 		})},
-		{"--ipc private --pid private --uts private --cgroupns private img", pod(func(*spec.Pod) {})},
+		{"--ipc private --pid private --uts private --cgroupns private img", pod(func(p *spec.Pod) { p.Join.Cgroup.Private = true })},
 		{"--ipc container:db --pid container:db --uts container:db --cgroupns container:db img", pod(func(p *spec.Pod) {
 			p.Join = spec.Joins{IPC: spec.Join{Container: db}, PID: spec.Join{Container: db}, UTS: spec.Join{Container: db}, Cgroup: spec.Join{Container: db}}
 		})},

@@ -96,7 +96,7 @@ func mountGood() []good {
 	over.Overlay = &spec.Overlay{}
 	devpts := tmpfs("uid=5", "gid=5", "mode=620", "max=16")
 	devpts.Tmpfs.Kind = "devpts"
-	ramfs := tmpfs("size=536870912", "nosuid", "nodev", "tmpcopyup")
+	ramfs := tmpfs("size=536870912", "nosuid", "nodev")
 	ramfs.Tmpfs.Kind = "ramfs"
 	ro := func(m spec.Mount) spec.Mount { m.ReadOnly = true; return m }
 	return []good{
@@ -112,7 +112,7 @@ func mountGood() []good {
 		{"--mount type=volume,src=data,dst=/d,volume-opt=type=tmpfs,volume-label=a=b img", mountsAre(mounted{at("/d"), withOptions})},
 		{"--mount type=volume,src=data,dst=/d,O img", mountsAre(mounted{at("/d"), over})},
 		{"--mount type=image,source=fedora,destination=/d img", mountsAre(mounted{ro(at("/d")), spec.Volume{Image: &spec.ImageVolume{Image: "fedora"}}})},
-		{"--mount type=image,source=fedora,destination=/d,rw=true,subpath=usr img", mountsAre(mounted{at("/d"), spec.Volume{Image: &spec.ImageVolume{Image: "fedora", SubPath: "usr", Writable: true}}})},
+		{"--mount type=image,source=fedora,destination=/d,rw=true,subpath=/usr img", mountsAre(mounted{at("/d"), spec.Volume{Image: &spec.ImageVolume{Image: "fedora", SubPath: "usr", Writable: true}}})},
 		{"--mount type=tmpfs,dst=/d,tmpfs-size=512M,tmpfs-mode=700,noswap,exec img", mountsAre(mounted{at("/d"), tmpfs("size=536870912", "mode=700", "noswap", "exec", "nosuid", "nodev", "tmpcopyup")})},
 		{"--mount type=ramfs,tmpfs-size=512M,destination=/d img", mountsAre(mounted{at("/d"), ramfs})},
 		{"--mount type=devpts,destination=/dev/pts,uid=5,gid=5,mode=620,max=16 img", mountsAre(mounted{at("/dev/pts"), devpts})},
@@ -136,7 +136,7 @@ func mountBad() bad {
 		"--mount type=bind,src=/s,dst=/d,relabel=x img":          "neither shared nor private",
 		"--mount type=bind,src=/s,dst=/d,bind-propagation=x img": `"x" is not a propagation`,
 		"--mount type=volume,src=/s,dst=/d img":                  `source "/s" is not the name of a volume`,
-		"--mount type=volume,src=s,dst=/d,subpath=../x img":      "leaves what is mounted: give a relative path",
+		"--mount type=volume,src=s,dst=/d,subpath=../x img":      "leaves what is mounted: give a path in it",
 		"--mount type=volume,src=s,dst=/d,volume-opt==x img":     "write key=value",
 		"--mount type=image,dst=/d img":                          "source is missing: the name of an image",
 		"--mount type=tmpfs,dst=/d,tmpfs-size=big img":           `"big" is not a size`,
