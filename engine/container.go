@@ -190,7 +190,8 @@ func (e *Engine) createContainer(ctx context.Context, m making, c *spec.Containe
 		return err
 	}
 	err = e.launch(ctx, runtime, m, c, oci.Create{
-		Container: target, Spec: built, NotifySocket: notify, Pass: passed, Users: m.pod.Users, Log: oci.Logging{Path: record.LogPath},
+		Container: target, Spec: built, NotifySocket: notify, Pass: passed, Users: m.pod.Users, OwnsDir: c.ByHand != nil,
+		Log: oci.Logging{Path: record.LogPath},
 	})
 	if err == nil {
 		e.noteContainer(m.pod, &record, "init")

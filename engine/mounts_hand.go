@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/opencontainers/selinux/go-selinux"
 	"github.com/opencontainers/selinux/go-selinux/label"
+	"golang.org/x/sys/unix"
 
 	"berth/engine/image"
 	"berth/engine/oci"
@@ -35,7 +37,13 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 		return "", err
 	}
 	if fillable(in.Container, v, m) {
-		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return oci.CopyFromRoot(ctx, in.Rootfs, m.Path, dir) })
+		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error {
+			err := oci.CopyFromRoot(ctx, in.Rootfs, m.Path, dir)
+			if errors.Is(err, spec.ErrNotFound) {
+				return giveNew(in, dir)
+			}
+			return err
+		})
 		if err != nil {
 			return "", err
 		}
@@ -55,6 +63,24 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 		}
 	}
 	return source, e.prepareSource(in, source, m.Options)
+}
+
+// giveNew gives a new volume, of which the image knows nothing, to the container's
+// user, as podman does, unless it was made for somebody.
+func giveNew(in oci.Input, dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil || st.Uid != 0 || st.Gid != 0 {
+		return err
+	}
+	user, group, err := oci.UserOf(in)
+	if err != nil {
+		return err
+	}
+	uid, gid, err := hostIDs(in.Pod, user, group)
+	if err != nil {
+		return err
+	}
+	return os.Chown(dir, uid, gid)
 }
 
 // fillable reports whether a new volume gets what the image has where it is

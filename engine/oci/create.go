@@ -34,6 +34,9 @@ type Create struct {
 	// through the socket in Input.NotifyDir.
 	NotifySocket string
 	Users        *spec.UserNamespace // whose root file system it is; nil: the host's
+	// OwnsDir has a working folder that the image lacks belong to the container's
+	// user; else it is root's, as under the kubelet.
+	OwnsDir bool
 	// Pass are the container's descriptors from 3 on.
 	Pass []*os.File
 	// ExtraFiles are held by conmon as long as the container lives: the pod's
@@ -162,7 +165,7 @@ func writeBundle(c Create, filter string) error {
 	if err := os.MkdirAll(c.Bundle, 0o700); err != nil {
 		return err
 	}
-	if err := makeWorkingDir(c.Spec, c.Users); err != nil {
+	if err := makeWorkingDir(c.Spec, c.Users, c.OwnsDir); err != nil {
 		return err
 	}
 	if c.NotifySocket != "" {
@@ -194,7 +197,7 @@ func writeBundle(c Create, filter string) error {
 
 // makeWorkingDir makes the working folder where the image has none. Below a
 // mount it is the volume's business.
-func makeWorkingDir(s *specs.Spec, users *spec.UserNamespace) error {
+func makeWorkingDir(s *specs.Spec, users *spec.UserNamespace, owns bool) error {
 	cwd := s.Process.Cwd
 	if s.Root.Readonly || cwd == "/" {
 		return nil
@@ -204,9 +207,18 @@ func makeWorkingDir(s *specs.Spec, users *spec.UserNamespace) error {
 			return nil
 		}
 	}
-	uid, gid, _ := users.Host(0, 0) // without a root there is nobody to give it to
-	if err := MkdirInRoot(s.Root.Path, cwd, 0o755, max(uid, 0), max(gid, 0)); err != nil {
+	fail := func(err error) error {
 		return fmt.Errorf("%w: working directory %s: %w", spec.ErrConfig, cwd, err)
+	}
+	uid, gid, _ := users.Host(0, 0) // without a root there is nobody to give it to
+	if owns {
+		if err := MkdirInRoot(s.Root.Path, filepath.Dir(cwd), 0o755, max(uid, 0), max(gid, 0)); err != nil {
+			return fail(err)
+		}
+		uid, gid, _ = users.Host(s.Process.User.UID, s.Process.User.GID)
+	}
+	if err := MkdirInRoot(s.Root.Path, cwd, 0o755, max(uid, 0), max(gid, 0)); err != nil {
+		return fail(err)
 	}
 	return nil
 }

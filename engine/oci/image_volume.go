@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"berth/engine/spec"
 	"berth/internal/tree"
 )
 
@@ -33,11 +34,11 @@ func PrepareImageVolumes(ctx context.Context, in Input) error {
 
 // CopyFromRoot copies what an untrusted root file system has in a folder of the
 // container's to one of the host, with owners and modes, that of the folder itself,
-// too. One that it lacks is empty. Devices, FIFOs and sockets are left out.
+// too. One that it lacks is spec.ErrNotFound. Devices, FIFOs and sockets are left out.
 func CopyFromRoot(ctx context.Context, rootfs, path, dir string) error {
 	from, err := openInRoot(rootfs, path, unix.S_IFDIR)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return fmt.Errorf("%s: %w", path, spec.ErrNotFound)
 	}
 	if err != nil {
 		return err
