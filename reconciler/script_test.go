@@ -47,6 +47,7 @@ import (
 //	program PATH             an absent or denied program is there from now on
 //	exit POD CONTAINER CODE, lose POD CONTAINER, losesandbox POD
 //	fail VERB N MESSAGE      the n-th call of an engine's verb from now fails
+//	break VERB MESSAGE, mend VERB  all calls of it fail from now on; they work again
 //	advance TIME             let time go by
 //	left, split, uses, stock, dead   what the host has left (tightHost.command)
 //	images NAME…             exactly these images are left
@@ -282,6 +283,10 @@ func (s *script) act(verb string, args []string) error {
 			return err
 		}
 		s.engine.Fail(args[0], n, errors.New(strings.Join(args[2:], " ")))
+	case "break":
+		s.engine.Break(args[0], errors.New(strings.Join(args[1:], " ")))
+	case "mend":
+		s.engine.Mend(args[0])
 	case "program":
 		s.engine.AddProgram(args[0])
 	case "image":

@@ -41,7 +41,7 @@ func (h *Host) AddProgram(path string) {
 // fault makes one call of a verb fail.
 type fault struct {
 	verb string
-	in   int // calls until it strikes; 1: the next
+	in   int // calls until it strikes; 1: the next; 0: each
 	err  error
 	late bool
 }
@@ -49,6 +49,16 @@ type fault struct {
 // Fail makes the n-th call of a verb from now fail with err before it does
 // anything; 1 is the next.
 func (h *Host) Fail(verb string, n int, err error) { h.fail(verb, n, err, false) }
+
+// Break makes all calls of a verb fail with err, until Mend.
+func (h *Host) Break(verb string, err error) { h.fail(verb, 0, err, false) }
+
+// Mend takes all faults of a verb back.
+func (h *Host) Mend(verb string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.faults = slices.DeleteFunc(h.faults, func(f *fault) bool { return f.verb == verb })
+}
 
 // FailLate is Fail, but the call does its work before it fails.
 func (h *Host) FailLate(verb string, n int, err error) { h.fail(verb, n, err, true) }
@@ -68,16 +78,17 @@ func (h *Host) begin(verb string) (late, err error) {
 		if f.verb != verb {
 			return false
 		}
-		f.in--
-		if f.in > 0 {
+		if f.in--; f.in > 0 {
 			return false
 		}
+		lasts := f.in < 0
+		f.in = max(f.in, 0)
 		if f.late {
 			late = f.err
 		} else {
 			err = f.err
 		}
-		return true
+		return !lasts
 	})
 	return late, err
 }
