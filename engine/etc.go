@@ -195,35 +195,39 @@ func hostsFile(pod *spec.Pod, sb state.Sandbox, host string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// resolvConf is the pod's resolver configuration: what the pod lists, and by
-// its mode our name server or the host's configuration.
+// resolvConf is the pod's resolver configuration: by its mode our name server or the
+// host's configuration, then what the pod lists, as kubelets have it.
+// What flags list stands in place of the host's, and our name server asks it for us.
 func resolvConf(pod *spec.Pod, ours []string) ([]byte, error) {
-	servers := slices.Clone(pod.DNS.Servers)
-	searches, options := slices.Clone(pod.DNS.Searches), slices.Clone(pod.DNS.Options)
+	given := pod.DNS
+	var base resolver
 	if pod.DNS.Mode != spec.DNSNone {
-		host, err := hostResolver()
-		if err != nil {
+		var err error
+		if base, err = hostResolver(); err != nil {
 			return nil, err
 		}
-		byHand := pod.Bare || pod.ByHand
-		if byHand {
-			host = host.without(pod.DNS)
-		}
-		switch {
-		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster && len(servers) > 0 && byHand:
-			// What a person names knows all that the host's would say.
-		case pod.UserMode != nil && pod.DNS.Mode == spec.DNSCluster:
-			servers = append(servers, ours...)
-			servers = append(servers, slices.DeleteFunc(host.servers, isLoopback)...) // the pod's own loopback is another
-		case pod.DNS.Mode == spec.DNSCluster && len(ours) > 0:
-			servers = append(servers, ours...)
-		default:
-			servers = append(servers, host.servers...)
-		}
-		searches = append(searches, host.searches...)
-		options = append(options, host.options...)
 	}
-	if slices.Equal(searches, []string{"."}) && (pod.Bare || pod.ByHand) {
+	byHand := pod.Bare || pod.ByHand
+	if byHand {
+		base = base.without(given)
+	}
+	if pod.DNS.Mode == spec.DNSCluster {
+		switch {
+		case pod.UserMode != nil && byHand && len(given.Servers) > 0:
+			// What a person names knows all that the host's would say.
+		case pod.UserMode != nil: // the pod's own loopback is another
+			base.servers = append(slices.Clone(ours), slices.DeleteFunc(base.servers, isLoopback)...)
+		case len(ours) > 0:
+			base.servers = ours
+			if byHand {
+				given.Servers = nil
+			}
+		}
+	}
+	servers := slices.Concat(base.servers, given.Servers)
+	searches := slices.Concat(base.searches, given.Searches)
+	options := slices.Concat(given.Options, base.options)
+	if byHand && slices.Equal(searches, []string{"."}) {
 		searches = nil // podman's word for none
 	}
 	var b bytes.Buffer

@@ -309,10 +309,14 @@ func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
 
 // networkPod is the pod in the words of the network room.
 func (e *Engine) networkPod(pod *spec.Pod, ports []spec.PortMapping) network.Pod {
-	return network.Pod{
+	p := network.Pod{
 		ID: pod.ID, Key: pod.Key(), Namespace: e.records.Netns(pod.ID), Names: handNames(pod),
 		Attachments: pod.Networks, UserMode: pod.UserMode, Ports: ports, Locks: e.locks(pod.Key()),
 	}
+	if pod.Bare || pod.ByHand {
+		p.Servers = pod.DNS.Servers
+	}
+	return p
 }
 
 // handNames are the names in DNS of a container that nobody asked a pod for,

@@ -104,9 +104,13 @@ func namesLine(lease Lease, n NetworkLease) string {
 		}
 	}
 	fields := []string{string(lease.Pod), strings.Join(v4, ","), strings.Join(v6, ","), strings.Join(lease.namesOn(n), ",")}
+	servers := lease.Servers
+	if len(servers) == 0 {
+		servers = n.Network.DNSServers
+	}
 	// In a column of its own, which 1.4 knows too, instead of the header's.
-	if len(n.Network.DNSServers) > 0 {
-		fields = append(fields, strings.Join(n.Network.DNSServers, ","))
+	if len(servers) > 0 {
+		fields = append(fields, strings.Join(servers, ","))
 	}
 	return strings.Join(fields, " ")
 }

@@ -60,6 +60,11 @@ func TestNamesFiles(t *testing.T) {
 	if got := namesLine(lease, zebra); got != want {
 		t.Errorf("line %q, want %q", got, want)
 	}
+	lease.Servers = []string{"192.0.2.54", "fd00::53"}
+	want = string(lease.Pod) + " 10.90.0.9 fd00:90::2 web.shop,shop 192.0.2.54,fd00::53"
+	if got := namesLine(lease, zebra); got != want {
+		t.Errorf("line of a pod with servers of its own %q, want %q", got, want)
+	}
 }
 
 func TestSocketAddresses(t *testing.T) {

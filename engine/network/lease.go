@@ -15,6 +15,7 @@ type Lease struct {
 	Key       spec.PodKey        `json:"key"`
 	Namespace string             `json:"namespace"`
 	Names     []string           `json:"names,omitempty"`
+	Servers   []string           `json:"servers,omitempty"` // as Pod has them
 	Networks  []NetworkLease     `json:"networks,omitempty"`
 	Ports     []spec.PortMapping `json:"ports,omitempty"`
 	UserMode  *UserModeLease     `json:"userMode,omitempty"` // in place of networks

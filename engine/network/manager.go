@@ -113,6 +113,7 @@ type Pod struct {
 	Attachments []spec.NetworkAttachment
 	UserMode    *spec.UserMode     // in place of networks
 	Ports       []spec.PortMapping // as BindPorts resolved them
+	Servers     []string           // asked for what is no pod's name, in place of the networks'
 	// Locks are descriptors that netavark inherits, so that one orphaned by our
 	// death still holds the pod's lock while it works.
 	Locks []*os.File

@@ -23,7 +23,8 @@ func (m *Manager) Update(ctx context.Context, name string, add, drop []string) (
 	if err != nil {
 		return Network{}, err
 	}
-	if n.DNSServers, err = changeServers(n.DNSServers, add, drop); err != nil {
+	before := n.DNSServers
+	if n.DNSServers, err = changeServers(before, add, drop); err != nil {
 		return Network{}, fmt.Errorf("network %q: %w", name, err)
 	}
 	if !n.servesNames() {
@@ -33,7 +34,7 @@ func (m *Manager) Update(ctx context.Context, name string, add, drop []string) (
 		return Network{}, fmt.Errorf("network %q: %w", name, err)
 	}
 	err = m.editNames(ctx, func() (bool, error) {
-		return m.editFile(m.namesPath(n), func(f namesFile) namesFile { return f.asking(n.DNSServers) })
+		return m.editFile(m.namesPath(n), func(f namesFile) namesFile { return f.asking(before, n.DNSServers) })
 	})
 	if err != nil {
 		return Network{}, fmt.Errorf("network %q: %w", name, err)
@@ -63,11 +64,16 @@ func changeServers(have, add, drop []string) ([]string, error) {
 	return list, nil
 }
 
-// asking is the file with other name servers for all pods.
-func (f namesFile) asking(servers []string) namesFile {
+// asking is the file with other name servers for all pods but those that have
+// some of their own.
+func (f namesFile) asking(before, servers []string) namesFile {
 	out := namesFile{header: f.header}
 	for _, line := range f.lines {
 		fields := strings.Split(line, " ")
+		if len(fields) > namesFields && fields[namesFields] != strings.Join(before, ",") {
+			out.lines = append(out.lines, line)
+			continue
+		}
 		fields = fields[:min(len(fields), namesFields)]
 		if len(servers) > 0 {
 			fields = append(fields, strings.Join(servers, ","))

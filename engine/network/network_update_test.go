@@ -40,14 +40,14 @@ func words(s string) []string {
 }
 
 func TestLinesGetOtherServers(t *testing.T) {
-	f := namesFile{header: "10.0.0.1", lines: []string{"a 10.0.0.2  a.default,a", "b 10.0.0.3 fd00::3 b 9.9.9.9"}}
-	want := []string{"a 10.0.0.2  a.default,a 1.1.1.1,::1", "b 10.0.0.3 fd00::3 b 1.1.1.1,::1"}
-	got := f.asking([]string{"1.1.1.1", "::1"})
+	f := namesFile{header: "10.0.0.1", lines: []string{"a 10.0.0.2  a.default,a", "b 10.0.0.3 fd00::3 b 9.9.9.9", "c 10.0.0.4  c 8.8.8.8"}}
+	want := []string{"a 10.0.0.2  a.default,a 1.1.1.1,::1", "b 10.0.0.3 fd00::3 b 1.1.1.1,::1", "c 10.0.0.4  c 8.8.8.8"}
+	got := f.asking([]string{"9.9.9.9"}, []string{"1.1.1.1", "::1"})
 	if !slices.Equal(got.lines, want) || got.header != f.header {
 		t.Errorf("%q", got.lines)
 	}
-	want = []string{"a 10.0.0.2  a.default,a", "b 10.0.0.3 fd00::3 b"}
-	if got := got.asking(nil); !slices.Equal(got.lines, want) {
+	want = []string{"a 10.0.0.2  a.default,a", "b 10.0.0.3 fd00::3 b", "c 10.0.0.4  c 8.8.8.8"}
+	if got := got.asking([]string{"1.1.1.1", "::1"}, nil); !slices.Equal(got.lines, want) {
 		t.Errorf("%q", got.lines)
 	}
 }

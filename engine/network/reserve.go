@@ -22,7 +22,7 @@ import (
 func (m *Manager) Reserve(ctx context.Context, pod Pod) (lease Lease, err error) {
 	lease = Lease{
 		Version: leaseVersion, Pod: pod.ID, Key: pod.Key, Namespace: pod.Namespace,
-		Names: podNames(pod), Ports: slices.Clone(pod.Ports),
+		Names: podNames(pod), Servers: slices.Clone(pod.Servers), Ports: slices.Clone(pod.Ports),
 	}
 	if pod.UserMode != nil {
 		lease.UserMode, err = m.planUserMode(ctx, pod)
