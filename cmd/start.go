@@ -76,7 +76,13 @@ func (a *app) startAttached(cmd *cobra.Command, t *targets, f *startFlags, args 
 	if !ok {
 		return fmt.Errorf("container %q: %w", c.raw, spec.ErrNotFound)
 	}
-	with, err := a.attachment(&c.pod.Pod, made, option.Attach{Stdin: f.interactive, Stdout: true, Stderr: true, ProxySignals: f.sigProxy, Keys: f.detachKeys})
+	attach := option.Attach{ProxySignals: f.sigProxy, Keys: f.detachKeys}
+	var streams []string
+	if made.ByHand != nil {
+		streams = made.ByHand.Attach
+	}
+	attach.Choose(streams, f.interactive)
+	with, err := a.attachment(&c.pod.Pod, made, attach)
 	if err != nil {
 		return err
 	}

@@ -196,6 +196,22 @@ func idMapped(in oci.Input, m *spec.Mount) ([]string, error) {
 	return []string{"idmap=" + strings.Join(parts, ";")}, nil
 }
 
+// checkSecrets looks whether the stored secrets that a pod's containers want are there.
+func (e *Engine) checkSecrets(pod *spec.Pod) error {
+	var errs []error
+	for _, c := range pod.All() {
+		if c.ByHand == nil {
+			continue
+		}
+		for _, use := range c.ByHand.Secrets {
+			if _, err := e.secrets.Find(use.Secret); err != nil {
+				errs = append(errs, fmt.Errorf("container %q: %w", c.Name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // secretMounts writes the stored secrets that a container wants as files, and
 // says where it finds them; the others are variables.
 func (e *Engine) secretMounts(in oci.Input) (mounts []oci.Mount, variables []spec.EnvVar, err error) {

@@ -130,7 +130,7 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{runtime.Ready(), checkLimits(runtime, pod), checkByHand(pod), runtime.CheckPlace(pod.Cgroup)}
+	errs := []error{runtime.Ready(), checkLimits(runtime, pod), checkByHand(pod), e.checkSecrets(pod), runtime.CheckPlace(pod.Cgroup)}
 	for _, log := range logs(pod) {
 		errs = append(errs, runtime.CheckLog(ctx, log))
 	}

@@ -13,7 +13,7 @@ import (
 // it does not; fields that are of this host alone are the exceptions.
 func TestGenerateTellsOfFlagsThatAreLost(t *testing.T) {
 	silent := map[string]bool{"ID": true, "Called": true, "CreateCommand": true, "Notify": true, "NotifySocket": true, "PidFile": true, "ConmonPidFile": true, "IDFile": true, "Cgroup": true,
-		"InitKind": true, "Remove": true, "Once": true, "Expose": true, "StopTimeout": true, "AppArmorUsual": true}
+		"InitKind": true, "Remove": true, "Once": true, "Expose": true, "StopTimeout": true, "AppArmorUsual": true, "Attach": true}
 	fields := reflect.TypeFor[spec.ByHand]()
 	for i := range fields.NumField() {
 		var h spec.ByHand

@@ -36,6 +36,7 @@ func (r *Config) byHand(h *spec.ByHand) {
 	if h.StopTimeout != nil {
 		r.StopTimeout = int(*h.StopTimeout / time.Second)
 	}
+	r.AttachStdin, r.AttachStdout, r.AttachStderr = slices.Contains(h.Attach, "stdin"), slices.Contains(h.Attach, "stdout"), slices.Contains(h.Attach, "stderr")
 	r.SystemdMode = h.Systemd == spec.SystemdAlways
 	if r.SdNotifyMode = string(h.Notify); h.Notify == spec.NotifyConmon {
 		r.SdNotifyMode = "conmon"

@@ -22,6 +22,7 @@ type ByHand struct {
 	Annotations map[string]string `json:"annotations,omitempty"` // for the runtime and its hooks
 	// CreateCommand is the command line it was made by, secrets masked.
 	CreateCommand []string `json:"createCommand,omitempty"`
+	Attach        []string `json:"attach,omitempty"` // "stdin", "stdout", "stderr": what a terminal gets at its start; none: all
 
 	Rootfs       *Rootfs      `json:"rootfs,omitempty"` // instead of an image
 	ImageVolumes ImageVolumes `json:"imageVolumes,omitempty"`

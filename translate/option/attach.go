@@ -8,9 +8,26 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// attach says what of the container the terminal gets.
+// streams are those that a terminal gets, where not all.
+type streams struct{ names []string }
+
+func (s *streams) register(f *pflag.FlagSet) {
+	f.StringSliceVarP(&s.names, "attach", "a", nil, "attach these `streams` only: stdin, stdout, stderr")
+}
+
+func (s *streams) apply(m *maker) {
+	known := []string{"stdin", "stdout", "stderr"}
+	for _, given := range s.names {
+		name := strings.ToLower(given)
+		if !slices.Contains(known, name) {
+			m.failf("attach", given, "unknown stream%s", oneOf(given, known))
+		}
+		m.hand.Attach = append(m.hand.Attach, name)
+	}
+}
+
+// attach says what becomes of the terminal that runs a container.
 type attach struct {
-	streams  []string
 	detach   bool
 	sigProxy bool
 	keys     string
@@ -18,7 +35,6 @@ type attach struct {
 
 func (a *attach) register(f *pflag.FlagSet) {
 	f.BoolVarP(&a.detach, "detach", "d", false, "leave the container running and print its ID")
-	f.StringSliceVarP(&a.streams, "attach", "a", nil, "attach these `streams` only: stdin, stdout, stderr")
 	f.BoolVar(&a.sigProxy, "sig-proxy", true, "pass signals on to the container")
 	f.StringVar(&a.keys, "detach-keys", defaultKeys, "`keys` that detach from the container; empty: none do")
 }
@@ -29,24 +45,31 @@ const defaultKeys = "ctrl-p,ctrl-q"
 func (a *attach) apply(m *maker) {
 	out := &m.made.Attach
 	out.Detach, out.ProxySignals, out.Keys = a.detach, a.sigProxy, a.keys
-	if !a.detach && len(a.streams) == 0 {
+	if !a.detach {
 		stdin, _ := m.flags.GetBool("interactive")
-		out.Stdin, out.Stdout, out.Stderr = stdin, true, true
+		names, _ := m.flags.GetStringSlice("attach")
+		out.Choose(names, stdin)
 	}
-	known := []string{"stdin", "stdout", "stderr"}
-	for _, s := range a.streams {
-		name := strings.ToLower(s)
-		if !slices.Contains(known, name) {
-			m.failf("attach", s, "unknown stream%s", oneOf(s, known))
-		}
-		out.Stdin = out.Stdin || name == "stdin"
-		out.Stdout = out.Stdout || name == "stdout"
-		out.Stderr = out.Stderr || name == "stderr"
-	}
-	if a.detach && len(a.streams) > 0 {
+	if a.detach && m.given("attach") {
 		m.note(errors.New("--attach and --detach exclude each other: drop one of them"))
 	}
 	if a.detach && m.given("detach-keys") {
 		m.note(errors.New("--detach-keys says nothing with --detach: drop one of them"))
+	}
+}
+
+// Choose takes the streams named: where none is, the output, and the input of what is
+// interactive.
+func (a *Attach) Choose(names []string, interactive bool) {
+	a.Stdin, a.Stdout, a.Stderr = interactive && len(names) == 0, len(names) == 0, len(names) == 0
+	for _, name := range names {
+		switch strings.ToLower(name) {
+		case "stdin":
+			a.Stdin = true
+		case "stdout":
+			a.Stdout = true
+		case "stderr":
+			a.Stderr = true
+		}
 	}
 }

@@ -31,6 +31,7 @@ type Container struct {
 	health     health
 	secret     secret
 	logging    logging
+	streams    streams
 }
 
 // group is a part of the flags. Groups are applied in their order.
@@ -42,7 +43,7 @@ type group interface {
 func (c *Container) groups() []group {
 	return []group{
 		&c.identity, &c.image, &c.env, &c.process, &c.logging, &c.network, &c.namespaces, &c.userns, &c.volumes, &c.secret, &c.security, &c.device,
-		&c.resource, &c.health,
+		&c.resource, &c.health, &c.streams,
 	}
 }
 

@@ -246,7 +246,8 @@ func plainGood() []good {
 			c.Mounts = []spec.Mount{{Volume: "v0", Path: "/d", ReadOnly: true, Options: []string{"Z"}}}
 			m.Pod.RestartPolicy, h.MostRestarts = spec.RestartOnFailure, 3
 		}},
-		{"--attach stdin -a STDERR --sig-proxy=false --detach-keys=ctrl-a,d img", func(m *Made, _ *spec.Container, _ *spec.ByHand) {
+		{"--attach stdin -a STDERR --sig-proxy=false --detach-keys=ctrl-a,d img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
+			h.Attach = []string{"stdin", "stderr"}
 			m.Attach = Attach{Stdin: true, Stderr: true, Keys: "ctrl-a,d"}
 		}},
 		{"--disable-content-trust img", func(*Made, *spec.Container, *spec.ByHand) {}},
