@@ -113,8 +113,9 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	end := func() error { return nil }
 	if f.service.container {
-		if err := a.startService(ctx, e, owner, &f.service); err != nil {
+		if end, err = a.startService(ctx, e, owner, &f.service); err != nil {
 			return err
 		}
 	}
@@ -126,7 +127,7 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if f.wait {
 		return a.waitAndRemove(ctx, e, set, result)
 	}
-	return nil
+	return end()
 }
 
 // workingFolder is where relative paths of the host begin.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"berth/engine"
@@ -41,14 +40,16 @@ func (s *serviceFlags) owner(unit string) (spec.Owner, error) {
 }
 
 // startService starts what stands for a unit's pods, and tells systemd of it. Where
-// no service waits for that, as in one of Type=oneshot, nothing has to.
-func (a *app) startService(ctx context.Context, e *engine.Engine, owner spec.Owner, s *serviceFlags) error {
+// no service waits for that, as in one of Type=oneshot, nothing has to. The command
+// ends with end: the pods may be over by then.
+func (a *app) startService(ctx context.Context, e *engine.Engine, owner spec.Owner, s *serviceFlags) (end func() error, err error) {
+	end = func() error { return nil }
 	if os.Getenv("NOTIFY_SOCKET") == "" && a.unit == "" {
-		return nil
+		return end, nil
 	}
 	root, command, err := e.PauseRoot()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	unit, _ := owner.Unit()
 	name := fmt.Sprintf("%x-service", sha256.Sum256([]byte(unit)))[64-12:] // twelve digits of it
@@ -58,22 +59,11 @@ func (a *app) startService(ctx context.Context, e *engine.Engine, owner spec.Own
 	}
 	id, err := a.applier(e).Create(ctx, pod, reconciler.CreateOptions{Replace: true})
 	if err != nil {
-		return fmt.Errorf("start the service container: %w", err)
+		return nil, fmt.Errorf("start the service container: %w", err)
 	}
 	if a.unit != "" {
-		return nil // whoever runs the unit sees it
+		return end, nil // whoever runs the unit sees it
 	}
-	st, err := e.ObservePod(ctx, id)
-	if err != nil {
-		return err
-	}
-	for _, c := range st.Containers {
-		if c.ConmonPid == 0 {
-			continue
-		}
-		if _, err := daemon.SdNotify(false, fmt.Sprintf("MAINPID=%d\n%s", c.ConmonPid, daemon.SdNotifyReady)); err != nil {
-			return fmt.Errorf("tell systemd that the pods run: %w", err)
-		}
-	}
-	return nil
+	c, made := created{pod: id, key: pod.Key(), name: name}, &pod.Containers[0]
+	return func() error { return a.endForSystemd(ctx, e, c, made) }, a.tellSystemd(ctx, e, c, made)
 }

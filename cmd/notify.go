@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 
 	"berth/engine"
 	"berth/engine/spec"
@@ -40,6 +42,9 @@ func (a *app) tellSystemd(ctx context.Context, e *engine.Engine, c created, made
 	if _, err := daemon.SdNotify(false, strings.Join(message, "\n")); err != nil {
 		return fmt.Errorf("tell systemd that the container runs: %w", err)
 	}
+	if err := awaitSystemd(); err != nil {
+		return fmt.Errorf("tell systemd that the container runs: %w", err)
+	}
 	if how != spec.NotifyHealthy || ended {
 		return nil
 	}
@@ -50,6 +55,38 @@ func (a *app) tellSystemd(ctx context.Context, e *engine.Engine, c created, made
 		return fmt.Errorf("tell systemd that the container is healthy: %w", err)
 	}
 	return nil
+}
+
+// barrierTime is how long systemd may take to read what it was told.
+const barrierTime = 5 * time.Second
+
+// awaitSystemd waits until systemd has read what it was told before: it closes the
+// descriptor that comes with the message (sd_notify_barrier(3)). A conmon that ends
+// earlier is not taken for the main process, so whoever looks after this whether
+// the container has ended knows which of the two systemd saw.
+func awaitSystemd() error {
+	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(socket)
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	to := &unix.SockaddrUnix{Name: os.Getenv("NOTIFY_SOCKET")} // "@…" is an abstract one here, too
+	err = os.NewSyscallError("sendmsg", unix.Sendmsg(socket, []byte("BARRIER=1"), unix.UnixRights(int(w.Fd())), to, 0))
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	if err := r.SetReadDeadline(time.Now().Add(barrierTime)); err != nil {
+		return err
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil // late or not, it was told
 }
 
 // endForSystemd ends the command with the code of a container that has ended
