@@ -154,6 +154,11 @@ func (e *Engine) observeContainer(run *oci.Runtime, pod *spec.Pod, name string) 
 	wanted, _ := pod.Container(name)
 	none := spec.ContainerStatus{Name: name, State: spec.StateNone, Init: pod.IsInit(name), Image: wanted.Image}
 	c, err := e.records.ReadContainer(pod.ID, name)
+	if errors.Is(err, spec.ErrNotFound) && wanted.ByHand != nil { // whoever made it was killed half-way
+		none.State, none.ID, none.CreatedAt = spec.StateCreated, wanted.ByHand.ID, pod.CreatedAt
+		none.ImageID, none.ImageDigest = wanted.ImageID, wanted.ImageDigest
+		return none, nil
+	}
 	if errors.Is(err, spec.ErrNotFound) {
 		return none, nil
 	}

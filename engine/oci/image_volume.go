@@ -25,7 +25,7 @@ func PrepareImageVolumes(ctx context.Context, in Input) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		if err := CopyFromRoot(ctx, in.Rootfs, p, dir); err != nil {
+		if err := CopyFromRoot(ctx, in.Rootfs, p, dir); err != nil && !errors.Is(err, spec.ErrNotFound) {
 			return fmt.Errorf("fill the image's volume %s: %w", p, err)
 		}
 	}
