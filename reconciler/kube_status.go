@@ -115,8 +115,8 @@ func (s *Sight) container(c standing) corev1.ContainerStatus {
 
 // followed reports whether the container to come after the one that has ended is
 // made, and starts in a moment.
-func (c *standing) followed() bool {
-	return c.status.State == spec.StateCreated && c.status.ID != "" && c.end.ContainerID != c.status.ID
+func (s *standing) followed() bool {
+	return s.status.State == spec.StateCreated && s.status.ID != "" && s.end.ContainerID != s.status.ID
 }
 
 // ready: an init container is when it is done, everything else by its probes.
