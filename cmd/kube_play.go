@@ -76,7 +76,7 @@ func (a *app) runPlay(cmd *cobra.Command, f *playFlags, args []string) error {
 	if f.down {
 		return a.runDown(cmd.Context(), args, f.force, !f.registry.tlsVerify)
 	}
-	options, err := f.option.Options()
+	options, err := f.option.Options(os.Getenv)
 	if err != nil {
 		return err
 	}

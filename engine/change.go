@@ -21,7 +21,7 @@ func (e *Engine) UpdateFiles(_ context.Context, id spec.PodID, volume string, fi
 	}
 	unlock := e.serial.lock(id)
 	defer unlock()
-	if err := e.volumeSet(id).Update(volume, files); err != nil {
+	if err := e.volumeSet(&pod).Update(volume, files); err != nil {
 		return err
 	}
 	v, _ := pod.Volume(volume)

@@ -337,7 +337,7 @@ func (e *Engine) facts(pod *spec.Pod, sb state.Sandbox, c *spec.Container) (spec
 		return f, nil
 	}
 	var err error
-	f.Secrets, err = e.volumeSet(pod.ID).Secrets()
+	f.Secrets, err = e.volumeSet(pod).Secrets()
 	return f, err
 }
 

@@ -82,7 +82,7 @@ type standingMount struct {
 // standingMounts are a container's volumes, but for those that are there only
 // while it runs, outer ones first.
 func (e *Engine) standingMounts(ctx context.Context, pod *spec.Pod, c *spec.Container) ([]standingMount, error) {
-	set := e.volumeSet(pod.ID)
+	set := e.volumeSet(pod)
 	var out []standingMount
 	for _, m := range c.Mounts {
 		v, ok := pod.Volume(m.Volume)

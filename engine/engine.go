@@ -238,6 +238,10 @@ func (e *Engine) pod(id spec.PodID) (spec.Pod, error) {
 	return pod, e.locked(pod.Key())
 }
 
-func (e *Engine) volumeSet(id spec.PodID) volume.Set {
-	return volume.Set{Named: e.volumes, Disk: e.records.Pod(id), Run: e.records.PodRun(id), Pod: id}
+func (e *Engine) volumeSet(pod *spec.Pod) volume.Set {
+	set := volume.Set{Named: e.volumes, Disk: e.records.Pod(pod.ID), Run: e.records.PodRun(pod.ID), Pod: pod.ID}
+	if uid, gid, ok := pod.Users.Host(0, 0); ok {
+		set.UID, set.GID = uid, gid
+	}
+	return set
 }

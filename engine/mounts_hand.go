@@ -25,7 +25,7 @@ import (
 // source makes a volume real for the mount of that index of a container, and
 // returns what is to be mounted.
 func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index int) (string, error) {
-	m, set := &in.Container.Mounts[index], e.volumeSet(in.Pod.ID)
+	m, set := &in.Container.Mounts[index], e.volumeSet(in.Pod)
 	var source string
 	var err error
 	if v.Image != nil {
@@ -36,15 +36,8 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 	if err != nil {
 		return "", err
 	}
-	if fillable(in.Container, v, m) {
-		err := e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error {
-			err := oci.CopyFromRoot(ctx, in.Rootfs, m.Path, dir)
-			if errors.Is(err, spec.ErrNotFound) {
-				return giveNew(in, dir)
-			}
-			return err
-		})
-		if err != nil {
+	if v.Named != nil {
+		if err := e.fill(ctx, in, v, m); err != nil {
 			return "", err
 		}
 	}
@@ -63,6 +56,24 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 		}
 	}
 	return source, e.prepareSource(in, source, m.Options)
+}
+
+// fill puts into a new volume what is its first container's: files of the image, or
+// itself. A volume of YAML begins empty, and whoever shares root's users may use it.
+func (e *Engine) fill(ctx context.Context, in oci.Input, v *spec.Volume, m *spec.Mount) error {
+	switch {
+	case fillable(in.Container, v, m):
+		return e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error {
+			err := oci.CopyFromRoot(ctx, in.Rootfs, m.Path, dir)
+			if errors.Is(err, spec.ErrNotFound) {
+				return giveNew(in, dir)
+			}
+			return err
+		})
+	case in.Container.ByHand == nil && in.Pod.Users != nil:
+		return e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return giveNew(in, dir) })
+	}
+	return nil
 }
 
 // giveNew gives a new volume, of which the image knows nothing, to the container's
@@ -87,7 +98,7 @@ func giveNew(in oci.Input, dir string) error {
 // mounted, as podman does it. One of which a part is mounted does not: that is not
 // where the image's files would go.
 func fillable(c *spec.Container, v *spec.Volume, m *spec.Mount) bool {
-	return c.ByHand != nil && v.Named != nil && !v.Named.NoCopy && v.Overlay == nil && m.SubPath == ""
+	return c.ByHand != nil && !v.Named.NoCopy && v.Overlay == nil && m.SubPath == ""
 }
 
 // prepareSource does to a file or folder what options ask for that the runtime
@@ -238,7 +249,7 @@ func (e *Engine) secretMounts(in oci.Input) (mounts []oci.Mount, variables []spe
 		if err != nil {
 			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
 		}
-		file, err := e.volumeSet(in.Pod.ID).SecretFile(in.Container.Name, i, data, uid, gid, mode)
+		file, err := e.volumeSet(in.Pod).SecretFile(in.Container.Name, i, data, uid, gid, mode)
 		if err != nil {
 			return nil, nil, fmt.Errorf("secret %q: %w", use.Secret, err)
 		}

@@ -291,7 +291,7 @@ func (e *Engine) startUserMode(ctx context.Context, pod *spec.Pod, sb *state.San
 // also those created later: records do not keep them.
 func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
 	if pod.UsesSecrets() {
-		if err := e.volumeSet(pod.ID).EnsureSecrets(pod.Secrets); err != nil {
+		if err := e.volumeSet(pod).EnsureSecrets(pod.Secrets); err != nil {
 			return err
 		}
 	}
@@ -300,7 +300,7 @@ func (e *Engine) writeFiles(ctx context.Context, pod *spec.Pod) error {
 		if v.Files == nil {
 			continue
 		}
-		if _, err := e.volumeSet(pod.ID).Prepare(ctx, v); err != nil {
+		if _, err := e.volumeSet(pod).Prepare(ctx, v); err != nil {
 			return err
 		}
 	}

@@ -273,7 +273,7 @@ func (e *Engine) tree(pod *spec.Pod, c *spec.Container) (string, error) {
 	case !root.Overlay:
 		return root.Path, nil
 	}
-	return e.volumeSet(pod.ID).Overlay(root.Path, &spec.Overlay{}, c.Name, rootIndex)
+	return e.volumeSet(pod).Overlay(root.Path, &spec.Overlay{}, c.Name, rootIndex)
 }
 
 // rootIndex tells the layer above a root file system from those above volumes.

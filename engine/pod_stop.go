@@ -184,7 +184,7 @@ func (e *Engine) deleteContainer(ctx context.Context, pod *spec.Pod, c state.Con
 	err = errors.Join(
 		runtime.Delete(ctx, target, true),
 		e.closeRoot(c.ID),
-		e.volumeSet(pod.ID).ReleaseContainer(c.Name))
+		e.volumeSet(pod).ReleaseContainer(c.Name))
 	if err == nil && missing == nil {
 		e.noteContainer(pod, &c, "cleanup")
 	}
@@ -327,7 +327,7 @@ func (e *Engine) clearSandbox(ctx context.Context, pod *spec.Pod) error {
 	}
 	err = errors.Join(
 		e.networks.RemoveNamespace(e.records.Netns(pod.ID)),
-		e.volumeSet(pod.ID).Release(),
+		e.volumeSet(pod).Release(),
 		e.releaseImageVolumes(ctx, pod),
 		oci.RemoveShm(e.shmPath(pod.ID)),
 		e.removeEtcFiles(pod.ID),

@@ -98,7 +98,7 @@ func (e *Engine) chooseUsers(size uint32, fixed []spec.IDMap, table string, of f
 	for _, gap := range gaps(size, fixed) {
 		start, ok := freeRange(ranges, taken, gap.Size)
 		if !ok {
-			return nil, fmt.Errorf("%w: %s has no %d numbers in a row left for user %q: add a range, or ask for fewer with --userns auto:size=", spec.ErrConfig, table, gap.Size, autoName)
+			return nil, fmt.Errorf("%w: %s has no %d numbers in a row left for user %q: add a range, or ask for fewer (auto:size=)", spec.ErrConfig, table, gap.Size, autoName)
 		}
 		gap.Host = start
 		maps, taken = append(maps, gap), append(taken, gap)
@@ -166,7 +166,7 @@ func subordinate(table, name string) ([]spec.IDMap, error) {
 		}
 	}
 	if len(ranges) == 0 {
-		return nil, fmt.Errorf("%w: --userns auto takes users from a range that %s has none of: add the line %s:2147483647:2147483647 to it", spec.ErrConfig, table, autoName)
+		return nil, fmt.Errorf("%w: a pod's own users are taken from a range that %s has none of: add the line %s:2147483647:2147483647 to it", spec.ErrConfig, table, autoName)
 	}
 	return ranges, nil
 }

@@ -120,7 +120,7 @@ func podRows() []row {
 			refused("PodSpec.setHostnameAsFQDN", "").unless("false"),
 			refused("PodSpec.runtimeClassName", ""),
 			refused("PodSpec.overhead", ""),
-			refused("PodSpec.hostUsers", "").unless("true"),
+			honoured("PodSpec.hostUsers", "false: users of its own, of those that /etc/subuid gives to the name containers; takes crun"),
 			refused("PodSpec.resourceClaims", ""),
 			refused("PodSpec.resources", "limits belong to containers"),
 			refused("PodOS.name", "").unless("linux"),

@@ -29,6 +29,9 @@ func (c *check) podSpec(at *path, spec *corev1.PodSpec) {
 	if spec.HostPID && spec.ShareProcessNamespace != nil && *spec.ShareProcessNamespace {
 		c.bad(at.field("shareProcessNamespace"), "cannot be together with hostPID")
 	}
+	if spec.HostUsers != nil && !*spec.HostUsers && (spec.HostNetwork || spec.HostPID || spec.HostIPC) {
+		c.bad(at.field("hostUsers"), "cannot be false together with hostNetwork, hostPID or hostIPC")
+	}
 	inRange(c, at.field("activeDeadlineSeconds"), spec.ActiveDeadlineSeconds, 1, math.MaxInt32)
 	c.priority(at, spec)
 	for i, gate := range spec.ReadinessGates {

@@ -232,7 +232,7 @@ func kubeKeys() []Key {
 		{s, "ExitCodePropagation", String, "--service-exit-code-propagation", "when the service fails: none (default), any or all of its containers failed", (*conversion).exitCodes},
 		{s, "LogDriver", String, "--log-driver", "where output goes", nil},
 		{s, "LogOpt", Words, "--log-opt", "an option of the log driver: path, max-size, tag, label", nil},
-		{s, "UserNS", String, "--userns", "the users of the pods: host, other words are refused", nil},
+		{s, "UserNS", String, "--userns", "the users of the pods: host, auto, keep-id", nil},
 	}, append(remapKeys(s), []Key{
 		{s, "Network", List, "--network", "a network, or a .network unit", (*conversion).networks},
 		{s, "AutoUpdate", Words, "--annotation=io.containers.autoupdate=", "whether auto-update takes new images: registry or local, for one container with NAME/ before it", (*conversion).autoUpdates},

@@ -26,12 +26,12 @@ const bindOptionsKey = "bind-mount-options"
 // promise something we would not do and are refused.
 func podmanKeys() map[string]bool {
 	return map[string]bool{
-		"ulimit": true, "pids-limit": true, "cpuset": true, "seccomp": true,
+		"ulimit": true, "pids-limit": true, "cpuset": true, "seccomp": true, "userns": true,
 
 		"apparmor": false, "autoremove": false, "autoremove-image": false, "cid-file": false, "infra.name": false,
 		"init": false, "init.container.type": false, "keep-original-groups": false, "kube.health.check": false,
 		"kube.image.automount": false, "kube.image.volumes.mount": false, "label": false, "memory-nodes": false,
-		"mount-context-type": false, "privileged": false, "publish-all": false, "service.name": false, "userns": false,
+		"mount-context-type": false, "privileged": false, "publish-all": false, "service.name": false,
 		"volumes-from": false,
 	}
 }
@@ -67,8 +67,6 @@ func (b *builder) checkOwn() {
 // anyway.
 func isDefault(key, value string) bool {
 	switch key {
-	case "userns":
-		return value == "" || value == "host"
 	case "init.container.type":
 		return value == "always"
 	case "autoremove", "autoremove-image", "init", "privileged", "publish-all", "keep-original-groups":

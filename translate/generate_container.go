@@ -168,7 +168,7 @@ func (g *generator) mountOptions(c *spec.Container, m spec.Mount) {
 // podmanOnly adds podman's annotation for what Kubernetes has no field for, if
 // it is asked for.
 func (g *generator) podmanOnly(key, value, what string) {
-	base, container, _ := strings.Cut(key, "/")
+	base, container, one := strings.Cut(key, "/")
 	if g.out.Annotations[key] == value || g.out.Annotations[base] == value {
 		return
 	}
@@ -176,7 +176,11 @@ func (g *generator) podmanOnly(key, value, what string) {
 		g.annotate(key, value)
 		return
 	}
-	g.lost("container %s: Kubernetes has no field for %s: --podman-only writes podman's annotation", container, what)
+	of := ""
+	if one {
+		of = "container " + container + ": "
+	}
+	g.lost("%sKubernetes has no field for %s: --podman-only writes podman's annotation", of, what)
 }
 
 func limits(r *spec.Resources) corev1.ResourceRequirements {

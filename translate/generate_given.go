@@ -34,6 +34,7 @@ func (g *generator) given() {
 	g.out.Status = corev1.PodStatus{}
 	g.givenNetwork()
 	g.givenPorts()
+	g.users()
 	Update(&g.out, p)
 	for _, list := range [][]corev1.Container{g.out.Spec.InitContainers, g.out.Spec.Containers} {
 		for i := range list {

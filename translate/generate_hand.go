@@ -85,7 +85,6 @@ func lostIsolation(h *spec.ByHand) []string {
 func (g *generator) lostHost() {
 	p := g.pod
 	lost := flagsOf([]flagOf{
-		{p.Users, "--userns"},
 		{p.Join != spec.Joins{} || p.Own != spec.Own{}, "--ipc, --network, --pid, --uts, --cgroupns or --share"},
 		{p.Limits, "the limits of all containers together"},
 		{p.Tuning, "limits of all such as --cpu-shares"},

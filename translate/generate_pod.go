@@ -46,6 +46,7 @@ func (g *generator) byHand() {
 	for _, h := range p.Hosts {
 		s.HostAliases = append(s.HostAliases, corev1.HostAlias{IP: h.IP, Hostnames: h.Names})
 	}
+	g.users()
 	g.podSecurity()
 	g.volumes()
 	for i := range p.InitContainers {

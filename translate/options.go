@@ -32,6 +32,8 @@ type Options struct {
 	Publish    []spec.PortMapping `json:"publish,omitempty"`
 	PublishAll bool               `json:"publishAll,omitempty"` // a containerPort without hostPort is published on its own number
 
+	Users *Users `json:"users,omitempty"` // over what the pods say; nil: as they say
+
 	Log        spec.Log `json:"log,omitzero"`
 	PlainNames bool     `json:"plainNames,omitempty"` // containers are not named after their pod
 	NoHosts    bool     `json:"noHosts,omitempty"`

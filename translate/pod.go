@@ -29,6 +29,7 @@ type builder struct {
 	replicas int
 
 	pod         *spec.Pod
+	runAs       *IDs // whom containers run as that name nobody
 	claims      []portClaim
 	diagnostics source.Diagnostics
 	lacks       int    // errors that say of no more than that something is missing
@@ -42,6 +43,7 @@ func (b *builder) build() {
 	p.HostNet = b.from.HostNetwork || b.options.NetworkMode == NetworkHost
 	p.HostPID, p.HostIPC = b.from.HostPID, b.from.HostIPC
 	p.SharePID = b.from.ShareProcessNamespace != nil && *b.from.ShareProcessNamespace
+	b.users()
 	p.Hostname = b.hostname()
 	p.PlainNames = b.options.PlainNames
 	p.NoHostname = b.options.NoHostname

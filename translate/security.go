@@ -15,12 +15,16 @@ import (
 func (b *builder) user(c *corev1.Container) spec.User {
 	pod := cmp.Or(b.from.SecurityContext, &corev1.PodSecurityContext{})
 	own := cmp.Or(c.SecurityContext, &corev1.SecurityContext{})
-	return spec.User{
+	user := spec.User{
 		UID:     cmp.Or(own.RunAsUser, pod.RunAsUser),
 		GID:     cmp.Or(own.RunAsGroup, pod.RunAsGroup),
 		Groups:  slices.Clone(pod.SupplementalGroups),
 		NonRoot: isTrue(cmp.Or(own.RunAsNonRoot, pod.RunAsNonRoot)),
 	}
+	if b.runAs != nil && user.UID == nil {
+		user.UID, user.GID = &b.runAs.UID, cmp.Or(user.GID, &b.runAs.GID)
+	}
+	return user
 }
 
 func (b *builder) security(c *corev1.Container, field string) spec.Security {

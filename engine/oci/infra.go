@@ -23,8 +23,15 @@ import (
 //go:generate ./pause/build.sh
 
 // infraUser runs the infra process: nobody in particular, as in Kubernetes'
-// pause image.
-const infraUser = 65535
+// pause image. Among users that have no such number it is their root, who is
+// nobody on the host.
+func infraUser(users *spec.UserNamespace) spec.User {
+	id := int64(65535)
+	if _, _, ok := users.Host(uint32(id), uint32(id)); !ok {
+		id = 0
+	}
+	return spec.User{UID: &id, GID: &id}
+}
 
 // InfraRootfs is the read-only root file system all infra containers share.
 type InfraRootfs struct {
@@ -128,7 +135,6 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 	if len(in.Rootfs.Args) == 0 {
 		return nil, errors.New("infra container: no root file system")
 	}
-	user := int64(infraUser)
 	score := oomScoreInfra
 	filter, profile := infraSeccomp(), ""
 	if filter != nil {
@@ -139,7 +145,7 @@ func BuildInfra(in InfraInput) (*specs.Spec, error) {
 		Container: &spec.Container{
 			Name:      "_infra",
 			Command:   in.Rootfs.Args,
-			User:      spec.User{UID: &user, GID: &user},
+			User:      infraUser(in.Pod.Users),
 			Resources: spec.Resources{OOMScoreAdj: &score},
 			Security:  spec.Security{ReadOnlyRoot: true, NoNewPrivileges: true, CapDrop: []string{allCapabilities}, Seccomp: profile},
 		},

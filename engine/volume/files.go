@@ -44,7 +44,7 @@ func (s Set) files(name string, v *spec.FilesVolume) (string, error) {
 		return "", err
 	}
 	dir := filepath.Join(root, name)
-	if err := ensureDir(dir, 0o755); err != nil {
+	if err := s.ensureDir(dir, 0o755); err != nil {
 		return "", err
 	}
 	if v.Omitted {
@@ -95,6 +95,11 @@ func (s Set) swap(dir string, v *spec.FilesVolume) error {
 	}
 	if err := writeFiles(filepath.Join(dir, content), s.filled(v.Files)); err != nil {
 		return err
+	}
+	if s.UID != 0 || s.GID != 0 {
+		if err := Own(filepath.Join(dir, content), s.UID, s.GID); err != nil {
+			return err
+		}
 	}
 	next := filepath.Join(dir, "..data_next")
 	_ = os.Remove(next)

@@ -22,6 +22,8 @@ type Set struct {
 	Disk  string // the pod's folder that survives a reboot
 	Run   string // the pod's folder that does not
 	Pod   spec.PodID
+
+	UID, GID int // on the host, of root in the pod's containers: whose what is made is
 }
 
 // Prepare makes a volume real and returns its source path. It is idempotent.
@@ -49,13 +51,13 @@ func (s Set) Prepare(ctx context.Context, v *spec.Volume) (string, error) {
 func (s Set) empty(name string, v *spec.EmptyVolume) (string, error) {
 	if !v.Memory {
 		path := filepath.Join(s.Disk, "empty", name)
-		return path, ensureDir(path, 0o777)
+		return path, s.ensureDir(path, 0o777)
 	}
 	path := filepath.Join(s.Run, "empty", name)
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return "", err
 	}
-	options := "mode=1777"
+	options := fmt.Sprintf("mode=1777,uid=%d,gid=%d", s.UID, s.GID)
 	if size := v.Size(); size > 0 {
 		options += ",size=" + strconv.FormatInt(size, 10)
 	}
@@ -170,17 +172,19 @@ func checkHost(v *spec.HostVolume) error {
 	return nil
 }
 
-func ensureDir(path string, mode os.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+// ensureDir makes a folder that is there only with its owner and mode.
+func (s Set) ensureDir(path string, mode os.FileMode) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	switch err := os.Mkdir(path, 0o700); {
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case err != nil:
+	next := path + ".new" // no volume has a dot in its name
+	if err := os.MkdirAll(next, 0o700); err != nil {
 		return err
 	}
-	return os.Chmod(path, mode) // past the umask
+	if err := errors.Join(os.Chown(next, s.UID, s.GID), os.Chmod(next, mode)); err != nil {
+		return err
+	}
+	return os.Rename(next, path)
 }
 
 // ensureTmpfs mounts a tmpfs at path unless one is there.

@@ -1,6 +1,7 @@
 package option
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -37,12 +38,13 @@ func (k *KubePlay) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&k.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
 	flags.BoolVar(&k.noHostname, "no-hostname", false, "leave the image's /etc/hostname alone")
 	flags.StringVar(&k.seccompRoot, "seccomp-profile-root", translate.DefaultSeccompRoot, "`folder` of localhost/ seccomp profiles")
-	flags.StringVar(&k.userns, "userns", "host", "`whose` users the pods have: host, which is all there is for YAML")
+	flags.StringVar(&k.userns, "userns", "", "`whose` users the pods have: host, auto[:size=…,uidmapping=…,gidmapping=…], keep-id[:uid=…,gid=…] (default: $PODMAN_USERNS, or as the YAML says)")
 	flags.BoolVar(&k.allowNoLimit, "allow-unenforced-limits", false, "start pods although this host lacks a cgroup controller for one of their limits")
 }
 
-// Options is what the flags say, or everything that is wrong with them.
-func (k *KubePlay) Options() (translate.Options, error) {
+// Options is what the flags say, or everything that is wrong with them. env is the
+// caller's environment.
+func (k *KubePlay) Options(env func(string) string) (translate.Options, error) {
 	o := translate.Options{
 		PublishAll: k.publishAll, PlainNames: k.noPodPrefix, NoHosts: k.noHosts, NoHostname: k.noHostname,
 		AllowUnenforcedLimits: k.allowNoLimit,
@@ -74,7 +76,10 @@ func (k *KubePlay) Options() (translate.Options, error) {
 			note(fmt.Errorf("--seccomp-profile-root %q: give an absolute path", k.seccompRoot))
 		}
 	}
-	note(checkUsers(k.userns))
+	userns := cmp.Or(k.userns, env("PODMAN_USERNS"))
+	if o.Users, err = translate.ParseUsers(userns); err != nil {
+		note(fmt.Errorf("--userns %q: %w", userns, err))
+	}
 	note(checkNetwork(o))
 	return o, errors.Join(errs...)
 }
@@ -87,21 +92,6 @@ func checkPlain(log spec.Log) error {
 		}
 	}
 	return nil
-}
-
-// checkUsers refuses what promises pods users of their own, as the annotation of
-// the same meaning is.
-func checkUsers(mode string) error {
-	switch kind, _, _ := strings.Cut(mode, ":"); kind {
-	case "", "host":
-		return nil
-	case "keep-id", "nomap":
-		return fmt.Errorf("--userns %q: it is for others than root, whose ID every container has: drop it, or write host", mode)
-	case "auto", "private", "ns", "container":
-		return fmt.Errorf("--userns %q: pods of YAML have the users of the host: write host, or make the pod with pod create --userns", mode)
-	default:
-		return fmt.Errorf("--userns %q: unknown%s", mode, oneOf(kind, []string{"host"}))
-	}
 }
 
 // checkNetwork reports options that need a network of ours.

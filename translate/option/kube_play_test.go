@@ -19,7 +19,7 @@ func parse(t *testing.T, args ...string) (translate.Options, error) {
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return play.Options()
+	return play.Options(func(string) string { return "" })
 }
 
 func TestKubePlayFlags(t *testing.T) {
@@ -50,7 +50,9 @@ func TestKubePlayFlags(t *testing.T) {
 		{"--log-driver json-file --log-opt max-size=-1", translate.Options{Log: spec.Log{Driver: "k8s-file", MaxSize: -1}}},
 		{"--log-driver journald --log-opt tag=x", translate.Options{Log: spec.Log{Driver: "journald", Tag: "x"}}},
 		{"--log-driver journald --log-opt label=A=b --log-opt label=C=", translate.Options{Log: spec.Log{Driver: "journald", Labels: []string{"A=b", "C="}}}},
-		{"--userns host", translate.Options{}},
+		{"--userns host", translate.Options{Users: &translate.Users{}}},
+		{"--userns keep-id:uid=5", translate.Options{Users: &translate.Users{Namespace: everyUser(), As: &translate.IDs{UID: 5}}}},
+		{"--userns auto:size=5000", translate.Options{Users: &translate.Users{Namespace: &spec.UserNamespace{Auto: &spec.AutoUsers{Size: 5000}}}}},
 		{"--userns=", translate.Options{}},
 	} {
 		got, err := parse(t, strings.Fields(c.args)...)
@@ -84,9 +86,12 @@ func TestKubePlayRefuses(t *testing.T) {
 		"--network lan:interface_name=sixteen_character": "not the name of an interface",
 		"--log-driver journald --log-opt tag={{.Name}}":  "stands for something of one container",
 		"--log-opt label=A=b":                            "add --log-driver journald",
-		"--userns keep-id:uid=200,gid=210":               "for others than root",
+		"--userns keep-id:uid=200,gid=x":                 `gid="x": not a number of a user or group`,
+		"--userns keep-id:size=100":                      "size= is for others than root",
 		"--userns nomap":                                 "for others than root",
-		"--userns auto":                                  "pods of YAML have the users of the host",
+		"--userns auto:size=0":                           `"0" is not a number of users`,
+		"--userns private":                               "does not say how the users of a pod of YAML are mapped",
+		"--userns ns:/proc/1/ns/user":                    "does not say how the users of a pod of YAML are mapped",
 		"--userns hots":                                  `unknown, did you mean "host"?`,
 		"--network=":                                     "the name is missing",
 		"--ip 1.2.3":                                     `--ip "1.2.3": not an IP address`,

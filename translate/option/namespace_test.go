@@ -1,6 +1,7 @@
 package option
 
 import (
+	"math"
 	"testing"
 
 	"berth/engine/spec"
@@ -75,6 +76,9 @@ func usersGood() []good {
 	thousand := []spec.IDMap{{Container: 0, Host: 10000, Size: 1000}}
 	return []good{
 		{"--userns host img", users(nil)},
+		{"--userns keep-id img", func(m *Made, c *spec.Container, _ *spec.ByHand) { m.Pod.Users, c.User.Name = everyUser(), "0:0" }},
+		{"--userns keep-id:uid=5,gid=6 img", func(m *Made, c *spec.Container, _ *spec.ByHand) { m.Pod.Users, c.User.Name = everyUser(), "5:6" }},
+		{"--userns keep-id:uid=5 --user 7 img", func(m *Made, c *spec.Container, _ *spec.ByHand) { m.Pod.Users, c.User.Name = everyUser(), "7" }},
 		{"--userns auto img", users(&spec.UserNamespace{Auto: &spec.AutoUsers{}})},
 		{"--userns auto:size=4096,uidmapping=0:1:1,gidmapping=5:6:7 img", users(&spec.UserNamespace{Auto: &spec.AutoUsers{
 			Size: 4096, UIDs: []spec.IDMap{{Host: 1, Size: 1}}, GIDs: []spec.IDMap{{Container: 5, Host: 6, Size: 7}},
@@ -91,6 +95,12 @@ func usersGood() []good {
 	}
 }
 
+// everyUser maps each user of the host to itself.
+func everyUser() *spec.UserNamespace {
+	all := []spec.IDMap{{Size: math.MaxUint32}}
+	return &spec.UserNamespace{UIDs: all, GIDs: all}
+}
+
 func usersBad() bad {
 	return bad{
 		"--userns autoo img":                    `--userns "autoo": unknown, did you mean "auto"?`,
@@ -98,7 +108,9 @@ func usersBad() bad {
 		"--userns auto:size=x img":              `"x" is not a number of users`,
 		"--userns auto:uidmapping=1 img":        "uidmapping: write three numbers",
 		"--userns private img":                  "say how users are mapped",
-		"--userns keep-id img":                  "it is for others than root",
+		"--userns keep-id:uid=x img":            `uid="x": not a number of a user or group`,
+		"--userns keep-id:size=5 img":           "size= is for others than root",
+		"--userns keep-id:sice=5 img":           `unknown option "sice=5", did you mean "size"?`,
 		"--userns nomap img":                    "it is for others than root",
 		"--userns auto --uidmap 0:1:1 img":      "cannot be combined with --uidmap",
 		"--uidmap 0 img":                        `--uidmap "0": write three numbers`,
@@ -123,6 +135,10 @@ func TestUsersOfOthersThanRoot(t *testing.T) {
 		"--userns keep-id:uid=0,gid=5": {
 			UIDs: []spec.IDMap{{Size: 1}, {Container: 1, Host: 1, Size: 65536}},
 			GIDs: []spec.IDMap{{Host: 1, Size: 5}, {Container: 5, Size: 1}, {Container: 6, Host: 6, Size: 65531}},
+		},
+		"--userns keep-id:size=2000": {
+			UIDs: []spec.IDMap{{Host: 1, Size: 1000}, {Container: 1000, Size: 1}, {Container: 1001, Host: 1001, Size: 999}},
+			GIDs: []spec.IDMap{{Host: 1, Size: 100}, {Container: 100, Size: 1}, {Container: 101, Host: 101, Size: 1899}},
 		},
 		"--userns nomap": {UIDs: []spec.IDMap{{Host: 1, Size: 65536}}, GIDs: []spec.IDMap{{Host: 1, Size: 65536}}},
 	} {

@@ -113,7 +113,7 @@ func podBad() bad {
 		"--memory x --cpus y --dns z":     "--memory",
 		"--sysctl vm.x=1":                 "belongs to no namespace",
 		"--volume a:b":                    "is not an absolute path",
-		"--userns keep-id":                "it is for others than root",
+		"--userns nomap":                  "it is for others than root",
 		"--network container:gone":        "there is no such container",
 		"--label =x":                      "write key=value",
 		"--restart always --shm-size big": "not a size",

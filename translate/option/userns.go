@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"berth/engine/spec"
+	"berth/translate"
 )
 
 // userns maps the users of a container, or a pod, to those of the host.
@@ -21,7 +21,7 @@ type userns struct {
 }
 
 func (u *userns) register(f *pflag.FlagSet) {
-	f.StringVar(&u.mode, "userns", "", "`whose` users it has: host, auto[:size=…,uidmapping=…,gidmapping=…], container:NAME, ns:PATH; keep-id[:uid=…,gid=…] and nomap for others than root")
+	f.StringVar(&u.mode, "userns", "", "`whose` users it has: host, auto[:size=…,uidmapping=…,gidmapping=…], container:NAME, ns:PATH, keep-id[:uid=…,gid=…]; nomap for others than root")
 	f.StringSliceVar(&u.uids, "uidmap", nil, "map users (`container:host:number`)")
 	f.StringSliceVar(&u.gids, "gidmap", nil, "map groups (`container:host:number`)")
 	f.StringVar(&u.subUID, "subuidname", "", "map users to those that /etc/subuid gives this `name`")
@@ -48,10 +48,14 @@ func (u *userns) apply(m *maker) {
 	m.pod.Users = u.namespace(m, mode)
 }
 
+// rootful reports whether root calls, for sure.
+func (m *maker) rootful() bool {
+	uid, _ := m.host.User()
+	return uid == 0 && !m.nowhere
+}
+
 func (u *userns) namespace(m *maker, mode string) *spec.UserNamespace {
 	kind, options, _ := strings.Cut(mode, ":")
-	uid, gid := m.host.User()
-	root := uid == 0
 	switch kind {
 	case "", "host":
 		return nil
@@ -59,23 +63,17 @@ func (u *userns) namespace(m *maker, mode string) *spec.UserNamespace {
 		m.failf("userns", mode, "say how users are mapped: --userns auto, or --uidmap and --gidmap")
 		return nil
 	case "auto":
-		auto, err := parseAuto(options)
+		auto, err := translate.ParseAutoUsers(options)
 		m.noteFlag("userns", mode, err)
 		return &spec.UserNamespace{Auto: auto}
-	case "keep-id", "nomap":
-		if root && !m.nowhere {
-			m.failf("userns", mode, "it is for others than root, whose ID every container has: use auto, or drop it")
+	case "keep-id":
+		return u.keepID(m, mode, options)
+	case "nomap":
+		if m.rootful() {
+			m.failf("userns", mode, "it is for others than root: use auto, or drop it")
 			return nil
 		}
-		if kind == "nomap" {
-			return u.rootless(m, mode, math.MaxUint32, math.MaxUint32)
-		}
-		uid, gid, err := parseKeepID(options, uid, gid)
-		m.noteFlag("userns", mode, err)
-		if m.c.User.Name == "" { // as podman has it, so that files are the caller's
-			m.c.User.Name = fmt.Sprintf("%d:%d", uid, gid)
-		}
-		return u.rootless(m, mode, uid, gid)
+		return u.rootless(m, mode, math.MaxUint32, math.MaxUint32, 0)
 	}
 	join, ok := m.join("userns", mode)
 	if !ok {
@@ -85,68 +83,40 @@ func (u *userns) namespace(m *maker, mode string) *spec.UserNamespace {
 	return &spec.UserNamespace{Join: join}
 }
 
-// parseAuto reads the options of auto.
-func parseAuto(options string) (*spec.AutoUsers, error) {
-	auto := &spec.AutoUsers{}
-	if options == "" {
-		return auto, nil
-	}
-	for word := range strings.SplitSeq(options, ",") {
-		key, value, _ := strings.Cut(word, "=")
-		switch key {
-		case "size":
-			n, err := strconv.ParseUint(value, 10, 32)
-			if err != nil || n == 0 {
-				return nil, fmt.Errorf("%q is not a number of users", value)
-			}
-			auto.Size = uint32(n)
-		case "uidmapping", "gidmapping":
-			ids, err := parseIDs(strings.Split(value, ":"))
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", key, err)
-			}
-			if key == "uidmapping" {
-				auto.UIDs = append(auto.UIDs, ids)
-			} else {
-				auto.GIDs = append(auto.GIDs, ids)
-			}
-		default:
-			return nil, fmt.Errorf("unknown option %q%s", word, oneOf(key, []string{"size", "uidmapping", "gidmapping"}))
+// keepID gives who calls the same number in the container, and has it run as that,
+// as podman does, so that files are the caller's.
+func (u *userns) keepID(m *maker, mode, options string) *spec.UserNamespace {
+	as := func(uid, gid int64) {
+		if m.c.User.Name == "" {
+			m.c.User.Name = fmt.Sprintf("%d:%d", uid, gid)
 		}
 	}
-	return auto, nil
-}
-
-func parseKeepID(options string, uid, gid uint32) (uint32, uint32, error) {
-	if options == "" {
-		return uid, gid, nil
+	if m.rootful() {
+		users, err := translate.RootKeepsID(options)
+		m.noteFlag("userns", mode, err)
+		as(users.As.UID, users.As.GID)
+		return users.Namespace
 	}
-	for word := range strings.SplitSeq(options, ",") {
-		key, value, _ := strings.Cut(word, "=")
-		n, err := strconv.ParseUint(value, 10, 31)
-		switch {
-		case !contains([]string{"uid", "gid", "size"}, key):
-			return 0, 0, fmt.Errorf("unknown option %q%s", word, oneOf(key, []string{"uid", "gid"}))
-		case err != nil:
-			return 0, 0, fmt.Errorf("%s=%q: not a number of a user or group", key, value)
-		case key == "uid":
-			uid = uint32(n)
-		case key == "gid":
-			gid = uint32(n)
-		}
-	}
-	return uid, gid, nil
+	uid, gid := m.host.User()
+	keep, err := translate.ParseKeepID(options, translate.KeepID{UID: uid, GID: gid})
+	m.noteFlag("userns", mode, err)
+	as(int64(keep.UID), int64(keep.GID))
+	return u.rootless(m, mode, keep.UID, keep.GID, keep.Size)
 }
 
 // rootless maps whoever calls to uid and gid of the container, or to nobody
-// there, and the ranges /etc/subuid and /etc/subgid give around it.
-func (u *userns) rootless(m *maker, mode string, uid, gid uint32) *spec.UserNamespace {
+// there, and the ranges /etc/subuid and /etc/subgid give around it; at most so many
+// users in all, unless that is 0.
+func (u *userns) rootless(m *maker, mode string, uid, gid, most uint32) *spec.UserNamespace {
 	sizes := [2]uint32{}
 	for i, group := range []bool{false, true} {
 		ranges, err := m.host.SubIDs("", group)
 		m.noteFlag("userns", mode, err)
 		for _, r := range ranges {
 			sizes[i] += r.Count
+		}
+		if most > 0 {
+			sizes[i] = min(sizes[i], most-1) // beside the caller
 		}
 	}
 	return &spec.UserNamespace{UIDs: around(uid, sizes[0]), GIDs: around(gid, sizes[1])}
@@ -256,7 +226,7 @@ func parseMap(s string, group bool) (ids spec.IDMap, both bool, err error) {
 	if len(parts) > 1 {
 		parts[1] = strings.TrimPrefix(parts[1], "@")
 	}
-	ids, err = parseIDs(parts)
+	ids, err = translate.ParseIDMap(parts)
 	return ids, hasU && hasG, err
 }
 
