@@ -256,6 +256,9 @@ func (u *units) recall(ctx context.Context, observed []spec.PodStatus) error {
 		}
 		states[name] = st
 	}
+	if u.opts.RunDir != "" {
+		u.listenAgain(ctx, observed, states)
+	}
 	u.mu.Lock()
 	u.states = states
 	u.mu.Unlock()

@@ -216,7 +216,7 @@ func (u *units) startContainer(ctx context.Context, s *unit.Service) error {
 	u.identify(made, s, into)
 	u.warn(ctx, s, made)
 	if hand := made.Container().ByHand; hand.Notify == spec.NotifyContainer && u.opts.RunDir != "" {
-		if hand.NotifySocket, err = u.listen(ctx, s); err != nil {
+		if hand.NotifySocket, err = u.listen(ctx, s.Name); err != nil {
 			return err
 		}
 	}

@@ -5,17 +5,16 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"testing"
 	"time"
-
-	"berth/reconciler/unit"
 )
 
 // A container that says all the time that it is up must not have all units looked
 // at all the time.
 func TestAContainerIsHeardOnce(t *testing.T) {
 	u := &units{opts: UnitOptions{RunDir: t.TempDir()}, log: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), notified: map[string]*notifier{}}
-	path, err := u.listen(t.Context(), &unit.Service{Name: "web.service"})
+	path, err := u.listen(t.Context(), "web.service")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +47,11 @@ func TestAContainerIsHeardOnce(t *testing.T) {
 	if len(u.wake) > 0 {
 		t.Error("it was heard again")
 	}
+	if left, err := filepath.Glob(u.opts.RunDir + "/units/*"); len(left) > 0 || err != nil {
+		t.Error("sockets are left:", left, err)
+	}
 	// A unit that is being made as berth serve ends must not keep it from that.
-	if _, err := u.listen(t.Context(), &unit.Service{Name: "late.service"}); !errors.Is(err, context.Canceled) {
+	if _, err := u.listen(t.Context(), "late.service"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	u.steps.Wait()

@@ -58,7 +58,7 @@ func (u *units) seen(observed []spec.PodStatus) map[string]unit.Seen {
 		}
 		if own := madeBy(observed, &st); own != nil {
 			if s, there := seenOf(own); there {
-				s.Ready = s.Ready && u.saysReady(name, own)
+				s.Ready = s.Ready && (!saysReady(own) || u.said(name))
 				out[name] = s
 			}
 		}
@@ -66,13 +66,14 @@ func (u *units) seen(observed []spec.PodStatus) map[string]unit.Seen {
 	return out
 }
 
-// saysReady reports whether a container that says itself that it is up has. The
-// mutex is held.
-func (u *units) saysReady(name string, own *namesake) bool {
+// saysReady reports whether what a unit made says itself when it is up.
+func saysReady(own *namesake) bool {
 	made, ok := own.st.Pod.Container(own.called())
-	if !ok || own.container == "" || made.ByHand == nil || made.ByHand.Notify != spec.NotifyContainer {
-		return true
-	}
+	return ok && own.container != "" && made.ByHand != nil && made.ByHand.Notify == spec.NotifyContainer
+}
+
+// said reports whether a unit's container has said that it is up. The mutex is held.
+func (u *units) said(name string) bool {
 	n := u.notified[name]
 	return n != nil && n.ready.Load()
 }
