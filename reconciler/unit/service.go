@@ -357,10 +357,10 @@ func (r *reader) hook(l quadlet.Line) {
 		r.fail(l.Pos, "%s runs a command on the host: berth serve does that only with --allow-host-commands", l.Key)
 		return
 	}
-	line, ignored := strings.CutPrefix(l.Value, "-")
-	line = strings.TrimPrefix(line, ":")
-	if strings.ContainsAny(line[:min(1, len(line))], "@+!|-") {
-		r.fail(l.Pos, "%s=%s: of the prefixes only - is known without systemd", l.Key, l.Value)
+	line := strings.TrimLeft(l.Value, "-:")
+	prefixes := l.Value[:len(l.Value)-len(line)]
+	if strings.ContainsAny(line[:min(1, len(line))], "@+!|") {
+		r.fail(l.Pos, "%s=%s: of the prefixes only - and : are known without systemd", l.Key, l.Value)
 		return
 	}
 	args, err := quadlet.SplitArgs(line)
@@ -377,8 +377,11 @@ func (r *reader) hook(l quadlet.Line) {
 	}
 	for i := range args {
 		args[i] = r.specifiers.Expand(args[i])
+		if i > 0 && strings.Contains(prefixes, ":") { // variables in it are no business of ours
+			args[i] = strings.ReplaceAll(args[i], "$", "$$")
+		}
 	}
-	*into = append(*into, HostCommand{Args: args, Ignore: ignored})
+	*into = append(*into, HostCommand{Args: args, Ignore: strings.Contains(prefixes, "-")})
 }
 
 // expandHooks resolves variables, which may be set below the lines that use them.

@@ -85,6 +85,7 @@ RestartSteps=4
 RestartMaxDelaySec=9.5s
 WorkingDirectory=-%t/web
 ExecStartPre=-/bin/echo "%t/%n" $GREETING
+ExecStopPost=:-/bin/sh -c "echo $GREETING $" $GREETING
 [Install]
 WantedBy=default.target
 `))
@@ -100,6 +101,7 @@ WantedBy=default.target
 		"folder":      {s.Folder, "/run/web"},
 		"condition":   {fmt.Sprint(s.Conditions), "[ConditionPathExists=!/etc/web.off]"},
 		"hook":        {fmt.Sprintf("%q %v", s.Hooks.StartPre[0].Args, s.Hooks.StartPre[0].Ignore), `["/bin/echo" "/run/web.service" "good" "day"] true`},
+		"plain hook":  {fmt.Sprintf("%q %v", s.Hooks.StopPost[0].Args, s.Hooks.StopPost[0].Ignore), `["/bin/sh" "-c" "echo $GREETING $" "$GREETING"] true`},
 		"first delay": {s.restart.wait(0), 1500 * time.Millisecond},
 		"third delay": {s.restart.wait(2), 5500 * time.Millisecond},
 		"late delay":  {s.restart.wait(9), 9500 * time.Millisecond},
