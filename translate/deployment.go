@@ -111,12 +111,3 @@ func safeEncode(n int, data []byte) string {
 	}
 	return string(out)
 }
-
-// ControllerAlias is the name by which podman knows the pod of a controller,
-// "<name>-pod". It stands for the first replica only; other pods have none.
-func ControllerAlias(o spec.Origin) (name string, ok bool) {
-	if o.Kind == "Pod" || o.Ordinal != 0 {
-		return "", false
-	}
-	return o.Name + "-pod", true
-}

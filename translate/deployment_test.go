@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-
-	"berth/engine/spec"
 )
 
 func TestReplicaNamesAreValidAndDistinct(t *testing.T) {
@@ -38,20 +36,5 @@ func TestReplicaKeepsItsNameWhenScaled(t *testing.T) {
 	}
 	if other := ReplicaNames("other", "web", "bcdfghjklm", 3); slices.Equal(few, other) {
 		t.Errorf("both namespaces have %v", few)
-	}
-}
-
-func TestControllerAlias(t *testing.T) {
-	for _, c := range []struct {
-		origin spec.Origin
-		want   string
-	}{
-		{spec.Origin{Kind: "Deployment", Name: "web"}, "web-pod"},
-		{spec.Origin{Kind: "Deployment", Name: "web", Ordinal: 1}, ""},
-		{spec.Origin{Kind: "Pod", Name: "web"}, ""},
-	} {
-		if got, ok := ControllerAlias(c.origin); got != c.want || ok != (c.want != "") {
-			t.Errorf("ControllerAlias(%+v) = %q, %v", c.origin, got, ok)
-		}
 	}
 }

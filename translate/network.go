@@ -63,14 +63,6 @@ func isDNSName(name string) bool {
 	return len(name) <= 253
 }
 
-// DNSNames are the names under which a pod is known on its first network.
-func DNSNames(p *spec.Pod) []string {
-	if len(p.Networks) == 0 {
-		return nil
-	}
-	return p.Networks[0].Aliases
-}
-
 // unique drops empty and repeated words.
 func unique(words []string) []string {
 	var out []string

@@ -54,13 +54,9 @@ func holds(pod *corev1.Pod, kind corev1.PodConditionType) bool {
 	})
 }
 
-// PodStatusText is what kubectl get says of how a pod does: "Running",
-// "Init:0/1", "CrashLoopBackOff".
-func PodStatusText(pod *corev1.Pod) string { return podState(pod).text }
-
 // state is what a row says of a pod's containers.
 type state struct {
-	text              string
+	text              string // "Running", "Init:0/1", "CrashLoopBackOff"
 	ready, containers int
 	restarts          int
 	restartedAt       time.Time

@@ -9,10 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"berth/engine/spec"
 	"berth/internal/source"
-
-	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // The real-time signals a libc leaves to programs (signal(7)).
@@ -39,22 +36,6 @@ func ParseSignal(s string) (syscall.Signal, error) {
 		return n, nil
 	}
 	return 0, fmt.Errorf("unknown signal %q%s", s, source.DidYouMean(name, signalNames()))
-}
-
-// StopSignal is the signal that asks a container to end: its own, else its
-// image's, else SIGTERM.
-func StopSignal(c *spec.Container, image ociv1.ImageConfig) (syscall.Signal, error) {
-	for _, s := range []string{c.StopSignal, image.StopSignal} {
-		if s == "" {
-			continue
-		}
-		sig, err := ParseSignal(s)
-		if err != nil {
-			return 0, fmt.Errorf("%w: stop signal: %w", spec.ErrConfig, err)
-		}
-		return sig, nil
-	}
-	return syscall.SIGTERM, nil
 }
 
 func realtimeSignal(name string) (syscall.Signal, bool) {

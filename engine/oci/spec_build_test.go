@@ -391,10 +391,4 @@ func TestParseSignal(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if got, err := StopSignal(&spec.Container{}, ociv1.ImageConfig{StopSignal: "SIGQUIT"}); err != nil || got != 3 {
-		t.Errorf("%d, %v", got, err)
-	}
-	if _, err := StopSignal(&spec.Container{StopSignal: "x"}, ociv1.ImageConfig{}); !errors.Is(err, spec.ErrConfig) {
-		t.Error(err)
-	}
 }
