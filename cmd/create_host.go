@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"berth/engine"
 	"berth/engine/spec"
 	"berth/translate/option"
@@ -26,11 +28,14 @@ type optionHost struct {
 	in   io.Reader
 	find func(name string) (spec.PodStatus, spec.ContainerStatus, error)
 	conf option.Defaults
+	// regular: of files only regular ones are read, since nobody is there who would
+	// end the wait for who writes to a pipe.
+	regular bool
 }
 
 func (a *app) optionHost(ctx context.Context, e *engine.Engine) optionHost {
 	find := func(name string) (spec.PodStatus, spec.ContainerStatus, error) { return e.FindContainer(ctx, "", name) }
-	return optionHost{a.in, find, e.ContainerDefaults()}
+	return optionHost{in: a.in, find: find, conf: e.ContainerDefaults()}
 }
 
 // Defaults is what containers.conf says.
@@ -49,7 +54,7 @@ func (optionHost) Abs(path string) string {
 func (h optionHost) ReadFile(path string) ([]byte, error) {
 	in := h.in
 	if path != "-" {
-		f, err := os.Open(path)
+		f, err := h.open(path)
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +66,24 @@ func (h optionHost) ReadFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("it is larger than %d bytes", mostOptionFile) // a part of it says nothing
 	}
 	return data, err
+}
+
+func (h optionHost) open(path string) (*os.File, error) {
+	if !h.regular {
+		return os.Open(path)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Glob is the paths that match a pattern.

@@ -1,12 +1,15 @@
 package cmd
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
 	"berth/translate/option"
@@ -109,6 +112,24 @@ func TestHostnames(t *testing.T) {
 		option.NameHost(&c.pod, "0123456789abcdef")
 		if c.pod.Hostname != c.want {
 			t.Errorf("%s: %q, want %q", name, c.pod.Hostname, c.want)
+		}
+	}
+}
+
+// A unit that names a pipe must not keep berth serve waiting for who writes to it.
+func TestUnitsReadNoPipes(t *testing.T) {
+	dir := t.TempDir()
+	pipe, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "file")
+	if err := errors.Join(unix.Mkfifo(pipe, 0o600), os.WriteFile(file, []byte("A=1"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	host := optionHost{regular: true}
+	if data, err := host.ReadFile(file); err != nil || string(data) != "A=1" {
+		t.Errorf("%q, %v", data, err)
+	}
+	for _, path := range []string{pipe, dir, "/dev/zero"} {
+		if _, err := host.ReadFile(path); err == nil || !strings.Contains(err.Error(), path+" is no regular file") {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 }

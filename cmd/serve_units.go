@@ -36,7 +36,7 @@ func (a *app) unitOptions(ctx context.Context, e *engine.Engine, s settings.Sett
 		return nil, err
 	}
 	host := a.optionHost(ctx, e)
-	host.in = strings.NewReader("") // units have no standard input
+	host.in, host.regular = strings.NewReader(""), true // units have no standard input, and wait for nobody
 	o := &reconciler.UnitOptions{
 		Source: source, Host: host, Specifiers: hostSpecifiers(), RunDir: e.Paths().Run, RemoveNetwork: e.Networks().RemoveOwned,
 		Call: func(ctx context.Context, unit, folder string, args []string) error {
