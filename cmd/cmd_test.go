@@ -173,7 +173,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"stop --all --latest":                "--all and --latest cannot be used together",
 		"stop -t soon web":                   "want a number of seconds",
 		"exec web":                           "'berth exec' needs a container and a command",
-		"exec --env =x web true":             `--env "=x": want name=value`,
+		"exec --env =x web true":             `--env "=x": the name is missing: write NAME=value`,
 		"exec --detach-keys ctrl-- w t":      "detach keys",
 		"kube play":                          "'berth kube play' needs a file, a folder, a URL or -",
 		"kube play --force x.yaml":           "--force is only for --down",

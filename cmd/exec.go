@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +12,7 @@ import (
 	"berth/engine"
 	"berth/engine/oci"
 	"berth/engine/spec"
+	"berth/translate/option"
 )
 
 type execFlags struct {
@@ -57,15 +57,15 @@ Flags stand before the container; what follows it is the command's own.`,
 	flags.BoolVar(&f.privileged, "privileged", false, "give the command all capabilities")
 	flags.StringVarP(&f.user, "user", "u", "", "run as this `user[:group]`, by name or number")
 	flags.StringVarP(&f.workdir, "workdir", "w", "", "run in this `folder` of the container")
-	flags.StringArrayVarP(&f.env, "env", "e", nil, "set a variable (`name=value`, or a name to pass ours on; NAME* for all that begin so)")
-	flags.StringArrayVar(&f.envFiles, "env-file", nil, "set the variables in this `file`")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "set a variable (`NAME=value`); NAME alone takes the caller's, NAME* all that begin so")
+	flags.StringArrayVar(&f.envFiles, "env-file", nil, "set the variables of a `file`, one a line; with - before it, it may be missing")
 	flags.StringVar(&f.detachKeys, "detach-keys", oci.DefaultDetachKeys, "`keys` that leave the terminal")
 	a.namespaceFlag(cmd, &f.namespace)
 	return cmd
 }
 
 func (a *app) runExec(ctx context.Context, f *execFlags, args []string) error {
-	o, err := f.options()
+	o, err := f.options(optionHost{in: a.in})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (a *app) runExec(ctx context.Context, f *execFlags, args []string) error {
 }
 
 // options is what the flags say; bad ones are found before anything is opened.
-func (f *execFlags) options() (oci.ExecOptions, error) {
+func (f *execFlags) options(host option.Host) (oci.ExecOptions, error) {
 	o := oci.ExecOptions{User: f.user, WorkingDir: f.workdir, TTY: f.tty, Privileged: f.privileged, Detach: f.detach}
 	keys, err := oci.ParseDetachKeys(f.detachKeys)
 	if err != nil {
@@ -111,68 +111,8 @@ func (f *execFlags) options() (oci.ExecOptions, error) {
 	if f.tty {
 		o.Streams.DetachKeys = keys
 	}
-	for _, path := range f.envFiles {
-		vars, err := readEnvFile(path)
-		if err != nil {
-			return o, err
-		}
-		o.Env = append(o.Env, vars...)
-	}
-	for _, item := range f.env {
-		name, value, given := strings.Cut(item, "=")
-		if name == "" {
-			return o, fmt.Errorf("--env %q: want name=value", item)
-		}
-		if begin, wild := strings.CutSuffix(name, "*"); wild && !given {
-			o.Env = append(o.Env, ourVariables(begin)...)
-			continue
-		}
-		if !given {
-			if value, given = os.LookupEnv(name); !given {
-				continue
-			}
-		}
-		o.Env = append(o.Env, spec.EnvVar{Name: name, Value: value})
-	}
-	return o, nil
-}
-
-// ourVariables are the variables of ours whose names begin so.
-func ourVariables(begin string) []spec.EnvVar {
-	var vars []spec.EnvVar
-	for _, item := range os.Environ() {
-		if name, value, _ := strings.Cut(item, "="); strings.HasPrefix(name, begin) {
-			vars = append(vars, spec.EnvVar{Name: name, Value: value})
-		}
-	}
-	return vars
-}
-
-// readEnvFile reads lines of name=value; # begins a comment line, a name alone
-// passes our variable on.
-func readEnvFile(path string) ([]spec.EnvVar, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("--env-file: %w", err)
-	}
-	var vars []spec.EnvVar
-	for i, line := range strings.Split(string(data), "\n") {
-		line = strings.TrimLeft(strings.TrimSuffix(line, "\r"), " \t")
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		name, value, given := strings.Cut(line, "=")
-		if name == "" || strings.ContainsAny(name, " \t") {
-			return nil, fmt.Errorf("%s:%d: %q: want name=value", path, i+1, line)
-		}
-		if !given {
-			if value, given = os.LookupEnv(name); !given {
-				continue
-			}
-		}
-		vars = append(vars, spec.EnvVar{Name: name, Value: value})
-	}
-	return vars, nil
+	o.Env, err = option.Environment(f.envFiles, f.env, host)
+	return o, err
 }
 
 func (a *app) execIn(ctx context.Context, e *engine.Engine, c target, o oci.ExecOptions, f *execFlags) (code int, err error) {

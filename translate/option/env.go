@@ -30,7 +30,7 @@ func (e *env) register(f *pflag.FlagSet) {
 }
 
 func (e *env) apply(m *maker) {
-	host := m.environ()
+	host := environ(m.host)
 	var list vars
 	if e.httpProxy {
 		for _, name := range []string{"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY"} {
@@ -44,22 +44,7 @@ func (e *env) apply(m *maker) {
 			list.set(name, host[name])
 		}
 	}
-	for _, file := range e.files {
-		path, optional := optionalFile(file)
-		data, err := m.host.ReadFile(path)
-		if optional && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		m.noteFlag("env-file", file, err)
-		lines, err := ParseEnvFile(data)
-		m.noteFlag("env-file", file, err)
-		for _, line := range lines {
-			m.noteFlag("env-file", file, list.add(line, host))
-		}
-	}
-	for _, s := range e.vars {
-		m.noteFlag("env", s, list.add(s, host))
-	}
+	list.take(e.files, e.vars, m.host, m.noteFlag)
 	m.c.Env = list
 	m.hand.BaseEnv = m.usualEnv(host)
 	for _, s := range e.merge {
@@ -78,6 +63,29 @@ func (e *env) apply(m *maker) {
 	m.hand.UnsetEnv, m.hand.UnsetEnvAll = e.unset, e.unsetAll
 }
 
+// Environment is what --env-file and --env say of a command in a container, or all that
+// is wrong with them.
+func Environment(files, words []string, host Host) ([]spec.EnvVar, error) {
+	var list vars
+	var errs []error
+	list.take(files, words, host, func(flag, value string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s %q: %w", flag, value, err))
+		}
+	})
+	return list, errors.Join(errs...)
+}
+
+// environ is the caller's environment.
+func environ(host Host) map[string]string {
+	out := map[string]string{}
+	for _, v := range host.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		out[name] = value
+	}
+	return out
+}
+
 // optionalFile is the path of a file that need not be there: one with a dash
 // before it, as systemd has it. A dash alone is standard input.
 func optionalFile(name string) (path string, optional bool) {
@@ -89,6 +97,28 @@ func optionalFile(name string) (path string, optional bool) {
 
 // vars are variables of which each name stands there once.
 type vars []spec.EnvVar
+
+// take sets what files hold, values of --env-file, and words say, values of --env. note
+// is told of each what is wrong, nil if nothing is.
+func (v *vars) take(files, words []string, host Host, note func(flag, value string, err error)) {
+	callers := environ(host)
+	for _, file := range files {
+		path, optional := optionalFile(file)
+		data, err := host.ReadFile(path)
+		if optional && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		note("env-file", file, err)
+		lines, err := parseEnvFile(data)
+		note("env-file", file, err)
+		for _, line := range lines {
+			note("env-file", file, v.add(line, callers))
+		}
+	}
+	for _, word := range words {
+		note("env", word, v.add(word, callers))
+	}
+}
 
 func (v *vars) set(name, value string) {
 	at := slices.IndexFunc(*v, func(e spec.EnvVar) bool { return e.Name == name })
@@ -127,10 +157,10 @@ func (v *vars) add(word string, host map[string]string) error {
 	return nil
 }
 
-// ParseEnvFile reads a file of variables: a line each, as --env takes them.
+// parseEnvFile reads a file of variables: a line each, as --env takes them.
 // Blanks before a line, empty lines and those that begin with # do not count;
 // quotes are part of a value, as podman has it.
-func ParseEnvFile(data []byte) ([]string, error) {
+func parseEnvFile(data []byte) ([]string, error) {
 	if slices.Contains(data, 0) {
 		return nil, errors.New("it is no text: there is a NUL byte in it")
 	}

@@ -50,7 +50,7 @@ func FuzzEnvFile(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lines, err := ParseEnvFile(data)
+		lines, err := parseEnvFile(data)
 		if err != nil {
 			return
 		}
@@ -59,7 +59,7 @@ func FuzzEnvFile(f *testing.F) {
 				t.Errorf("%q of %q", line, data)
 			}
 		}
-		again, err := ParseEnvFile([]byte(strings.Join(lines, "\n")))
+		again, err := parseEnvFile([]byte(strings.Join(lines, "\n")))
 		if err != nil || !slices.Equal(again, lines) {
 			t.Errorf("%q read again is %q, %v", lines, again, err)
 		}

@@ -68,7 +68,7 @@ func (l *logging) usual(m *maker) string {
 		return "journald"
 	case m.word("log_driver") != "":
 		return m.word("log_driver")
-	case m.environ()[unitVariable] != "":
+	case environ(m.host)[unitVariable] != "":
 		return "journald"
 	}
 	return ""

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -53,16 +52,6 @@ func (m *maker) added() bool { return m.made.Into != "" }
 
 // given reports whether the command line has a flag.
 func (m *maker) given(flag string) bool { return m.flags.Changed(flag) }
-
-// environ is the caller's environment.
-func (m *maker) environ() map[string]string {
-	out := map[string]string{}
-	for _, v := range m.host.Environ() {
-		name, value, _ := strings.Cut(v, "=")
-		out[name] = value
-	}
-	return out
-}
 
 func (m *maker) note(err error) {
 	if err != nil {

@@ -32,7 +32,7 @@ func (u *userns) apply(m *maker) {
 	mapped := len(u.uids)+len(u.gids) > 0 || u.subUID != "" || u.subGID != ""
 	mode := u.mode
 	if !m.given("userns") && !mapped && !m.added() {
-		mode = cmp.Or(m.environ()["PODMAN_USERNS"], mode)
+		mode = cmp.Or(environ(m.host)["PODMAN_USERNS"], mode)
 	}
 	if m.added() && (mapped || mode != "") {
 		m.note(errors.New("--userns, --uidmap, --gidmap, --subuidname and --subgidname are for the pod, whose users its containers share: give them to pod create"))
