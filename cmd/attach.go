@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +84,7 @@ func (a *app) attachTo(ctx context.Context, e *engine.Engine, c target, keys []b
 	} else if f.sigProxy {
 		// Signals are the container's now, not the end of ours.
 		ctx = context.WithoutCancel(ctx)
-		defer a.forwardSignals(ctx, e, c)()
+		defer forwardSignals(ctx, e, c.pod.Pod.ID, c.status.Name)()
 	}
 	err := e.Attach(ctx, c.pod.Pod.ID, c.status.Name, s, nil)
 	if errors.Is(err, oci.ErrDetached) {
@@ -101,23 +98,4 @@ func (a *app) attachTo(ctx context.Context, e *engine.Engine, c target, keys []b
 		return err
 	}
 	return exit(status.ExitCode)
-}
-
-// forwardSignals passes signals on to the container until stop is called.
-func (a *app) forwardSignals(ctx context.Context, e *engine.Engine, c target) (stop func()) {
-	ch := make(chan os.Signal, 8)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for s := range ch {
-			// An error means that the container is gone, which Attach will say.
-			_ = a.applier(e).Kill(ctx, c.pod.Pod.ID, c.status.Name, fmt.Sprint(int(s.(syscall.Signal))))
-		}
-	}()
-	return func() {
-		signal.Stop(ch)
-		close(ch)
-		<-done
-	}
 }

@@ -49,8 +49,6 @@ type session struct {
 	e    *engine.Engine
 	with attachment
 
-	pod   spec.PodID
-	name  string
 	done  chan error // what attaching came to
 	ended chan outcome
 	undo  []func()
@@ -68,7 +66,6 @@ func newSession(e *engine.Engine, with attachment) *session {
 // connect connects our streams to a container that was made and does not run
 // yet. From then on signals are its own.
 func (a *app) connect(ctx context.Context, s *session, id spec.PodID, name string) error {
-	s.pod, s.name = id, name
 	if s.with.terminal {
 		leave, err := a.takeTerminal(context.WithoutCancel(ctx), &s.with.streams, s.with.streams.Stdin != nil, nil)
 		if err != nil {
@@ -101,7 +98,7 @@ func (a *app) connect(ctx context.Context, s *session, id spec.PodID, name strin
 		}
 	}()
 	if s.with.proxySignals {
-		s.undo = append(s.undo, s.forwardSignals(ctx))
+		s.undo = append(s.undo, forwardSignals(ctx, s.e, id, name))
 	}
 	return nil
 }
@@ -123,8 +120,9 @@ func (s *session) close() {
 	s.undo = nil
 }
 
-// forwardSignals passes signals on to the container until stop is called.
-func (s *session) forwardSignals(ctx context.Context) (stop func()) {
+// forwardSignals passes signals on to a container until stop is called. It waits for
+// nobody who is just at work on the pod.
+func forwardSignals(ctx context.Context, e *engine.Engine, id spec.PodID, name string) (stop func()) {
 	ch := make(chan os.Signal, 8)
 	signal.Notify(ch, forwarded()...)
 	done := make(chan struct{})
@@ -132,7 +130,7 @@ func (s *session) forwardSignals(ctx context.Context) (stop func()) {
 		defer close(done)
 		for sig := range ch {
 			// An error means that the container has ended, which Attach will say.
-			_ = s.e.KillContainer(ctx, s.pod, s.name, fmt.Sprint(int(sig.(syscall.Signal))))
+			_ = e.KillContainer(ctx, id, name, fmt.Sprint(int(sig.(syscall.Signal))))
 		}
 	}()
 	return sync.OnceFunc(func() {
