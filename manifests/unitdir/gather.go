@@ -3,11 +3,14 @@ package unitdir
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"berth/internal/web"
 	"berth/quadlet"
@@ -41,8 +44,12 @@ func Gather(ctx context.Context, args []string, fetch Fetch) (app string, files 
 			app = appName(arg)
 			files, err = folder(arg)
 		default:
+			var f *os.File
 			var item Item
-			if item, err = readItem(arg, filepath.Base(arg)); err == nil {
+			if f, err = os.OpenFile(arg, readOnly, 0); err == nil {
+				item, err = readItem(f, arg, filepath.Base(arg))
+			}
+			if err == nil {
 				files, err = add(files, item, arg)
 			}
 		}
@@ -115,7 +122,11 @@ func folder(dir string) ([]Item, error) {
 
 func rooted(root *os.Root, dir, name string, d fs.DirEntry) (Item, error) {
 	if d.Type()&fs.ModeSymlink == 0 {
-		return readItem(filepath.Join(dir, name), name)
+		f, err := root.OpenFile(name, readOnly|unix.O_NOFOLLOW, 0) // it may be a link by now
+		if err != nil {
+			return Item{}, err
+		}
+		return readItem(f, filepath.Join(dir, name), name)
 	}
 	if _, err := root.Stat(name); err != nil {
 		return Item{}, fmt.Errorf("%s is a link out of the folder, or to nothing", filepath.Join(dir, name))
@@ -127,22 +138,27 @@ func rooted(root *os.Root, dir, name string, d fs.DirEntry) (Item, error) {
 	return Item{Name: name, Link: to}, err
 }
 
-// readItem reads a regular file of bounded size.
-func readItem(path, name string) (Item, error) {
-	info, err := os.Stat(path)
+// readOnly opens a file to be read, and waits for nobody who writes to a pipe.
+const readOnly = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+
+// readItem reads an open file, which has to be a regular one of bounded size, and
+// closes it.
+func readItem(f *os.File, path, name string) (Item, error) {
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return Item{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return Item{}, fmt.Errorf("%s is no file", path)
 	}
 	most := int64(maxBytes)
 	if _, unit := quadlet.ParseName(filepath.Base(name)); unit {
 		most = quadlet.MaxSize
 	}
-	switch {
-	case !info.Mode().IsRegular():
-		return Item{}, fmt.Errorf("%s is no file", path)
-	case info.Size() > most:
-		return Item{}, fmt.Errorf("%s has more than %d KiB", path, most>>10)
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("%s has more than %d KiB", path, most>>10)
 	}
-	data, err := os.ReadFile(path)
 	return Item{Name: name, Data: data, Perm: info.Mode().Perm()}, err
 }
