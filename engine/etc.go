@@ -321,14 +321,11 @@ func firstOfEach(options []string) []string {
 	return out
 }
 
-// hostIPs are the host's own addresses, IPv4 first, without loopback,
-// link-local ones and those of our bridges.
+// hostIPs are the host's own addresses, IPv4 first, without loopback, link-local ones
+// and those of our bridges; a host that has no others has its loopback.
 func hostIPs() []string {
 	var v4, v6 []string
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil
-	}
+	interfaces, _ := net.Interfaces() // where they cannot be told, the loopback is there all the same
 	for _, i := range interfaces {
 		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 || isBridge(i.Name) {
 			continue

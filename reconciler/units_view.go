@@ -42,9 +42,7 @@ type UnitView struct {
 // unitStatus is systemd's words for a phase.
 func unitStatus(st *spec.UnitState, running string) (status, sub string) {
 	switch st.Phase {
-	case spec.UnitStarting:
-		return "activating", "start"
-	case spec.UnitWaiting:
+	case spec.UnitStarting, spec.UnitWaiting:
 		return "activating", "start"
 	case spec.UnitActive:
 		return "active", running

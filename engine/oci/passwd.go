@@ -150,5 +150,9 @@ func createAt(root *os.File, name string, uid, gid int) (*os.File, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "make", Path: name, Err: err}
 	}
-	return os.NewFile(uintptr(fd), name), unix.Fchown(fd, uid, gid)
+	f := os.NewFile(uintptr(fd), name)
+	if err := f.Chown(uid, gid); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }

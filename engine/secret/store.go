@@ -239,6 +239,10 @@ func (s *Store) Remove(name string) (string, error) {
 		return "", err
 	}
 	defer unlock()
+	removed := Secret{ID: id, Name: name} // should its file be broken
+	if v, err := s.read(id); err == nil {
+		removed = v.Secret
+	}
 	err = os.Remove(s.path(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = spec.ErrNotFound
@@ -246,7 +250,7 @@ func (s *Store) Remove(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("secret %q: %w", name, err)
 	}
-	s.tell("remove", Secret{ID: id, Name: name})
+	s.tell("remove", removed)
 	return id, atomicfile.SyncDir(s.dir)
 }
 

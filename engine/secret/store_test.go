@@ -116,7 +116,8 @@ func TestNamesAndSizes(t *testing.T) {
 
 func TestOnlyRootReadsAndNothingIsLeft(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "secrets")
-	s := NewStore(dir, nil)
+	var told []string
+	s := NewStore(dir, func(a spec.Act) { told = append(told, a.Status+" "+a.Name) })
 	made := create(t, s, "p", "1")
 	_, _ = s.Create(Secret{Name: "p"}, []byte("2"), false)
 	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, made.ID+".json"): 0o600} {
@@ -127,8 +128,11 @@ func TestOnlyRootReadsAndNothingIsLeft(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("%d entries in the folder", len(entries))
 	}
-	if id, err := s.Remove("p"); err != nil || id != made.ID {
+	if id, err := s.Remove(made.ID[:6]); err != nil || id != made.ID {
 		t.Errorf("Remove = %q, %v", id, err)
+	}
+	if want := []string{"create p", "remove p"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 	if _, err := s.Remove("p"); !errors.Is(err, spec.ErrNotFound) {
 		t.Errorf("again: %v", err)
