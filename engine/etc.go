@@ -57,13 +57,15 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		}
 		mounts = append(mounts, m)
 		if _, err := os.Stat(path); err == nil || !ours {
-			continue // the sandbox has it; a rewrite would not reach mounts of the old file
+			continue // the sandbox has it
 		}
 		data, err := make()
 		if err != nil {
 			return nil, fmt.Errorf("write /etc/%s: %w", name, err)
 		}
-		if err := atomicfile.WriteVolatile(path, data, 0o644); err != nil {
+		// Another container of the pod may be made at the same time, and what is mounted
+		// there be no longer this file.
+		if err := atomicfile.CreateVolatile(path, data, 0o644); err != nil {
 			return nil, err
 		}
 	}

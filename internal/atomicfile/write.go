@@ -12,13 +12,25 @@ import (
 // Write replaces the file at path: a temporary file beside it is written,
 // synced and renamed over it, and its folder synced. The folder must exist.
 func Write(path string, data []byte, perm os.FileMode) error {
-	return write(path, data, perm, true)
+	return write(path, data, perm, true, os.Rename)
 }
 
 // WriteVolatile is Write without the syncs: for tmpfs, and for what may be
 // lost with the power but must never be seen half written.
 func WriteVolatile(path string, data []byte, perm os.FileMode) error {
-	return write(path, data, perm, false)
+	return write(path, data, perm, false, os.Rename)
+}
+
+// CreateVolatile is WriteVolatile where nothing is yet: a file that is there stays, and
+// of several who make one at the same time all find the first.
+func CreateVolatile(path string, data []byte, perm os.FileMode) error {
+	return write(path, data, perm, false, func(half, path string) error {
+		err := os.Link(half, path)
+		if errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+		return errors.Join(err, os.Remove(half))
+	})
 }
 
 // WriteJSON replaces the file at path by v as JSON.
@@ -47,7 +59,7 @@ func Remove(path string) error {
 	return nil
 }
 
-func write(path string, data []byte, perm os.FileMode, sync bool) (err error) {
+func write(path string, data []byte, perm os.FileMode, sync bool, place func(half, path string) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".tmp-*")
 	if err != nil {
@@ -73,7 +85,7 @@ func write(path string, data []byte, perm os.FileMode, sync bool) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := place(f.Name(), path); err != nil {
 		return err
 	}
 	if sync {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -26,6 +29,36 @@ func TestWriteReplacesAndLeavesNothingBeside(t *testing.T) {
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600", info.Mode())
+	}
+}
+
+func TestTheFirstOfSeveralCreatesAFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	var made atomic.Int32
+	var group sync.WaitGroup
+	start := make(chan struct{})
+	for i := range 8 {
+		group.Go(func() {
+			<-start
+			if err := CreateVolatile(path, []byte{byte('a' + i)}, 0o644); err != nil {
+				t.Error(err)
+			}
+			first, err := os.Stat(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			made.CompareAndSwap(0, int32(first.Sys().(*syscall.Stat_t).Ino))
+			if int32(first.Sys().(*syscall.Stat_t).Ino) != made.Load() {
+				t.Error("another file took its place")
+			}
+		})
+	}
+	close(start)
+	group.Wait()
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("%d files left, want 1", len(entries))
 	}
 }
 
