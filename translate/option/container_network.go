@@ -129,13 +129,13 @@ func (n *network) join(m *maker) {
 
 func (n *network) addresses(m *maker) {
 	var want spec.NetworkAttachment
-	for flag, value := range map[string]string{"ip": n.ip, "ip6": n.ip6} {
-		if value == "" {
+	for _, given := range []struct{ flag, value, kind string }{{"ip", n.ip, "IPv4"}, {"ip6", n.ip6, "IPv6"}} {
+		if given.value == "" {
 			continue
 		}
-		ip, err := netip.ParseAddr(value)
-		if err != nil || ip.Is4() != (flag == "ip") {
-			m.failf(flag, value, "not an IPv%s address", map[string]string{"ip": "4", "ip6": "6"}[flag])
+		ip, err := netip.ParseAddr(given.value)
+		if err != nil || ip.Is4() != (given.kind == "IPv4") {
+			m.failf(given.flag, given.value, "not an %s address", given.kind)
 			continue
 		}
 		want.IPs = append(want.IPs, ip.String())

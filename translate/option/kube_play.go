@@ -98,9 +98,12 @@ func checkPlain(log spec.Log) error {
 func checkNetwork(o translate.Options) error {
 	var errs []error
 	if o.NetworkMode != translate.NetworkBridge {
-		for flag, given := range map[string]bool{"--publish": len(o.Publish) > 0, "--ip": len(o.IPs) > 0, "--mac-address": len(o.MACs) > 0} {
-			if given {
-				errs = append(errs, fmt.Errorf("%s cannot be honoured with --network %s: drop one of them", flag, o.NetworkMode))
+		for _, words := range []struct {
+			flag  string
+			given int
+		}{{"--publish", len(o.Publish)}, {"--ip", len(o.IPs)}, {"--mac-address", len(o.MACs)}} {
+			if words.given > 0 {
+				errs = append(errs, fmt.Errorf("%s cannot be honoured with --network %s: drop one of them", words.flag, o.NetworkMode))
 			}
 		}
 	}

@@ -261,12 +261,12 @@ func isRealTime(s string) bool {
 
 func (p *process) accounts(m *maker) {
 	m.hand.Passwd = spec.Passwd{Off: !p.passwd, Entry: p.passwdEntry, GroupEntry: p.groupEntry}
-	for flag, value := range map[string]string{"passwd-entry": p.passwdEntry, "group-entry": p.groupEntry} {
+	for _, entry := range []struct{ flag, value string }{{"passwd-entry", p.passwdEntry}, {"group-entry", p.groupEntry}} {
 		switch {
-		case value != "" && !p.passwd:
-			m.failf(flag, value, "there are no entries with --passwd=false: drop one of them")
-		case strings.ContainsAny(value, "\n\x00"):
-			m.failf(flag, value, "an entry is one line")
+		case entry.value != "" && !p.passwd:
+			m.failf(entry.flag, entry.value, "there are no entries with --passwd=false: drop one of them")
+		case strings.ContainsAny(entry.value, "\n\x00"):
+			m.failf(entry.flag, entry.value, "an entry is one line")
 		}
 	}
 	for _, u := range p.hostUsers {

@@ -134,9 +134,12 @@ func (r *resource) cpu(m *maker, res *spec.Resources, t *spec.Tuning) {
 			m.note(errors.New("--cpus says what --cpu-quota and --cpu-period say: give one of them"))
 		}
 	}
-	for flag, n := range map[string]uint64{"cpu-period": r.period, "cpu-rt-period": r.rtPeriod} {
-		if m.given(flag) && n != 0 && (n < 1000 || n > 1000000) {
-			m.failf(flag, strconv.FormatUint(n, 10), "not between 1000 and 1000000")
+	for _, period := range []struct {
+		flag string
+		n    uint64
+	}{{"cpu-period", r.period}, {"cpu-rt-period", r.rtPeriod}} {
+		if n := period.n; m.given(period.flag) && n != 0 && (n < 1000 || n > 1000000) {
+			m.failf(period.flag, strconv.FormatUint(n, 10), "not between 1000 and 1000000")
 		}
 	}
 	if r.quota > 0 && r.quota < 1000 {
@@ -157,9 +160,9 @@ func (r *resource) cpu(m *maker, res *spec.Resources, t *spec.Tuning) {
 		m.failf("cpu-shares", strconv.FormatUint(r.shares, 10), "not between 2 and %d", mostShares)
 	}
 	set(m, "cpu-shares", &t.CPUShares, r.shares)
-	for flag, s := range map[string]string{"cpuset-cpus": r.cpusetCPUs, "cpuset-mems": r.cpusetMems} {
-		if s != "" && !translate.IsCPUSet(s) {
-			m.failf(flag, s, "not a list such as 0-2,4")
+	for _, cpuset := range []struct{ flag, list string }{{"cpuset-cpus", r.cpusetCPUs}, {"cpuset-mems", r.cpusetMems}} {
+		if cpuset.list != "" && !translate.IsCPUSet(cpuset.list) {
+			m.failf(cpuset.flag, cpuset.list, "not a list such as 0-2,4")
 		}
 	}
 	set(m, "cpuset-cpus", &res.CPUSet, r.cpusetCPUs)

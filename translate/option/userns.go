@@ -176,9 +176,12 @@ func (u *userns) maps(m *maker) *spec.UserNamespace {
 			}
 		}
 	}
-	for flag, list := range map[string][]spec.IDMap{"uidmap": out.UIDs, "gidmap": out.GIDs} {
-		if a, b, ok := overlap(list); ok {
-			m.note(fmt.Errorf("--%s: %d:%d:%d and %d:%d:%d overlap", flag, a.Container, a.Host, a.Size, b.Container, b.Host, b.Size))
+	for _, ids := range []struct {
+		flag string
+		list []spec.IDMap
+	}{{"uidmap", out.UIDs}, {"gidmap", out.GIDs}} {
+		if a, b, ok := overlap(ids.list); ok {
+			m.note(fmt.Errorf("--%s: %d:%d:%d and %d:%d:%d overlap", ids.flag, a.Container, a.Host, a.Size, b.Container, b.Host, b.Size))
 		}
 	}
 	if len(out.GIDs) == 0 {
