@@ -154,8 +154,8 @@ func valuesOfKey() map[string][]string {
 		"Mount":           {"type=bind,src=/a,dst=/b", "type=volume,source=v.volume,dst=/x", "type=tmpfs,dst=/t", `"type=bind,src=./a b,dst=/c"`, "type=image,source=i.image,dst=/i,rw=true"},
 		"Container.Image": {"i.image\nImage=i.image", "b.build", "quay.io/a/b"}, "Volume.Image": {"i.image", "b.build", "quay.io/a/b"},
 		"Pod": {"p.pod"}, "AddDevice": {"/dev/null", "-/dev/null:/dev/n", "-/dev/absent", "/dev/absent:r"}, "Notify": {"yes", "no", "healthy"}, "ExposeHostPort": {"80", "80-90/tcp"}, "Rootfs": {"/r", "/r:O", "%h/r"},
-		"ExitCodePropagation": {"all", "any", "none"}, "KubeDownForce": {"yes"}, "Kube.SetWorkingDirectory": {"yaml", "unit"}, "RemapUidSize": {"5"}, "RemapUsers": {"auto", "keep-id"},
-		"Build.SetWorkingDirectory": {"unit", "/d", "d", "https://x/y.git"}, "File": {"/c/F", "F", "https://x/F", "%h/F"},
+		"ExitCodePropagation": {"all", "any", "none"}, "KubeDownForce": {"yes"}, "Kube.SetWorkingDirectory": {"yaml", "unit"}, "RemapUidSize": {"5"}, "RemapUsers": {"auto", "keep-id"}, "Container.RemapUsers": {"manual", "auto\nUserNS=\nUIDMap=0:1:1\nUIDMap="},
+		"Build.SetWorkingDirectory": {"unit", "/d", "d", "https://x/y.git", "d\n[Service]\nWorkingDirectory=/w", "/d\n[Service]\nWorkingDirectory=/w"}, "File": {"/c/F", "F", "https://x/F", "%h/F"},
 		"Kube.AutoUpdate": {"registry", "name/local"}, "LogDriver": {"journald"},
 	}
 }

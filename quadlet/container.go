@@ -166,16 +166,14 @@ func (c *conversion) remap(k Key) {
 	users := strings.ToLower(c.text(k.Name))
 	uids, gids, size := c.texts("RemapUid"), c.texts("RemapGid"), c.text("RemapUidSize")
 	if users == "" {
-		if len(uids)+len(gids) > 0 || size != "" {
-			c.fail("RemapUid", "RemapUid, RemapGid and RemapUidSize take RemapUsers=")
+		if len(uids)+len(gids) > 0 {
+			c.fail("RemapUid", "RemapUid and RemapGid take RemapUsers=")
 		}
 		return
 	}
-	for _, key := range []string{"UserNS", "UIDMap", "GIDMap", "SubUIDMap", "SubGIDMap"} {
-		if c.line(c.section, key) != nil {
-			c.fail(k.Name, "deprecated Remap keys are set along with explicit mapping keys")
-			return
-		}
+	if len(c.texts("UIDMap"))+len(c.texts("GIDMap")) > 0 || c.text("UserNS")+c.text("SubUIDMap")+c.text("SubGIDMap") != "" {
+		c.fail(k.Name, "deprecated Remap keys are set along with explicit mapping keys")
+		return
 	}
 	var opts []string
 	switch users {
@@ -249,7 +247,7 @@ func (c *conversion) joinPod(k Key) {
 	}
 	target, instance := c.set.find(pod)
 	if target == nil {
-		c.failAt(at, "quadlet pod unit %s does not exist%s", pod, DidYouMeanFile(pod, c.set.filesOf([]Kind{Pod})))
+		c.failAt(at, "quadlet pod unit %s does not exist%s", pod, c.meantFile(pod, Pod))
 		return
 	}
 	service, err := c.set.serviceOf(c.entry, target, instance)

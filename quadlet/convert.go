@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"berth/internal/source"
@@ -88,15 +89,30 @@ func Convert(files []Input, options Options) []Result {
 		}
 		results[i].Name, results[i].Path, results[i].Service = e.name.File, e.path, e.service+".service"
 	}
+	s.claimAliases()
 	s.breakCycles()
 	s.fillPods()
 	for i, e := range s.entries {
-		results[i].Problems = e.problems
+		results[i].Problems = few(e.problems)
 		if !e.failed() {
 			results[i].Unit = e.unit
 		}
 	}
 	return results
+}
+
+// mostProblems is how many a unit is told of: the log of a boot has others to hold.
+const mostProblems = 50
+
+// few are the first problems, and how many more there are.
+func few(all source.Diagnostics) source.Diagnostics {
+	if len(all) <= mostProblems {
+		return all
+	}
+	rest := all[mostProblems:]
+	return append(slices.Clone(all[:mostProblems]), source.Diagnostic{
+		Pos: rest[0].Pos, Warning: rest.Err() == nil, Message: fmt.Sprintf("%d more problems from here on: mend those above first", len(rest)),
+	})
 }
 
 // conversion turns one unit file into a unit.
@@ -190,7 +206,7 @@ func (c *conversion) checkKeys() {
 			for _, l := range s.Lines {
 				if _, ok := known[l.Key]; l.Key != "" && !ok {
 					c.unknown = true
-					c.failAt(l.Pos, "unsupported key '%s' in group '%s' in %s%s", l.Key, s.Name, l.Pos.File, source.DidYouMean(l.Key, names(c.set.ordered[s.Name])))
+					c.failAt(l.Pos, "unsupported key '%s' in group '%s' in %s%s", l.Key, s.Name, l.Pos.File, c.meant(l.Key, c.set.ordered[s.Name]))
 				}
 			}
 		case s.Name == "Unit", s.Name == "Service", s.Name == "Install", s.Name == "", strings.HasPrefix(s.Name, "X-"):
@@ -202,6 +218,28 @@ func (c *conversion) checkKeys() {
 			c.failAt(s.Pos, "unknown section [%s]%s (a section that nothing reads begins with X-)", s.Name, source.DidYouMean(s.Name, sections))
 		}
 	}
+}
+
+// meant is source.DidYouMean for a key that is told of.
+func (c *conversion) meant(word string, keys []Key) string {
+	if len(c.problems) >= mostProblems {
+		return ""
+	}
+	return source.DidYouMean(word, names(keys))
+}
+
+// meantFile is DidYouMeanFile for those, among the files of some kinds, or all.
+func (c *conversion) meantFile(file string, kinds ...Kind) string {
+	if len(c.problems) >= mostProblems {
+		return ""
+	}
+	var known []string
+	for _, e := range c.set.entries {
+		if len(kinds) == 0 || slices.Contains(kinds, e.name.Kind) {
+			known = append(known, e.name.File)
+		}
+	}
+	return DidYouMeanFile(file, known)
 }
 
 func names(keys []Key) []string {
@@ -250,10 +288,24 @@ func (c *conversion) execute(key string, cmd Command) {
 	if cmd.Ignore {
 		prefix = "-"
 	}
-	c.out.Add("Service", key, prefix+Quote(append([]string{literal(c.set.options.Program)}, cmd.Args...)...))
+	line := prefix + Quote(append([]string{literal(c.set.options.Program)}, cmd.Args...)...)
+	c.fits(line, cmd.Args)
+	c.out.Add("Service", key, line)
 	into := map[string]*[]Command{"ExecStartPre": &c.unit.Pre, "ExecStart": &c.unit.Start, "ExecReload": &c.unit.Reload,
 		"ExecStop": &c.unit.Stop, "ExecStopPost": &c.unit.StopPost}[key]
 	*into = append(*into, cmd)
+}
+
+// fits refuses what would not reach the command: systemd reads lines of less than a
+// mebibyte, and execve(2) takes arguments of less than 128 KiB.
+func (c *conversion) fits(line string, args []string) {
+	const longest = 128 << 10
+	switch long := slices.IndexFunc(args, func(a string) bool { return len(a) >= longest }); {
+	case long >= 0:
+		c.failAt(c.at(""), "an argument of %d KiB comes of it, %s: the host takes less than %d KiB", len(args[long])>>10, shown(args[long]), longest>>10)
+	case len(line) >= MaxSize:
+		c.failAt(c.at(""), "a command line of %d KiB comes of it: systemd takes less than %d KiB", len(line)>>10, MaxSize>>10)
+	}
 }
 
 // call makes a command of the service that has only its name and arguments.

@@ -1,6 +1,7 @@
 package quadlet
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -45,13 +46,13 @@ func (c *conversion) translated(l Line) Line {
 	var services []string
 	changed := false
 	for _, w := range c.words(l) {
-		if _, ok := ParseName(w); !ok {
+		if _, ok := ParseName(path.Base(w)); !ok {
 			services = append(services, w)
 			continue
 		}
 		target, instance := c.set.find(w)
 		if target == nil {
-			c.failAt(l.Pos, "unable to translate dependency for %s: there is no such unit file%s", w, DidYouMeanFile(w, c.set.files()))
+			c.failAt(l.Pos, "unable to translate dependency for %s: there is no such unit file%s", w, c.meantFile(w))
 			continue
 		}
 		service, err := c.set.serviceOf(c.entry, target, instance)
@@ -82,19 +83,11 @@ func (c *conversion) translated(l Line) Line {
 	return line
 }
 
-func (s *set) files() []string {
-	var all []string
-	for _, e := range s.entries {
-		all = append(all, e.name.File)
-	}
-	return all
-}
-
 // refer finds the unit a key names, which has to be up before this one.
 func (c *conversion) refer(at source.Pos, what, file string, kinds ...Kind) (resource string, ok bool) {
 	target, instance := c.set.find(file)
 	if target == nil {
-		c.failAt(at, "requested Quadlet %s %s was not found%s", what, file, DidYouMeanFile(file, c.set.filesOf(kinds)))
+		c.failAt(at, "requested Quadlet %s %s was not found%s", what, file, c.meantFile(file, kinds...))
 		return "", false
 	}
 	service, err := c.set.serviceOf(c.entry, target, instance)
@@ -124,16 +117,6 @@ func (c *conversion) needs(target *entry, at source.Pos) bool {
 	}
 	c.unit.Needs = append(c.unit.Needs, file)
 	return true
-}
-
-func (s *set) filesOf(kinds []Kind) []string {
-	var all []string
-	for _, e := range s.entries {
-		if slices.Contains(kinds, e.name.Kind) {
-			all = append(all, e.name.File)
-		}
-	}
-	return all
 }
 
 // isFile says whether a value names a unit file of one of the kinds.

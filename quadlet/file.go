@@ -94,6 +94,8 @@ func (p *parser) statement() {
 	at := source.Pos{File: p.file.Path, Line: p.line}
 	text := strings.TrimSpace(raw)
 	switch {
+	case strings.Contains(text, "\r"): // which ends a line for systemd
+		p.fail(at.Line, "has a carriage return within the line: end lines with a newline")
 	case text == "", isComment(text):
 		p.add(Line{Raw: raw, Pos: at})
 	case text[0] == '[':

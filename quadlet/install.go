@@ -35,7 +35,9 @@ func (c *conversion) install() {
 			if strings.HasSuffix(c.service, "@") && !strings.Contains(alias, "@") {
 				continue // an instance's alone: a template has no other name than a template's
 			}
-			c.link(l.Pos, alias, c.service+".service")
+			if name := c.link(l.Pos, alias, c.service+".service"); name != "" && !strings.Contains(name, "/") {
+				c.aliases = append(c.aliases, otherName{name, l.Pos})
+			}
 		}
 	}
 	if service == "" {
@@ -73,7 +75,7 @@ func (c *conversion) wanting(at source.Pos, unit string) string {
 	}
 	target, instance := c.set.find(unit)
 	if target == nil {
-		c.failAt(at, "%s: there is no such unit file%s", unit, DidYouMeanFile(unit, c.set.files()))
+		c.failAt(at, "%s: there is no such unit file%s", unit, c.meantFile(unit))
 		return unit
 	}
 	service, err := c.set.serviceOf(c.entry, target, instance)
@@ -84,12 +86,37 @@ func (c *conversion) wanting(at source.Pos, unit string) string {
 	return service
 }
 
-// link adds a link below the generator's folder, however its name is written.
-func (c *conversion) link(at source.Pos, name, target string) {
+// claimAliases gives each name of Alias= to one unit: the services of others are
+// theirs.
+func (s *set) claimAliases() {
+	taken := map[string]*entry{}
+	for _, e := range s.entries {
+		if e.service != "" && !e.dropped {
+			taken[e.service+".service"] = e
+		}
+	}
+	for _, e := range s.entries {
+		if e.failed() {
+			continue
+		}
+		for _, a := range e.aliases {
+			if first := taken[a.name]; first != nil && first != e {
+				e.fail(a.at, "Alias=%s is already a name of %s: this unit is left out", a.name, first.path)
+				continue
+			}
+			taken[a.name] = e
+		}
+	}
+}
+
+// link adds a link below the generator's folder, however its name is written, and
+// returns that name.
+func (c *conversion) link(at source.Pos, name, target string) string {
 	clean := strings.TrimPrefix(path.Clean("/"+name), "/")
 	if clean == "" || clean == target || !printable(name) {
 		c.failAt(at, "%s is no name for a link to %s", shown(name), target)
-		return
+		return ""
 	}
 	c.unit.Links = append(c.unit.Links, Link{clean, strings.Repeat("../", strings.Count(clean, "/")) + target})
+	return clean
 }

@@ -58,7 +58,7 @@ func ParseName(file string) (n Name, ok bool) {
 	}
 	n = Name{File: file, Kind: Kind(ext[1:])}
 	n.Base, n.Instance, n.Template = strings.Cut(strings.TrimSuffix(file, ext), "@")
-	return n, n.Base != "" && slices.Contains(Kinds(), n.Kind)
+	return n, file != ext && slices.Contains(Kinds(), n.Kind)
 }
 
 // Abstract says whether the name is a template's, which runs only in instances.

@@ -207,6 +207,9 @@ func (c *conversion) buildContext() string {
 		return ""
 	}
 	if !path.IsAbs(context) && !isURL(context) {
+		if said, _ := c.src.Value("Service", "WorkingDirectory"); said != "" {
+			return "" // which is the context then
+		}
 		c.workingFolder(literal(c.folder))
 	}
 	return context

@@ -55,3 +55,25 @@ PublishPort=80
 		}
 	}
 }
+
+func TestBoundsOfAUnit(t *testing.T) {
+	for name, c := range map[string]struct {
+		lines, want string
+		problems    int
+	}{
+		"many unknown keys":    {strings.Repeat("Nowhere=1\n", 20_000), "/q/a.container:53: 19950 more problems from here on: mend those above first", 51},
+		"an argument too long": {"Label=a=" + strings.Repeat("b", 128<<10) + "\n", "/q/a.container:1: an argument of 128 KiB comes of it, \"a=bbb", 1},
+		"a line too long":      {"Sysctl=" + strings.Repeat("a ", 100<<10) + "\n", "/q/a.container:1: a command line of 1100 KiB comes of it: systemd takes less than 1024 KiB", 1},
+		"a return in a line":   {"# a comment\rExec=evil\n", "/q/a.container:3: has a carriage return within the line: end lines with a newline", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Convert([]Input{{Name: "a.container", Path: "/q/a.container", Data: []byte("[Container]\nImage=a\n" + c.lines)}}, Options{Program: "/berth", Host: testHost{}})[0]
+			if len(r.Problems) != c.problems {
+				t.Fatalf("%d problems, want %d", len(r.Problems), c.problems)
+			}
+			if got := r.Problems[c.problems-1].Error(); !strings.HasPrefix(got, c.want) {
+				t.Errorf("%.300s\nwant %s", got, c.want)
+			}
+		})
+	}
+}

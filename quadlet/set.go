@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"berth/internal/source"
@@ -30,7 +31,14 @@ type entry struct {
 	unit     *Unit
 	after    []wait   // unit files this one is started after
 	members  []*entry // of a pod
-	dropped  bool     // another unit has its service
+	aliases  []otherName
+	dropped  bool // another unit has its service
+}
+
+// otherName is one of Alias=.
+type otherName struct {
+	name string
+	at   source.Pos
 }
 
 // wait is a unit file another one is started after, because by says so.
@@ -41,7 +49,9 @@ type wait struct {
 }
 
 // failed says whether the unit cannot be used.
-func (e *entry) failed() bool { return e.unit == nil || e.dropped || e.problems.Err() != nil }
+func (e *entry) failed() bool {
+	return e.unit == nil || e.dropped || slices.ContainsFunc(e.problems, func(d source.Diagnostic) bool { return !d.Warning })
+}
 
 func newSet(files []Input, options Options) *set {
 	s := &set{options: options, byFile: map[string]*entry{}, ordered: map[string][]Key{}, keys: map[string]map[string]Key{}}
@@ -112,6 +122,8 @@ func (s *set) identify(e *entry) {
 	}
 	if !validUnitName(e.service) {
 		e.fail(at, "%s.service is no name systemd takes: letters, digits and :-_.\\@, 255 at most", shown(e.service))
+	} else if strings.HasPrefix(e.service, ".") {
+		e.fail(at, "%s.service is hidden from systemd: a name does not begin with a dot", shown(e.service))
 	}
 	switch e.name.Kind {
 	case Image:

@@ -135,7 +135,16 @@ func read(u *quadlet.Unit, name string, o Options) *reader {
 	return r
 }
 
+// mostProblems is how many a unit is told of.
+const mostProblems = 50
+
 func (r *reader) fail(at source.Pos, format string, args ...any) {
+	switch {
+	case len(r.problems) > mostProblems:
+		return
+	case len(r.problems) == mostProblems:
+		format, args = "more problems from here on: mend those above first", nil
+	}
 	if at.File == "" {
 		at = source.Pos{File: r.Unit.Path}
 	}

@@ -72,6 +72,14 @@ func TestWhatOnlySystemdCanDoIsRefused(t *testing.T) {
 	}
 }
 
+func TestFewOfManyProblemsAreTold(t *testing.T) {
+	_, problems := graphOf(t, Options{}, containerFile("[Service]\n"+strings.Repeat("MemoryMax=1G\n", 20_000)))
+	lines := strings.Split(problems, "\n")
+	if last := lines[len(lines)-1]; len(lines) != 51 || last != "/m/web.container:54: more problems from here on: mend those above first" {
+		t.Errorf("%d lines, the last one: %s", len(lines), last)
+	}
+}
+
 func TestServiceOfAUnit(t *testing.T) {
 	g, problems := graphOf(t, Options{Host: quadlet.Specifiers{'t': "/run"}, AllowCommands: true}, containerFile(`Exec=say ${GREETING} %p $$HOME
 [Unit]
