@@ -36,10 +36,8 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 	if err != nil {
 		return "", err
 	}
-	if v.Named != nil {
-		if err := e.fill(ctx, in, v, m); err != nil {
-			return "", err
-		}
+	if err := e.fill(ctx, in, v, m); err != nil {
+		return "", err
 	}
 	sub := m.SubPath
 	if v.Image != nil && sub == "" {
@@ -58,8 +56,9 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 	return source, e.prepareSource(in, source, m.Options)
 }
 
-// fill puts into a new volume what is its first container's: files of the image, or
-// itself. A volume of YAML begins empty, and whoever shares root's users may use it.
+// fill puts into a new named volume what its first container's image has there, or
+// gives it to that container's user. A claim of YAML begins empty, and is the host's
+// root's unless the pod has users of its own.
 func (e *Engine) fill(ctx context.Context, in oci.Input, v *spec.Volume, m *spec.Mount) error {
 	switch {
 	case fillable(in.Container, v, m):
@@ -70,7 +69,7 @@ func (e *Engine) fill(ctx context.Context, in oci.Input, v *spec.Volume, m *spec
 			}
 			return err
 		})
-	case in.Container.ByHand == nil && in.Pod.Users != nil:
+	case in.Container.ByHand == nil && v.Named != nil && in.Pod.Users != nil:
 		return e.volumes.Fill(ctx, v.Named.Volume, func(dir string) error { return giveNew(in, dir) })
 	}
 	return nil
@@ -98,7 +97,7 @@ func giveNew(in oci.Input, dir string) error {
 // mounted, as podman does it. One of which a part is mounted does not: that is not
 // where the image's files would go.
 func fillable(c *spec.Container, v *spec.Volume, m *spec.Mount) bool {
-	return c.ByHand != nil && !v.Named.NoCopy && v.Overlay == nil && m.SubPath == ""
+	return c.ByHand != nil && v.Named != nil && !v.Named.NoCopy && v.Overlay == nil && m.SubPath == ""
 }
 
 // prepareSource does to a file or folder what options ask for that the runtime
