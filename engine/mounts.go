@@ -28,19 +28,23 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in *oci.Input) er
 			return fmt.Errorf("mount %s: volume %q: %w", m.Path, m.Volume, spec.ErrNotFound)
 		}
 		if v.Tmpfs != nil {
-			mounts = append(mounts, tmpfs(v.Tmpfs, m))
+			mount, err := tmpfs(*in, v.Tmpfs, m)
+			if err != nil {
+				return err
+			}
+			mounts = append(mounts, mount)
 			continue
 		}
 		source, err := e.source(ctx, *in, v, i)
 		if err != nil {
 			return err
 		}
-		mapped, err := idMapped(*in, m)
+		options, err := runtimeOptions(*in, v, m)
 		if err != nil {
 			return err
 		}
 		mounts = append(mounts, oci.Mount{
-			Source: source, Path: m.Path, Propagation: m.Propagation, Options: append(mapped, bindOptions(c, v, m)...),
+			Source: source, Path: m.Path, Propagation: m.Propagation, Options: options,
 			ReadOnly:  m.ReadOnly || readOnly(v),
 			Recursive: m.RecursiveRO,
 		})
@@ -64,6 +68,24 @@ func (e *Engine) mounts(ctx context.Context, sb state.Sandbox, in *oci.Input) er
 	in.Mounts = mounts
 	in.ShmPath, in.ShmSize, err = e.shm(pod, c)
 	return err
+}
+
+// runtimeOptions are what the runtime is told of a mount.
+func runtimeOptions(in oci.Input, v *spec.Volume, m *spec.Mount) ([]string, error) {
+	options, err := idMapped(in, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range bindOptions(in.Container, v, m) {
+		if o == "no-dereference" {
+			if filepath.Base(in.Host.Runtime) != "crun" {
+				return nil, fmt.Errorf("%w: mount %s: only crun mounts a symbolic link itself: choose it with --runtime, or drop no-dereference", spec.ErrConfig, m.Path)
+			}
+			o = oci.CopySymlink
+		}
+		options = append(options, o)
+	}
+	return options, nil
 }
 
 // bindOptions are a mount's: on a volume that was made for containers by hand there

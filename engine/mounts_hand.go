@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -44,6 +45,11 @@ func (e *Engine) source(ctx context.Context, in oci.Input, v *spec.Volume, index
 		sub = v.Image.SubPath
 	}
 	if sub != "" {
+		if in.Container.ByHand != nil || v.Image != nil {
+			if err := volume.HasPart(source, in.Facts.Fill(sub)); err != nil {
+				return "", fmt.Errorf("mount %s: %w", m.Path, err)
+			}
+		}
 		if source, err = set.SubPath(source, in.Facts.Fill(sub), in.Container.Name, index); err != nil {
 			return "", fmt.Errorf("mount %s: %w", m.Path, err)
 		}
@@ -166,13 +172,22 @@ func imageVolumeID(id spec.PodID, volume string) spec.ContainerID {
 	return spec.ContainerID(hex.EncodeToString(sum[:]))
 }
 
-// tmpfs is the mount of a file system that the runtime makes.
-func tmpfs(v *spec.TmpfsVolume, m *spec.Mount) oci.Mount {
-	kind := v.Kind
-	if kind == "" {
-		kind = "tmpfs"
+// tmpfs is the mount of a file system that the runtime makes; with U it belongs to
+// the container's user.
+func tmpfs(in oci.Input, v *spec.TmpfsVolume, m *spec.Mount) (oci.Mount, error) {
+	options := slices.Clone(v.Options)
+	for _, o := range m.Options {
+		if o != "U" {
+			options = append(options, o)
+			continue
+		}
+		user, group, err := oci.UserOf(in)
+		if err != nil {
+			return oci.Mount{}, err
+		}
+		options = append(options, fmt.Sprintf("uid=%d", user), fmt.Sprintf("gid=%d", group))
 	}
-	return oci.Mount{Type: kind, Path: m.Path, ReadOnly: m.ReadOnly, Propagation: m.Propagation, Options: append(slices.Clone(v.Options), m.Options...)}
+	return oci.Mount{Type: cmp.Or(v.Kind, "tmpfs"), Path: m.Path, ReadOnly: m.ReadOnly, Propagation: m.Propagation, Options: options}, nil
 }
 
 // idMapped says to the runtime how a mount maps users.
@@ -200,7 +215,12 @@ func idMapped(in oci.Input, m *spec.Mount) ([]string, error) {
 			parts = append(parts, list.name+"="+strings.Join(ranges, "#"))
 		}
 	}
-	if len(parts) == 0 {
+	switch {
+	case len(parts) == 1:
+		return nil, fmt.Errorf("%w: mount %s: idmap takes both uids and gids", spec.ErrConfig, m.Path)
+	case len(parts) == 0 && in.Pod.Users == nil:
+		return nil, nil // the container's users are the host's
+	case len(parts) == 0:
 		return []string{"idmap"}, nil
 	}
 	return []string{"idmap=" + strings.Join(parts, ";")}, nil

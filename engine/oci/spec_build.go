@@ -43,6 +43,7 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	if s.Mounts, err = mounts(in); err != nil {
 		return nil, err
 	}
+	s.Linux.RootfsPropagation = rootPropagation(s.Mounts)
 	if s.Linux.Sysctl, err = sysctls(in.Pod.Sysctls, in.Namespaces, in.Pod.Users != nil); err != nil {
 		return nil, err
 	}

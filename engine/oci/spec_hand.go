@@ -108,9 +108,6 @@ func HandStopSignal(in Input) string {
 // handPaths hides further paths and shows hidden ones.
 func handPaths(in Input, s *specs.Spec) error {
 	hand := in.Container.ByHand
-	if in.Container.Security.Privileged {
-		return nil
-	}
 	shown := func(p string) bool {
 		return slices.ContainsFunc(hand.Unmask, func(pattern string) bool {
 			if strings.EqualFold(pattern, "all") || path.Clean(pattern) == p {

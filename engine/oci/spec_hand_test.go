@@ -151,6 +151,24 @@ func TestContainersMadeByHand(t *testing.T) {
 			func(s *specs.Spec) (any, any) {
 				return slices.Contains(mountAt(s, "/dev/shm").Options, "size=1048576"), true
 			}},
+		"a link as it is, users mapped": {func(in *Input) {
+			in.Mounts = []Mount{{Source: "/x", Path: "/x", Options: []string{CopySymlink, "idmap=uids=0-1-10;gids=0-1-10"}}}
+		},
+			func(s *specs.Spec) (any, any) {
+				return mountAt(s, "/x").Options, []string{"rbind", "rw", "rprivate", CopySymlink, "idmap=uids=0-1-10;gids=0-1-10"}
+			}},
+		"hide more of a privileged one": {func(in *Input) {
+			in.Container.Security.Privileged, in.Container.ByHand.Mask, in.Host.Devices = true, []string{"/proc/stat"}, []Device{}
+		},
+			func(s *specs.Spec) (any, any) { return s.Linux.MaskedPaths, []string{"/proc/stat"} }},
+		"what the host mounts later": {func(in *Input) { in.Mounts = []Mount{{Source: "/x", Path: "/x", Propagation: "rslave"}} },
+			func(s *specs.Spec) (any, any) { return s.Linux.RootfsPropagation, "rslave" }},
+		"what the container mounts": {func(in *Input) {
+			in.Mounts = []Mount{{Source: "/x", Path: "/x", Propagation: "slave"}, {Source: "/y", Path: "/y", Propagation: "shared"}}
+		},
+			func(s *specs.Spec) (any, any) { return s.Linux.RootfsPropagation, "shared" }},
+		"mounts of their own": {func(in *Input) { in.Mounts = []Mount{{Source: "/x", Path: "/x"}} },
+			func(s *specs.Spec) (any, any) { return s.Linux.RootfsPropagation, "" }},
 		"bind one mount alone": {func(in *Input) { in.Mounts = []Mount{{Source: "/x", Path: "/x", Options: []string{"bind"}}} },
 			func(s *specs.Spec) (any, any) { return mountAt(s, "/x").Options, []string{"rw", "rprivate", "bind"} }},
 		"are handed sockets": {func(in *Input) { in.ListenFDs, in.ListenNames = 2, "a:b" }, func(s *specs.Spec) (any, any) {

@@ -41,6 +41,24 @@ func mounts(in Input) ([]specs.Mount, error) {
 	return append(list, volumes...), nil
 }
 
+// rootPropagation is what the runtime makes of the host's mounts in the container's
+// mount namespace before it mounts anything: where it takes them for private, as crun
+// does unless told, no mount can be a slave or a peer of one of the host.
+func rootPropagation(list []specs.Mount) string {
+	slave := ""
+	for _, m := range list {
+		for _, o := range m.Options {
+			switch o {
+			case "shared", "rshared":
+				return "shared"
+			case "slave", "rslave":
+				slave = "rslave"
+			}
+		}
+	}
+	return slave
+}
+
 func depth(m specs.Mount) int { return strings.Count(m.Destination, "/") }
 
 // defaultMounts are those every container has (runtime-spec, Default Filesystems).
@@ -207,12 +225,15 @@ func bindOptions() []string {
 	return []string{
 		"bind", "rbind", "ro", "rw", "rro", "exec", "noexec", "suid", "nosuid", "dev", "nodev", "atime", "noatime", "diratime",
 		"nodiratime", "relatime", "norelatime", "strictatime", "nosymfollow", "private", "rprivate", "slave", "rslave", "shared", "rshared",
-		"unbindable", "runbindable",
+		"unbindable", "runbindable", "idmap", CopySymlink,
 	}
 }
 
+// CopySymlink has crun put a symbolic link into the container as it is.
+const CopySymlink = "copy-symlink"
+
 // ignoredMountOptions are done to the source before it is mounted.
-func ignoredMountOptions() []string { return []string{"z", "Z", "U", "copy", "nocopy", "idmap"} }
+func ignoredMountOptions() []string { return []string{"z", "Z", "U", "copy", "nocopy"} }
 
 // imageVolumes are mounts for the folders an image declares as volumes. With
 // a writable root file system they are simply folders of it, as new for each

@@ -52,6 +52,18 @@ func (s Set) SubPath(volume, subPath, container string, index int) (string, erro
 	return target, nil
 }
 
+// HasPart refuses a part of a volume that is not there, where none is to be made.
+func HasPart(volume, subPath string) error {
+	part, err := openInside(volume, subPath)
+	if errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("%w: there is no %s in what is mounted: make it first, or give another subpath", spec.ErrConfig, subPath)
+	}
+	if err != nil {
+		return fmt.Errorf("subpath %q: %w", subPath, err)
+	}
+	return part.Close()
+}
+
 // ReleaseContainer unmounts the parts of volumes, and the layers above them, that
 // were mounted for one container, and removes its secrets.
 func (s Set) ReleaseContainer(container string) error {

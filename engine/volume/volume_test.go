@@ -187,6 +187,12 @@ func TestSubPathNeverLeavesTheVolume(t *testing.T) {
 	if got, _ := os.ReadFile(path); string(got) != "inside" {
 		t.Errorf("subPath through a link inside shows %q", got)
 	}
+	if err := HasPart(dir, "in/f"); err != nil {
+		t.Error(err)
+	}
+	if err := HasPart(dir, "made/here"); !errors.Is(err, spec.ErrConfig) {
+		t.Errorf("a missing part: %v", err)
+	}
 	made, err := s.SubPath(dir, "made/here", "c", 21)
 	if err != nil {
 		t.Fatal(err)
