@@ -161,10 +161,14 @@ func (a *app) staysUntilEnd(
 }
 
 // dropImage removes the image of a container that has ended, if that was asked
-// for and nothing else uses it.
+// for and nothing else uses it. Of one with several names only the one that was
+// run goes.
 func dropImage(ctx context.Context, e *engine.Engine, made *option.Made, image string) error {
 	if !made.RemoveImage {
 		return nil
+	}
+	if named, err := e.Images().Lookup(ctx, made.Container().Image); err == nil && named.ID == image {
+		image = made.Container().Image
 	}
 	_, err := e.Images().Remove(ctx, image, false)
 	if errors.Is(err, spec.ErrInUse) || errors.Is(err, spec.ErrImageMissing) {

@@ -54,6 +54,9 @@ func (e *Engine) completeContainer(ctx context.Context, pod *spec.Pod, c *spec.C
 			}
 		}
 	}
+	if hand.Notify == spec.NotifyHealthy && c.Healthy() == nil {
+		return fmt.Errorf("%w: --sdnotify healthy: there is no health check, nor has the image one: add --health-cmd", spec.ErrConfig)
+	}
 	if hand.Rootfs != nil {
 		return nil
 	}

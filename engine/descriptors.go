@@ -74,10 +74,18 @@ func duplicate(fd int) (*os.File, error) {
 	if fd < firstFD || fd >= firstFD+mostFDs {
 		return nil, fmt.Errorf("%w: descriptor %d cannot be passed in: want 3 to %d", spec.ErrConfig, fd, firstFD+mostFDs-1)
 	}
-	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstFD)
+	// What whoever started us left open for us outlived exec: the others are our own.
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	if err == nil && flags&unix.FD_CLOEXEC != 0 {
+		err = unix.EBADF
+	}
 	if errors.Is(err, unix.EBADF) {
 		return nil, fmt.Errorf("%w: descriptor %d cannot be passed in: it is not open", spec.ErrConfig, fd)
 	}
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstFD)
 	if err != nil {
 		return nil, os.NewSyscallError("dup", err)
 	}

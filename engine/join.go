@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
+
 	"berth/engine/network"
 	"berth/engine/oci"
 	"berth/engine/spec"
@@ -74,6 +76,9 @@ func (e *Engine) join(n oci.Namespaces, j spec.Joins) (oci.Namespaces, error) {
 			if !network.NamespaceAlive(one.join.Path) {
 				return n, fmt.Errorf("%w: %s namespace %s: there is no namespace", spec.ErrConfig, one.kind, one.join.Path)
 			}
+			if !ofKind(one.join.Path, one.kind) {
+				return n, fmt.Errorf("%w: %s namespace %s: it is a namespace of another kind", spec.ErrConfig, one.kind, one.join.Path)
+			}
 			*one.to = one.join.Path
 		default:
 			path, err := e.namespaceOf(*one.join.Container, one.kind)
@@ -84,6 +89,20 @@ func (e *Engine) join(n oci.Namespaces, j spec.Joins) (oci.Namespaces, error) {
 		}
 	}
 	return n, nil
+}
+
+// ofKind reports whether a namespace is of a kind, or of one that cannot be told.
+func ofKind(path, kind string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	is, err := unix.IoctlRetInt(int(f.Fd()), unix.NS_GET_NSTYPE)
+	want := map[string]int{
+		"net": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "pid": unix.CLONE_NEWPID, "uts": unix.CLONE_NEWUTS, "cgroup": unix.CLONE_NEWCGROUP,
+	}
+	return err != nil || is == want[kind]
 }
 
 // namespaceOf is the namespace that a running container is in.

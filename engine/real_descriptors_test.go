@@ -23,7 +23,7 @@ func passed(t *testing.T, files map[int]*os.File) {
 		if err != nil {
 			saved = -1
 		}
-		if err := unix.Dup3(int(f.Fd()), fd, unix.O_CLOEXEC); err != nil {
+		if err := unix.Dup3(int(f.Fd()), fd, 0); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
@@ -35,6 +35,19 @@ func passed(t *testing.T, files map[int]*os.File) {
 			_ = unix.Close(saved)
 		})
 	}
+}
+
+// inherited makes a descriptor of ours look like one that whoever starts us left open.
+func inherited(t *testing.T, fd int) {
+	t.Helper()
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags) })
 }
 
 // said waits for what a container says.
@@ -52,7 +65,8 @@ func said(t *testing.T, e *engine.Engine, pod *spec.Pod, lines int) string {
 func TestSocketsOfTheServiceManagerReachContainers(t *testing.T) {
 	e := realEngine(t)
 	t.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
-	t.Setenv("LISTEN_FDS", "1") // the file that go test has us write to stands for a socket
+	t.Setenv("LISTEN_FDS", "1")
+	inherited(t, 3) // the file that go test has us write to stands for a socket
 	t.Setenv("LISTEN_FDNAMES", "web")
 	pod := handPod("sockets", "sh", "-c", "echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; ls -l /proc/1/fd; echo end; sleep 1000")
 	start(t, e, pod)
@@ -88,9 +102,11 @@ func TestDescriptorsAPersonNamesReachContainers(t *testing.T) {
 	if out := said(t, e, pod, 1); out != "of the caller" {
 		t.Errorf("inside: %q", out)
 	}
-	pod = handPod("closed", "sleep", "1000")
-	pod.Containers[0].ByHand.Preserve = []int{1000}
-	refused(t, e, pod, spec.ErrConfig)
+	for name, fd := range map[string]int{"closed": 1000, "ours": int(f.Fd())} {
+		pod = handPod(name, "sleep", "1000")
+		pod.Containers[0].ByHand.Preserve = []int{fd}
+		refused(t, e, pod, spec.ErrConfig)
+	}
 }
 
 func TestAContainerWritesWhereItsCallerDoes(t *testing.T) {
