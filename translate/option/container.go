@@ -15,6 +15,7 @@ import (
 // where it stands alone, its pod.
 type Container struct {
 	flags *pflag.FlagSet
+	run   bool // the flags are those of run
 
 	identity identity
 	image    image
@@ -52,6 +53,11 @@ func (c *Container) Register(flags *pflag.FlagSet) {
 	c.flags = pflag.NewFlagSet("", pflag.ContinueOnError)
 	for _, g := range c.groups() {
 		g.register(c.flags)
+	}
+	if !c.run {
+		for _, flag := range onlyRun() {
+			_ = c.flags.MarkHidden(flag)
+		}
 	}
 	addAll(flags, c.flags)
 	flags.SetInterspersed(false)
@@ -102,7 +108,22 @@ func (c *Container) Make(args []string, host Host) (*Made, error) {
 		g.apply(m)
 	}
 	m.usualParameters()
+	if !c.run {
+		c.onlyCreated(m)
+	}
 	return m.finish()
+}
+
+// onlyRun are the flags that say something of the command that starts a container,
+// which create is not.
+func onlyRun() []string { return []string{"preserve-fd", "preserve-fds", "rmi"} }
+
+func (c *Container) onlyCreated(m *maker) {
+	for _, flag := range onlyRun() {
+		if m.given(flag) {
+			m.note(fmt.Errorf("--%s is for run: create starts nothing", flag))
+		}
+	}
 }
 
 // Run is the flags of `run`: those of `create`, and what becomes of the
@@ -114,6 +135,7 @@ type Run struct {
 
 // Register adds the flags to a set. Flags end where the image begins.
 func (r *Run) Register(flags *pflag.FlagSet) {
+	r.run = true
 	r.Container.Register(flags)
 	r.attach.register(r.flags)
 	addAll(flags, r.flags)

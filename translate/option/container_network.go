@@ -193,7 +193,7 @@ func (n *network) ports(m *maker) {
 	for _, s := range n.publish {
 		ports, err := ParsePublish(s)
 		m.note(err)
-		m.pod.Ports = append(m.pod.Ports, ports...)
+		m.noteFlag("publish", s, m.publish(ports))
 	}
 	m.hand.PublishAll = n.publishAll
 	if len(n.publish) == 0 && !n.publishAll {
@@ -202,12 +202,45 @@ func (n *network) ports(m *maker) {
 	switch {
 	case m.pod.Join.Net.Container != nil:
 		m.note(errors.New("--publish and --publish-all cannot be honoured with --network container: the ports are those of the other container"))
+	case m.pod.Join.Net.Path != "":
+		m.note(errors.New("--publish and --publish-all cannot be honoured with --network ns: the network is another's: drop them, or give --network another value"))
 	case m.pod.HostNet: // podman throws them away, and says so
 		m.pod.Ports, m.hand.PublishAll = nil, false
 		m.made.Warnings = append(m.made.Warnings, "the ports of --publish are those of the host already: --network host has no others")
 	case m.pod.Isolated():
 		m.note(errors.New("--publish and --publish-all cannot be honoured without a network of ours: give --network another value"))
 	}
+}
+
+// publish adds ports. One that is published already in the same words adds nothing.
+func (m *maker) publish(ports []spec.PortMapping) error {
+	for _, p := range ports {
+		if slices.Contains(m.pod.Ports, p) && p.HostPort != 0 {
+			continue
+		}
+		if slices.ContainsFunc(m.pod.Ports, func(o spec.PortMapping) bool { return samePort(o, p) }) {
+			return fmt.Errorf("port %d/%s of the host is published already: give another one", p.HostPort, p.Protocol)
+		}
+		m.pod.Ports = append(m.pod.Ports, p)
+	}
+	return nil
+}
+
+// samePort reports whether two mappings take the same port of the host.
+func samePort(a, b spec.PortMapping) bool {
+	if a.HostPort == 0 || a.HostPort != b.HostPort || a.Protocol != b.Protocol {
+		return false
+	}
+	x, y := listening(a), listening(b)
+	return x == y || x.Is4() == y.Is4() && (x.IsUnspecified() || y.IsUnspecified())
+}
+
+// listening is the address that a port is published on.
+func listening(p spec.PortMapping) netip.Addr {
+	if ip, err := netip.ParseAddr(p.HostIP); err == nil {
+		return ip
+	}
+	return netip.IPv4Unspecified()
 }
 
 // names are hostname and /etc/hosts.

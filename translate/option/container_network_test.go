@@ -27,6 +27,13 @@ func networkGood() []good {
 				{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}, {ContainerPort: 53, Protocol: "udp"}, {HostIP: "::1", HostPort: 443, ContainerPort: 443, Protocol: "tcp"},
 			}
 		})},
+		{"-p 8080:80 -p 8080:80 -p 80 -p 80 -p 8080:80/udp -p 127.0.0.1:81:80 -p 127.0.0.2:81:80 img", pod(func(p *spec.Pod) {
+			p.Ports = []spec.PortMapping{
+				{HostPort: 8080, ContainerPort: 80, Protocol: "tcp"}, {ContainerPort: 80, Protocol: "tcp"}, {ContainerPort: 80, Protocol: "tcp"},
+				{HostPort: 8080, ContainerPort: 80, Protocol: "udp"}, {HostIP: "127.0.0.1", HostPort: 81, ContainerPort: 80, Protocol: "tcp"},
+				{HostIP: "127.0.0.2", HostPort: 81, ContainerPort: 80, Protocol: "tcp"},
+			}
+		})},
 		{"--publish-all --expose 80-81 --expose 53/udp img", func(_ *Made, _ *spec.Container, h *spec.ByHand) {
 			h.PublishAll, h.Expose = true, []string{"80/tcp", "81/tcp", "53/udp"}
 		}},
@@ -69,18 +76,21 @@ func networkGood() []good {
 
 func networkBad() bad {
 	return bad{
-		"--network pasta:mtu=3 img":                `"mtu=3" is no option of pasta(1)`,
-		"--network pasta --network lan img":        "--network pasta cannot be combined",
-		"--network pasta --ip 10.0.0.1 img":        "are for a network of ours",
-		"--network slirp4netns:mtu=x img":          "option mtu=x of slirp4netns",
-		"--network container: img":                 "the name of a container is missing",
-		"--network container:gone img":             `--network "container:gone": there is no such container`,
-		"--network ns:x img":                       "give the absolute path of a namespace",
-		"--network container:db --network lan img": "cannot be combined",
-		"--network lan:ipp=1 img":                  `unknown option "ipp", did you mean "ip"?`,
-		"--ip fd00::1 img":                         `--ip "fd00::1": not an IPv4 address`,
-		"--ip6 10.0.0.1 img":                       `--ip6 "10.0.0.1": not an IPv6 address`,
-		"--mac-address x img":                      `--mac-address "x": not a MAC address`,
+		"-p 8080:80 -p 8080:81 img":                   `--publish "8080:81": port 8080/tcp of the host is published already`,
+		"-p 127.0.0.1:8080:80 -p 8079-8081:79-81 img": "port 8080/tcp of the host is published already",
+		"-p 80:80 --network ns:/run/netns/x img":      "--publish and --publish-all cannot be honoured with --network ns",
+		"--network pasta:mtu=3 img":                   `"mtu=3" is no option of pasta(1)`,
+		"--network pasta --network lan img":           "--network pasta cannot be combined",
+		"--network pasta --ip 10.0.0.1 img":           "are for a network of ours",
+		"--network slirp4netns:mtu=x img":             "option mtu=x of slirp4netns",
+		"--network container: img":                    "the name of a container is missing",
+		"--network container:gone img":                `--network "container:gone": there is no such container`,
+		"--network ns:x img":                          "give the absolute path of a namespace",
+		"--network container:db --network lan img":    "cannot be combined",
+		"--network lan:ipp=1 img":                     `unknown option "ipp", did you mean "ip"?`,
+		"--ip fd00::1 img":                            `--ip "fd00::1": not an IPv4 address`,
+		"--ip6 10.0.0.1 img":                          `--ip6 "10.0.0.1": not an IPv6 address`,
+		"--mac-address x img":                         `--mac-address "x": not a MAC address`,
 		"--mac-address 92:d0:c6:0a:29:33 --network lan:mac=92:d0:c6:0a:29:34 img": "--network gives another one",
 		"--network a --network b --ip 10.0.0.1 img":                               "do not say which of several networks",
 		"--network none --ip 10.0.0.1 img":                                        "are for a network of ours",

@@ -276,3 +276,25 @@ func TestAllMistakesOfRunAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestCreateStartsNothing(t *testing.T) {
+	for flag, value := range map[string]string{"preserve-fds": "1", "preserve-fd": "3", "rmi": "true"} {
+		var c Container
+		flags := quietSet("create")
+		c.Register(flags)
+		if err := parseFlags(flags, []string{"--" + flag + "=" + value, "img"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Check(flags.Args()); err == nil || !strings.Contains(err.Error(), "--"+flag+" is for run") {
+			t.Errorf("--%s: %v", flag, err)
+		}
+	}
+}
+
+func TestOneMistakeIsToldOnce(t *testing.T) {
+	for _, args := range []string{"--pod a --pod-id-file pod.id img", "--network host --network host img", "--network none --network lan --network none img"} {
+		if err := new(Run).checked(words(args)); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line", args, err)
+		}
+	}
+}

@@ -98,7 +98,7 @@ func (i *identity) place(m *maker) {
 		m.pod.Name, m.pod.Bare, m.pod.ByHand, m.pod.PlainNames = name, false, true, true
 	case m.given("pod"), m.given("pod-id-file"):
 		m.made.Into, m.pod.Bare = into, false
-		if m.given("pod") && into == "" {
+		if m.given("pod") && i.pod == "" {
 			m.failf("pod", into, "the name is missing")
 		}
 	}

@@ -46,7 +46,13 @@ func (i *image) apply(m *maker) {
 	i.fetch(m)
 	m.made.Quiet, m.made.RemoveImage = i.quiet, i.removeImage
 	if i.removeImage {
+		if m.given("rm") && !m.hand.Remove {
+			m.note(errors.New("--rmi removes the container, too, as its image is removed: drop --rm=false"))
+		}
 		m.hand.Remove = true // as podman's does
+		if i.rootfs {
+			m.note(errors.New("--rmi cannot be honoured with --rootfs: there is no image to remove"))
+		}
 	}
 	switch i.imageVolume {
 	case "anonymous", "bind", "": // bind is podman's former name

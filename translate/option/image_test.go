@@ -55,6 +55,8 @@ func imageBad() bad {
 		"--rootfs /tree:X":                `--rootfs "/tree:X": unknown option "X"`,
 		"--rootfs /tree:idmap=uids=1-2-x": "idmap: range",
 		"--image-volume mount img":        `--image-volume "mount": not a way with volumes`,
+		"--rmi --rm=false img":            "drop --rm=false",
+		"--rmi --rootfs /tree":            "--rmi cannot be honoured with --rootfs",
 		"--rmi --restart always img":      "--rm removes the container",
 	}
 }

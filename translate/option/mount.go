@@ -25,10 +25,19 @@ func parseMount(s string, host Host) ([]mounted, error) {
 		return nil, errors.New("write type=TYPE,key=value,… with quotes in pairs")
 	}
 	p := mountParser{kind: "volume", host: host, chosen: choices{}}
+	given := map[string]bool{}
 	for _, w := range words {
-		if key, value, _ := strings.Cut(w, "="); key == "type" {
+		key, value, _ := strings.Cut(w, "=")
+		if key == "type" {
 			p.kind = value
 		}
+		if name, ok := mountAliases()[key]; ok {
+			key = name
+		}
+		if given[key] && !strings.HasPrefix(key, "volume-") {
+			return nil, fmt.Errorf("%s is given twice: give it once", key)
+		}
+		given[key] = true
 	}
 	keys, ok := mountKeys()[p.kind]
 	if !ok {
@@ -45,7 +54,7 @@ func parseMount(s string, host Host) ([]mounted, error) {
 		switch {
 		case key == "type":
 		case !slices.Contains(keys, key):
-			return nil, fmt.Errorf("type %s has no option %q%s", p.kind, w, didYouMean(key, append(slices.Clone(keys), "src", "dst", "target")))
+			return nil, fmt.Errorf("type %s has no option %q%s", p.kind, w, didYouMean(key, append(slices.Clone(keys), "src", "dst", "target", "tmpfs-size", "tmpfs-mode")))
 		default:
 			if err := p.set(key, value, given); err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
@@ -59,6 +68,7 @@ func parseMount(s string, host Host) ([]mounted, error) {
 func mountAliases() map[string]string {
 	return map[string]string{
 		"src": "source", "dst": "destination", "target": "destination", "ro": "readonly", "rw": "readwrite", "chown": "U", "volume-subpath": "subpath",
+		"tmpfs-size": "size", "tmpfs-mode": "mode",
 	}
 }
 
@@ -70,13 +80,14 @@ func mountKeys() map[string][]string {
 		"source", "bind-propagation", "bind-nonrecursive", "relabel", "idmap", "no-dereference", "bind", "rbind", "z", "Z", "O", "upperdir", "workdir",
 		"shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable",
 	}, common...)
-	tmpfs := append([]string{"tmpfs-size", "tmpfs-mode", "tmpcopyup", "notmpcopyup", "size", "mode", "uid", "gid", "nr_inodes", "noswap", "huge"}, common...)
+	tmpfs := append([]string{"size", "mode", "tmpcopyup", "notmpcopyup", "uid", "gid", "nr_inodes", "noswap", "huge"}, common...)
 	return map[string][]string{
 		"bind":   append([]string{"subpath"}, bind...),
 		"glob":   bind,
 		"volume": append([]string{"source", "idmap", "subpath", "copy", "nocopy", "volume-opt", "volume-label", "z", "Z", "O", "upperdir", "workdir"}, common...),
 		"image":  {"source", "destination", "readwrite", "readonly", "subpath", "idmap", "consistency"},
-		"tmpfs":  tmpfs, "ramfs": tmpfs,
+		"tmpfs":  tmpfs,
+		"ramfs":  append([]string{"mode"}, common...), // the kernel knows no other option of it
 		"devpts": {"destination", "uid", "gid", "mode", "max", "consistency"},
 	}
 }
@@ -181,33 +192,46 @@ func (p *mountParser) option(name, value string, given bool) error {
 
 // kernelOption is one of tmpfs, ramfs or devpts.
 func (p *mountParser) kernelOption(key, value string, given bool) error {
-	switch key {
-	case "tmpfs-size", "size":
-		if !strings.HasSuffix(value, "%") {
-			n, err := units.RAMInBytes(value)
-			if err != nil || n < 0 {
-				return fmt.Errorf("%q is not a size such as 64m", value)
-			}
-			value = strconv.FormatInt(n, 10)
+	if contains([]string{"tmpcopyup", "notmpcopyup", "noswap"}, key) {
+		on, err := parseBool(value, given)
+		if !on || err != nil {
+			return err
 		}
-		key = "size"
-	case "tmpfs-mode", "mode":
+		p.tmpfs = append(p.tmpfs, key)
+		return p.chosen.set(key)
+	}
+	if key == "size" && !strings.HasSuffix(value, "%") { // the kernel knows fewer units
+		n, err := units.RAMInBytes(value)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is not a size such as 64m", value)
+		}
+		value = strconv.FormatInt(n, 10)
+	}
+	p.tmpfs = append(p.tmpfs, key+"="+value)
+	return checkKernelOption(key, value)
+}
+
+// checkKernelOption refuses a value that mount(8) would, in words that tell nothing.
+func checkKernelOption(key, value string) error {
+	var err error
+	switch key {
+	case "size", "nr_blocks", "nr_inodes": // as the kernel reads them
+		number := strings.TrimRight(value, "kKmMgGtTpPeE")
+		if key == "size" && number == value {
+			number = strings.TrimSuffix(value, "%")
+		}
+		if _, err = strconv.ParseUint(number, 10, 64); err != nil || len(value)-len(number) > 1 {
+			return fmt.Errorf("%s %q is not a number such as 64m", key, value)
+		}
+	case "mode":
 		if n, err := strconv.ParseUint(value, 8, 16); err != nil || n > 0o7777 {
 			return fmt.Errorf("%q is not an octal mode such as 1777", value)
 		}
-		key = "mode"
-	case "uid", "gid", "max", "nr_inodes":
-		if _, err := strconv.ParseUint(value, 10, 32); err != nil {
+	case "uid", "gid", "max":
+		if _, err = strconv.ParseUint(value, 10, 32); err != nil {
 			return fmt.Errorf("%q is not a number", value)
 		}
-	case "tmpcopyup", "notmpcopyup", "noswap":
-		on, err := parseBool(value, given)
-		if on && err == nil {
-			p.tmpfs = append(p.tmpfs, key)
-		}
-		return err
 	}
-	p.tmpfs = append(p.tmpfs, key+"="+value)
 	return nil
 }
 
@@ -263,19 +287,36 @@ func (p *mountParser) memory(m *spec.Mount) *spec.TmpfsVolume {
 	if p.kind != "tmpfs" {
 		v.Kind = p.kind
 	}
-	for _, o := range m.Options {
-		if !contains([]string{"U", "z", "Z"}, o) { // a new file system has none of what these change
-			v.Options = append(v.Options, o)
-		}
+	v.Options = append(v.Options, slices.DeleteFunc(slices.Clone(m.Options), toGive)...)
+	if m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return !toGive(o) }); len(m.Options) == 0 {
+		m.Options = nil
 	}
-	m.Options = nil
-	if p.kind != "devpts" {
+	switch {
+	case p.kind != "devpts":
 		v.Options = tmpfsDefaults(v.Options)
+	case m.Path == "/dev/pts":
+		v.Options = terminalDefaults(v.Options)
 	}
 	if p.kind == "ramfs" { // the runtime copies to tmpfs alone
 		v.Options = slices.DeleteFunc(v.Options, func(o string) bool { return o == "tmpcopyup" })
 	}
 	return v
+}
+
+// toGive reports whether an option gives a file system to the container's user.
+func toGive(o string) bool { return o == "U" }
+
+// terminalDefaults are those of the /dev/pts that every container has, without which
+// its programs could make no terminals.
+func terminalDefaults(options []string) []string {
+	options = append(slices.Clone(options), "nosuid", "noexec", "ptmxmode=0666")
+	for _, o := range []string{"gid=5", "mode=0620"} {
+		name, _, _ := strings.Cut(o, "=")
+		if !slices.ContainsFunc(options, func(s string) bool { return strings.HasPrefix(s, name+"=") }) {
+			options = append(options, o)
+		}
+	}
+	return options
 }
 
 // glob mounts each path that matches: at the path it has, or by its last name

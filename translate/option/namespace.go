@@ -103,7 +103,7 @@ func (n *namespaces) cgroupPlace(m *maker) {
 	}
 	switch place.Mode {
 	case spec.CgroupsDisabled:
-		for _, flag := range []string{"cgroup-parent", "cgroupns", "cgroup-conf", "pids-limit", "memory", "cpus"} {
+		for _, flag := range append([]string{"cgroup-parent", "cgroupns"}, ofCgroup()...) {
 			if m.given(flag) {
 				m.note(fmt.Errorf("--%s cannot be honoured with --cgroups disabled: there is no cgroup to set it on", flag))
 			}

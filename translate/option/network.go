@@ -30,7 +30,7 @@ func ParseNetworks(list []string) (Networks, error) {
 		list = append(strings.Split(list[0], ","), list[1:]...)
 	}
 	alone := func(name string) {
-		if len(list) > 1 {
+		if len(list) > 1 && out.Mode == "" && out.UserMode == nil { // said once
 			errs = append(errs, fmt.Errorf("--network %s cannot be combined with other networks", name))
 		}
 	}

@@ -3,6 +3,7 @@ package option
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,9 @@ import (
 
 // stopTimeout is podman's: how long a container has after its stop signal.
 const stopTimeout = 10 * time.Second
+
+// mostSeconds are more than anybody waits, and none too many to be counted.
+const mostSeconds = math.MaxInt32
 
 // process is what runs, and when it is run again.
 type process struct {
@@ -161,6 +165,11 @@ func (p *process) first(m *maker) {
 
 // life is when the process ends and comes again.
 func (p *process) life(m *maker) {
+	for flag, n := range map[string]uint{"stop-timeout": p.stop, "timeout": p.timeout} {
+		if n > mostSeconds {
+			m.failf(flag, strconv.FormatUint(uint64(n), 10), "not a number of seconds up to %d", mostSeconds)
+		}
+	}
 	stop := time.Duration(p.stop) * time.Second
 	m.hand.StopTimeout = &stop
 	m.pod.TerminationGrace = stop
@@ -300,5 +309,8 @@ func (p *process) descriptors(m *maker) {
 			continue
 		}
 		m.hand.Preserve = append(m.hand.Preserve, int(n))
+	}
+	if policy, _, _, err := parseRestart(p.restart); len(m.hand.Preserve) > 0 && err == nil && policy != spec.RestartNever {
+		m.note(errors.New("--preserve-fds and --preserve-fd cannot be honoured with --restart: whoever starts it again has other descriptors"))
 	}
 }

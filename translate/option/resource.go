@@ -67,6 +67,18 @@ func (r *resource) register(f *pflag.FlagSet) {
 	_ = f.MarkHidden("kernel-memory")
 }
 
+// mostProcesses is how many Linux counts in a cgroup (PID_MAX_LIMIT).
+const mostProcesses = 4 << 20
+
+// ofCgroup are the flags whose limits a cgroup enforces.
+func ofCgroup() []string {
+	return []string{
+		"blkio-weight", "blkio-weight-device", "cgroup-conf", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime", "cpu-shares", "cpus", "cpuset-cpus",
+		"cpuset-mems", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "memory", "memory-reservation", "memory-swap",
+		"memory-swappiness", "oom-kill-disable", "pids-limit",
+	}
+}
+
 // apply reads the flags into the limits of a container.
 func (r *resource) apply(m *maker) { r.limits(m, &m.c.Resources, &m.hand.Tuning) }
 
@@ -79,8 +91,8 @@ func (r *resource) limits(m *maker, res *spec.Resources, t *spec.Tuning) {
 		m.note(errors.New("--kernel-memory cannot be honoured: Linux has no such limit any more; --memory counts what the kernel uses for the container, too"))
 	}
 	if m.given("pids-limit") || m.said("pids-limit") && !m.cgroupless() {
-		if r.pids < -1 {
-			m.failf("pids-limit", strconv.FormatInt(r.pids, 10), "not a number of processes (-1: no limit)")
+		if r.pids < -1 || r.pids > mostProcesses {
+			m.failf("pids-limit", strconv.FormatInt(r.pids, 10), "not a number of processes up to %d (-1: no limit)", mostProcesses)
 		}
 		res.PidsLimit = max(0, r.pids)
 		t.AnyPids = r.pids <= 0

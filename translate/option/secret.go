@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +85,10 @@ func parseSecret(s string) (spec.SecretUse, error) {
 		use.Env = target
 	case kind == "mount":
 		if !path.IsAbs(target) {
-			target = path.Join(secretFolder, path.Join("/", target))
+			if slices.Contains(strings.Split(target, "/"), "..") {
+				return use, fmt.Errorf("target %q leaves %s: give an absolute path", target, secretFolder)
+			}
+			target = path.Join(secretFolder, target)
 		}
 		use.Path, use.Mode = path.Clean(target), uint32(mode)
 	default:

@@ -199,8 +199,19 @@ func maskPaths(name, value string, h *spec.ByHand) error {
 func procOptions(value string, h *spec.ByHand) error {
 	known := []string{"hidepid", "gid", "subset", "nosuid", "nodev", "noexec", "ro", "rw", "exec", "suid", "dev"}
 	for word := range strings.SplitSeq(value, ",") {
-		if name, _, _ := strings.Cut(word, "="); !contains(known, name) {
+		name, value, _ := strings.Cut(word, "=")
+		if !contains(known, name) {
 			return fmt.Errorf("unknown option of /proc %q%s", word, oneOf(name, known))
+		}
+		_, notNumber := strconv.ParseUint(value, 10, 32)
+		hidden := []string{"0", "1", "2", "4", "off", "noaccess", "invisible", "ptraceable"}
+		switch {
+		case name == "hidepid" && !contains(hidden, value):
+			return fmt.Errorf("hidepid %q is none of %s", value, strings.Join(hidden, ", "))
+		case name == "gid" && notNumber != nil:
+			return fmt.Errorf("gid %q is not the number of a group", value)
+		case name == "subset" && value != "pid":
+			return fmt.Errorf("subset %q: only subset=pid is known", value)
 		}
 		h.ProcOptions = append(h.ProcOptions, word)
 	}

@@ -49,6 +49,9 @@ func securityBad() bad {
 		"--security-opt unmask=/a[ img":              `"/a[" is not a pattern`,
 		"--security-opt systempaths=x img":           "only systempaths=unconfined",
 		"--security-opt proc-opts=hide=1 img":        `unknown option of /proc "hide=1"`,
+		"--security-opt proc-opts=hidepid=3 img":     `hidepid "3" is none of 0, 1, 2, 4`,
+		"--security-opt proc-opts=gid=me img":        `gid "me" is not the number of a group`,
+		"--security-opt proc-opts=subset=all img":    "only subset=pid is known",
 		"--seccomp-policy img img":                   `--seccomp-policy "img": unknown: use one of default, image`,
 		"--security-opt apparmor= img":               "the value is missing",
 	}

@@ -163,7 +163,7 @@ func target(p string) (string, error) {
 // exclusive are the options of which a mount has one.
 var exclusive = [][]string{
 	{"rw", "ro"}, {"z", "Z"}, {"exec", "noexec"}, {"suid", "nosuid"}, {"dev", "nodev"}, {"copy", "nocopy"}, {"bind", "rbind"},
-	{"shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable"},
+	{"shared", "rshared", "slave", "rslave", "private", "rprivate", "unbindable", "runbindable"}, {"tmpcopyup", "notmpcopyup"},
 }
 
 // choices are the options given, one of each kind.
@@ -184,7 +184,7 @@ func (c choices) set(word string) error {
 
 func volumeOptions(options string, m *spec.Mount, v *spec.Volume, host Host) error {
 	chosen := choices{}
-	known := append([]string{"O", "U", "upperdir", "workdir", "idmap"}, slices.Concat(exclusive...)...)
+	known := append([]string{"O", "U", "upperdir", "workdir", "idmap"}, slices.Concat(exclusive[:8]...)...)
 	over := spec.Overlay{}
 	for word := range strings.SplitSeq(options, ",") {
 		name, value, _ := strings.Cut(word, "=")
@@ -267,12 +267,21 @@ func tmpfsOptions(options string, m *spec.Mount, v *spec.TmpfsVolume) error {
 		if word == "" {
 			continue
 		}
-		name, _, _ := strings.Cut(word, "=")
+		name, value, _ := strings.Cut(word, "=")
 		if err := chosen.set(word); err != nil {
 			return err
 		}
+		if err := checkKernelOption(name, value); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(v.Options, func(o string) bool { return strings.HasPrefix(o, name+"=") }) {
+			return fmt.Errorf("%s is given twice: give it once", name)
+		}
 		switch {
-		case contains([]string{"U", "z", "Z"}, word): // a new file system has none of what these change
+		case word == "z", word == "Z":
+			return fmt.Errorf("%s labels files of the host, and a tmpfs has none: drop it", word)
+		case word == "U":
+			m.Options = append(m.Options, word)
 		case name == "shared", name == "rshared", name == "slave", name == "rslave", name == "private", name == "rprivate", name == "unbindable", name == "runbindable":
 			m.Propagation = spec.Propagation(word)
 		case contains(words, name):
@@ -330,7 +339,7 @@ func volumesFrom(s string, host Host) ([]mounted, error) {
 			continue
 		}
 		m.ReadOnly = (m.ReadOnly || ro) && !rw
-		if z && !slices.Contains(m.Options, "z") {
+		if z && of[i].Tmpfs == nil && !slices.Contains(m.Options, "z") {
 			m.Options = append(slices.Clone(m.Options), "z")
 		}
 		out = append(out, mounted{m, of[i]})

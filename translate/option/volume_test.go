@@ -50,7 +50,9 @@ func volumeGood() []good {
 		{"-v /src:/d:idmap=uids=0-1-10#@10-11-10;gids=0-100-10 img", mountsAre(mounted{spec.Mount{Path: "/d", IDMap: &spec.IDMaps{
 			UIDs: []spec.IDMap{{Host: 1, Size: 10}, {Container: 10, Host: 11, Size: 10, Relative: true}}, GIDs: []spec.IDMap{{Host: 100, Size: 10}},
 		}}, onHost("/src")})},
+		{"--tmpfs /run:U img", mountsAre(mounted{at("/run", "U"), tmpfs("nosuid", "nodev", "tmpcopyup")})},
 		{"--tmpfs /run img", mountsAre(mounted{at("/run"), tmpfs("nosuid", "nodev", "tmpcopyup")})},
+		{"--tmpfs /run:size=10%,nr_inodes=1k img", mountsAre(mounted{at("/run"), tmpfs("size=10%", "nr_inodes=1k", "nosuid", "nodev", "tmpcopyup")})},
 		{"--tmpfs /run:rw,size=64m,mode=1777,exec,notmpcopyup img", mountsAre(mounted{at("/run"), tmpfs("rw", "size=64m", "mode=1777", "exec", "notmpcopyup", "nosuid", "nodev")})},
 		{"-v mine:/data --volumes-from other:ro img", mountsAre(mounted{at("/data"), named("mine")}, mounted{spec.Mount{Path: "/etc/x", ReadOnly: true}, spec.Volume{Host: &spec.HostVolume{Path: "/x"}}})},
 		{"--volumes-from other:rw,z img", mountsAre(mounted{at("/data", "z"), named("data")}, mounted{at("/etc/x", "z"), spec.Volume{Host: &spec.HostVolume{Path: "/x"}}})},
@@ -82,6 +84,15 @@ func volumeBad() bad {
 		"-v /a:/d:idmap=ids=1-2-3 img":           `unknown list "ids"`,
 		"--tmpfs run img":                        "is not an absolute path",
 		"--tmpfs /run:sice=1 img":                `unknown option "sice=1", did you mean "size"?`,
+		"--tmpfs /run:size=big img":              `size "big" is not a number such as 64m`,
+		"--tmpfs /run:size= img":                 `size "" is not a number`,
+		"--tmpfs /run:size=1m% img":              `size "1m%" is not a number`,
+		"--tmpfs /run:nr_inodes=5% img":          `nr_inodes "5%" is not a number`,
+		"--tmpfs /run:mode=9 img":                `"9" is not an octal mode`,
+		"--tmpfs /run:uid=me img":                `"me" is not a number`,
+		"--tmpfs /run:size=1m,size=2m img":       "size is given twice",
+		"--tmpfs /run:tmpcopyup,notmpcopyup img": "tmpcopyup and notmpcopyup exclude each other",
+		"--tmpfs /run:Z img":                     "Z labels files of the host",
 		"--volumes-from gone img":                `--volumes-from "gone": there is no such container`,
 		"--volumes-from other:x img":             `unknown option "x"`,
 		"--volumes-from other:ro,rw img":         "ro and rw exclude each other",
@@ -94,9 +105,12 @@ func mountGood() []good {
 	withOptions.Named.Options, withOptions.Named.Labels = map[string]string{"type": "tmpfs"}, map[string]string{"a": "b"}
 	over := named("data")
 	over.Overlay = &spec.Overlay{}
-	devpts := tmpfs("uid=5", "gid=5", "mode=620", "max=16")
+	devpts := tmpfs("uid=5", "gid=6", "mode=620", "max=16", "nosuid", "noexec", "ptmxmode=0666")
+	terminals := tmpfs("nosuid", "noexec", "ptmxmode=0666", "gid=5", "mode=0620")
+	elsewhere := tmpfs("max=16")
+	terminals.Tmpfs.Kind, elsewhere.Tmpfs.Kind = "devpts", "devpts"
 	devpts.Tmpfs.Kind = "devpts"
-	ramfs := tmpfs("size=536870912", "nosuid", "nodev")
+	ramfs := tmpfs("mode=700", "nosuid", "nodev")
 	ramfs.Tmpfs.Kind = "ramfs"
 	ro := func(m spec.Mount) spec.Mount { m.ReadOnly = true; return m }
 	return []good{
@@ -114,8 +128,10 @@ func mountGood() []good {
 		{"--mount type=image,source=fedora,destination=/d img", mountsAre(mounted{ro(at("/d")), spec.Volume{Image: &spec.ImageVolume{Image: "fedora"}}})},
 		{"--mount type=image,source=fedora,destination=/d,rw=true,subpath=/usr img", mountsAre(mounted{at("/d"), spec.Volume{Image: &spec.ImageVolume{Image: "fedora", SubPath: "usr", Writable: true}}})},
 		{"--mount type=tmpfs,dst=/d,tmpfs-size=512M,tmpfs-mode=700,noswap,exec img", mountsAre(mounted{at("/d"), tmpfs("size=536870912", "mode=700", "noswap", "exec", "nosuid", "nodev", "tmpcopyup")})},
-		{"--mount type=ramfs,tmpfs-size=512M,destination=/d img", mountsAre(mounted{at("/d"), ramfs})},
-		{"--mount type=devpts,destination=/dev/pts,uid=5,gid=5,mode=620,max=16 img", mountsAre(mounted{at("/dev/pts"), devpts})},
+		{"--mount type=ramfs,tmpfs-mode=700,destination=/d img", mountsAre(mounted{at("/d"), ramfs})},
+		{"--mount type=devpts,destination=/dev/pts,uid=5,gid=6,mode=620,max=16 img", mountsAre(mounted{at("/dev/pts"), devpts})},
+		{"--mount type=devpts,max=16,destination=/pts --mount type=devpts img", mountsAre(mounted{at("/pts"), elsewhere}, mounted{at("/dev/pts"), terminals})},
+		{"--mount type=tmpfs,dst=/d,U,exec img", mountsAre(mounted{at("/d", "U"), tmpfs("exec", "nosuid", "nodev", "tmpcopyup")})},
 		{"--mount type=glob,src=/usr/lib/libfoo*,ro=true img", mountsAre(mounted{ro(at("/usr/lib/libfoo.so")), onHost("/usr/lib/libfoo.so")}, mounted{ro(at("/usr/lib/libfoo2.so")), onHost("/usr/lib/libfoo2.so")})},
 		{"--mount type=glob,src=/usr/lib/libfoo*,dst=/lib img", mountsAre(mounted{at("/lib/libfoo.so"), onHost("/usr/lib/libfoo.so")}, mounted{at("/lib/libfoo2.so"), onHost("/usr/lib/libfoo2.so")})},
 		{`--mount type=bind,"src=/a,b",dst=/d img`, mountsAre(mounted{at("/d"), onHost("/a,b")})},
@@ -142,6 +158,10 @@ func mountBad() bad {
 		"--mount type=tmpfs,dst=/d,tmpfs-size=big img":           `"big" is not a size`,
 		"--mount type=tmpfs,dst=/d,tmpfs-mode=9 img":             `"9" is not an octal mode`,
 		"--mount type=tmpfs,src=/s,dst=/d img":                   `type tmpfs has no option "src=/s"`,
+		"--mount type=tmpfs,dst=/d,tmpcopyup,notmpcopyup img":    "notmpcopyup: tmpcopyup and notmpcopyup exclude each other",
+		"--mount type=ramfs,dst=/d,tmpfs-size=1m img":            `type ramfs has no option "tmpfs-size=1m"`,
+		"--mount type=bind,src=/s,dst=/d,source=/t img":          "source is given twice",
+		"--mount type=bind,type=volume,src=s,dst=/d img":         "type is given twice",
 		"--mount type=devpts,max=x img":                          `"x" is not a number`,
 		"--mount type=glob,dst=/d img":                           "a pattern of paths",
 		"--mount type=glob,src=/none*,dst=/d img":                "no path matches /none*",
