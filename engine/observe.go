@@ -8,11 +8,10 @@ import (
 	"runtime"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
+	"berth/internal/parallel"
 )
 
 // Observe looks at every pod there is. It changes nothing, asks no helper and
@@ -24,15 +23,7 @@ func (e *Engine) Observe(context.Context) ([]spec.PodStatus, error) {
 	e.tellTorn(torn)
 	out := make([]spec.PodStatus, len(pods))
 	errs := make([]error, len(pods))
-	var group errgroup.Group
-	group.SetLimit(2 * runtime.NumCPU())
-	for i := range pods {
-		group.Go(func() error {
-			out[i], errs[i] = e.observe(pods[i])
-			return nil
-		})
-	}
-	_ = group.Wait() // the errors are in errs
+	parallel.Each(len(pods), 2*runtime.NumCPU(), func(i int) { out[i], errs[i] = e.observe(pods[i]) })
 	seen := out[:0]
 	for i := range out {
 		if errs[i] == nil {

@@ -7,8 +7,7 @@ import (
 	"runtime"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
+	"berth/internal/parallel"
 	"berth/internal/source"
 )
 
@@ -49,16 +48,10 @@ func Decode(file string, data []byte) ([]*Object, source.Diagnostics) {
 // decodeEach reads documents side by side: what one says is no matter to another.
 func decodeEach(file string, docs []document) []decoder {
 	parts := make([]decoder, len(docs))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, doc := range docs {
-		group.Go(func() error {
-			parts[i].report = &report{file: file}
-			parts[i].read(doc)
-			return nil
-		})
-	}
-	_ = group.Wait() // what is wrong is reported
+	parallel.Each(len(docs), runtime.GOMAXPROCS(0), func(i int) {
+		parts[i].report = &report{file: file}
+		parts[i].read(docs[i])
+	})
 	return parts
 }
 

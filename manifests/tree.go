@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"berth/internal/parallel"
 	"berth/internal/source"
 	"berth/kube"
 )
@@ -140,23 +140,18 @@ func (t *tree) isLost(path string, lost []string) bool {
 // readAll brings the entries of files up to date and reports whether one of them
 // is being written.
 func (t *tree) readAll(files map[string]stamp) (busy bool) {
-	var group errgroup.Group
-	var writing atomic.Bool
-	group.SetLimit(2 * runtime.NumCPU())
-	for path, now := range files {
-		e := t.entries[path]
-		if e == nil {
-			e = &entry{}
-			t.entries[path] = e
+	paths := sortedPaths(files)
+	for _, path := range paths {
+		if t.entries[path] == nil {
+			t.entries[path] = &entry{}
 		}
-		group.Go(func() error {
-			if t.read(e, path, now) {
-				writing.Store(true)
-			}
-			return nil
-		})
 	}
-	_ = group.Wait() // none fails: what is wrong with a file is kept in its entry
+	var writing atomic.Bool
+	parallel.Each(len(paths), 2*runtime.NumCPU(), func(i int) {
+		if t.read(t.entries[paths[i]], paths[i], files[paths[i]]) {
+			writing.Store(true)
+		}
+	})
 	return writing.Load()
 }
 

@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"berth/engine/spec"
 	"berth/internal/atomicfile"
+	"berth/internal/parallel"
 	"berth/internal/tree"
 )
 
@@ -269,15 +269,7 @@ func (s *Store) ListPods() (pods []spec.Pod, torn []string, err error) {
 		return nil, nil, err
 	}
 	pods, errs := make([]spec.Pod, len(uids)), make([]error, len(uids))
-	var group errgroup.Group
-	group.SetLimit(2 * runtime.NumCPU())
-	for i, uid := range uids {
-		group.Go(func() error {
-			pods[i], errs[i] = s.readPod(uid)
-			return nil
-		})
-	}
-	_ = group.Wait() // the errors are in errs
+	parallel.Each(len(uids), 2*runtime.NumCPU(), func(i int) { pods[i], errs[i] = s.readPod(uids[i]) })
 	read := pods[:0]
 	for i, uid := range uids {
 		switch {

@@ -15,7 +15,7 @@ func Rooms() []Room {
 			"it wires everything together, and nothing imports it"},
 		{"manifests", []string{"kube", "quadlet", "internal"},
 			"it says where desired state comes from; what is done about it is the reconciler's"},
-		{"kube", []string{"internal/source"},
+		{"kube", []string{"internal/parallel", "internal/source"},
 			"objects are plain data that can be read and checked without a host"},
 		{"quadlet", []string{"internal/source"},
 			"unit files are plain data that can be read and checked without a host"},
