@@ -126,7 +126,7 @@ func namespaceFields() []string {
 	return []string{"Namespaces", "CGROUPNS", "IPC", "MNT", "NET", "PIDNS", "USERNS", "UTS"}
 }
 
-// choose keeps what the flags ask for.
+// choose keeps what the flags ask for; all is no more what it was.
 func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Container, error) {
 	m := filter.Containers(now, all)
 	set, err := parseFilters(f.filters, m)
@@ -150,13 +150,7 @@ func (f *psFlags) choose(now time.Time, all []report.Container) ([]report.Contai
 		report.SortContainers(list, "created")
 		list = list[max(0, len(list)-last):]
 	case !f.all && !byStatus && len(set["exited"]) == 0:
-		running := list[:0:0]
-		for _, c := range list {
-			if c.Running() {
-				running = append(running, c)
-			}
-		}
-		list = running
+		list = slices.DeleteFunc(list, func(c report.Container) bool { return !c.Running() })
 	}
 	return list, nil
 }

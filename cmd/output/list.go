@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 	"text/template"
@@ -79,9 +80,10 @@ func execute[R any](out io.Writer, t *template.Template, rows []R, perList bool)
 		return err
 	}
 	var line bytes.Buffer
-	for _, row := range rows {
+	for i := range rows {
 		line.Reset()
-		if err := t.Execute(&line, row); err != nil {
+		// The row itself: of a copy, each field asked for would make another.
+		if err := t.Execute(&line, reflect.ValueOf(&rows[i]).Elem()); err != nil {
 			return templateError(err)
 		}
 		line.WriteByte('\n')
