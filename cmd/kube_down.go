@@ -77,7 +77,7 @@ func (a *app) takeDown(ctx context.Context, e *engine.Engine, set kube.Set, forc
 
 // storedSecrets names the Secrets of set that were played.
 func storedSecrets(ctx context.Context, e *engine.Engine, set kube.Set) []string {
-	stored := objectStore{e.Paths().Objects()}.Read(ctx)
+	stored := newObjectStore(e).Read(ctx)
 	var names []string
 	for _, o := range set.Objects {
 		if _, ok := stored.Find(o.Key()); ok && o.Secret != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -25,26 +26,30 @@ func (a *app) applier(e *engine.Engine) *reconciler.Applier {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &reconciler.Applier{
-		Engine: e, Translate: translator(), Store: objectStore{e.Paths().Objects()}, Log: log, Events: &a.seen,
+		Engine: e, Translate: translator(), Store: newObjectStore(e), Log: log, Events: &a.seen,
 		Wished: func(ctx context.Context) { a.wake(ctx, e) },
 	}
 }
 
 // objectStore opens the store of objects when it is first needed: most commands
-// that act on a pod never do.
-type objectStore struct{ dir string }
+// that act on a pod never do. Read again, it decodes what changed.
+type objectStore struct {
+	open func() (*manifests.Store, error)
+}
 
-func (s objectStore) open() (*manifests.Store, error) {
-	return manifests.NewStore(s.dir, manifests.FolderOptions{})
+func newObjectStore(e *engine.Engine) objectStore {
+	return objectStore{sync.OnceValues(func() (*manifests.Store, error) {
+		return manifests.NewStore(e.Paths().Objects(), manifests.FolderOptions{})
+	})}
 }
 
 // Read is the objects stored.
-func (s objectStore) Read(ctx context.Context) kube.Set {
+func (s objectStore) Read(ctx context.Context, given ...*kube.Object) kube.Set {
 	store, err := s.open()
 	if err != nil {
 		return kube.Set{Unknown: []string{manifests.StoreOwner}}
 	}
-	return store.Read(ctx)
+	return store.Read(ctx, given...)
 }
 
 // Put stores objects.
@@ -106,7 +111,7 @@ func objectsOf(ctx context.Context, e *engine.Engine, owner spec.Owner) kube.Set
 		}
 		return folder.Read(ctx)
 	}
-	return objectStore{e.Paths().Objects()}.Read(ctx)
+	return newObjectStore(e).Read(ctx)
 }
 
 // wake tells the supervisor, if there is one, that something changed.

@@ -59,14 +59,22 @@ func NewStore(dir string, o FolderOptions) (*Store, error) {
 		return nil, fmt.Errorf("open the store of objects: %w", err)
 	}
 	match := func(name string) bool { return filepath.Ext(name) == ".json" }
-	return &Store{dir: dir, opts: o, tree: newTree(dir, StoreOwner, match, decodeStored)}, nil
+	return &Store{dir: dir, opts: o, tree: newTree(dir, StoreOwner, match, decodeStored(nil))}, nil
 }
 
 // Owners is the one owner of stored objects.
 func (s *Store) Owners() []string { return []string{StoreOwner} }
 
-// Read reads the store now.
-func (s *Store) Read(context.Context) kube.Set { return s.tree.scan().set }
+// Read reads the store now. Of objects that are stored just as they stand in
+// given, the most there is to read where a file is played again, nothing need be
+// decoded.
+func (s *Store) Read(_ context.Context, given ...*kube.Object) kube.Set {
+	at := make(map[string]*kube.Object, len(given))
+	for _, o := range given {
+		at[s.path(o.Key())] = o
+	}
+	return s.tree.scanBy(decodeStored(at)).set
+}
 
 // Outdated reports whether what a set says, or does not say, of an object is no
 // longer so.
@@ -160,8 +168,24 @@ func (s *Store) path(key kube.Key) string {
 	return filepath.Join(s.dir, key.Kind, filename.Fit(key.Namespace, key.Name, ".json"))
 }
 
-// decodeStored reads one stored file.
-func decodeStored(file string, data []byte) ([]*kube.Object, source.Diagnostics) {
+// is reports whether an object, stored, would be just that.
+func (s *stored) is(o *kube.Object) bool {
+	if o == nil || s.Pos != o.Pos || s.Input != o.Input || !bytes.Equal(s.Options, o.Options) {
+		return false
+	}
+	object, err := o.Given()
+	return err == nil && bytes.Equal(s.Object, object)
+}
+
+// decodeStored reads stored files; known are objects, by path, that may be there.
+func decodeStored(known map[string]*kube.Object) decoder {
+	return func(file string, data []byte) ([]*kube.Object, source.Diagnostics) {
+		return decodeOne(file, data, known[file])
+	}
+}
+
+// decodeOne reads one stored file, which may hold an object that is known.
+func decodeOne(file string, data []byte, known *kube.Object) ([]*kube.Object, source.Diagnostics) {
 	wrong := func(format string, args ...any) ([]*kube.Object, source.Diagnostics) {
 		return nil, source.Diagnostics{{Pos: source.Pos{File: file}, Message: fmt.Sprintf(format, args...)}}
 	}
@@ -171,6 +195,11 @@ func decodeStored(file string, data []byte) ([]*kube.Object, source.Diagnostics)
 	}
 	if s.Version > storeVersion {
 		return wrong("it was written by a newer berth (version %d)", s.Version)
+	}
+	if s.is(known) {
+		o := *known
+		o.Created = s.Created
+		return []*kube.Object{&o}, nil
 	}
 	objects, diags := kube.Decode(file, s.Object)
 	if diags.Err() != nil {

@@ -3,6 +3,7 @@ package manifests
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -163,6 +164,52 @@ func TestAnObjectKeepsItsAge(t *testing.T) {
 	must(t, os.Chtimes(path, long, long))
 	if at := created(); !at.Equal(long.Truncate(time.Nanosecond)) {
 		t.Errorf("of an older berth's file it is %s, want %s", at, long)
+	}
+}
+
+// Objects that may be stored save decoding them, and change nothing of what is read.
+func TestWhatIsReadDoesNotDependOnWhatIsGiven(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	must(t, s.Put(ctx, given(t, manifest)))
+	path := filepath.Join(s.dir, "Pod", "default_p.json")
+	same, other := given(t, manifest), given(t, manifest)
+	for _, o := range other {
+		o.Input = true
+	}
+	moved, changed := given(t, "\n"+manifest), given(t, strings.ReplaceAll(manifest, "hunter2", "hunter3"))
+	for name, known := range map[string][]*kube.Object{"nothing": nil, "the same": same, "inputs": other, "moved": moved, "changed": changed} {
+		again, err := NewStore(s.dir, FolderOptions{})
+		must(t, err)
+		want, got := s.Read(ctx), again.Read(ctx, known...)
+		if len(got.Objects) != len(want.Objects) || len(got.Diagnostics)+len(got.Unknown) > 0 {
+			t.Fatalf("given %s, the set is %+v", name, got)
+		}
+		for i, o := range got.Objects {
+			a, errA := o.JSON()
+			b, errB := want.Objects[i].JSON()
+			must(t, errors.Join(errA, errB))
+			if w := want.Objects[i]; string(a) != string(b) || o.Pos != w.Pos || o.Input != w.Input || !o.Created.Equal(w.Created) || o.Owner != w.Owner {
+				t.Errorf("given %s, %s is of %s, input %v\n%s\nwant %s\n%s", name, o.Key(), o.Pos, o.Input, a, w.Pos, b)
+			}
+		}
+	}
+	must(t, os.WriteFile(path, []byte("{"), 0o600))
+	again, err := NewStore(s.dir, FolderOptions{})
+	must(t, err)
+	if set := again.Read(ctx, same...); len(set.Unknown) != 1 {
+		t.Errorf("a file that cannot be read is believed to be what is given: %+v", set)
+	}
+}
+
+// That they are not decoded is what it is for.
+func TestWhatIsStoredAsGivenIsNotDecoded(t *testing.T) {
+	s, ctx := newStore(t), t.Context()
+	objects := given(t, manifest)
+	must(t, s.Put(ctx, objects))
+	for i, o := range s.Read(ctx, objects...).Objects {
+		if o.Pod != nil && !slices.ContainsFunc(objects, func(g *kube.Object) bool { return g.Pod == o.Pod }) {
+			t.Errorf("%d, %s, was decoded", i, o.Key())
+		}
 	}
 }
 

@@ -67,7 +67,10 @@ type scanned struct {
 }
 
 // scan looks at the folder. Files that did not change are not read.
-func (t *tree) scan() scanned {
+func (t *tree) scan() scanned { return t.scanBy(t.decode) }
+
+// scanBy is scan with another decoder, which must make the same of each file.
+func (t *tree) scanBy(decode decoder) scanned {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	found := walk(t.root, t.match)
@@ -81,7 +84,7 @@ func (t *tree) scan() scanned {
 	}
 	out := scanned{watch: found.watch}
 	out.set.Diagnostics = found.problems
-	out.busy = t.readAll(found.files)
+	out.busy = t.readAll(found.files, decode)
 	for path := range t.entries {
 		if _, there := found.files[path]; !there && !t.isLost(path, found.lost) {
 			delete(t.entries, path)
@@ -139,7 +142,7 @@ func (t *tree) isLost(path string, lost []string) bool {
 
 // readAll brings the entries of files up to date and reports whether one of them
 // is being written.
-func (t *tree) readAll(files map[string]stamp) (busy bool) {
+func (t *tree) readAll(files map[string]stamp, decode decoder) (busy bool) {
 	paths := sortedPaths(files)
 	for _, path := range paths {
 		if t.entries[path] == nil {
@@ -148,7 +151,7 @@ func (t *tree) readAll(files map[string]stamp) (busy bool) {
 	}
 	var writing atomic.Bool
 	parallel.Each(len(paths), 2*runtime.NumCPU(), func(i int) {
-		if t.read(t.entries[paths[i]], paths[i], files[paths[i]]) {
+		if t.read(t.entries[paths[i]], paths[i], files[paths[i]], decode) {
 			writing.Store(true)
 		}
 	})
@@ -156,7 +159,7 @@ func (t *tree) readAll(files map[string]stamp) (busy bool) {
 }
 
 // read brings one file's entry up to date and reports whether it is being written.
-func (t *tree) read(e *entry, path string, now stamp) (busy bool) {
+func (t *tree) read(e *entry, path string, now stamp, decode decoder) (busy bool) {
 	if e.stamp == now && e.busy.IsZero() && !e.stamp.racy(e.looked) {
 		return false
 	}
@@ -180,7 +183,7 @@ func (t *tree) read(e *entry, path string, now stamp) (busy bool) {
 		return false
 	}
 	e.sum = sum
-	objects, diags := t.decode(path, data)
+	objects, diags := decode(path, data)
 	e.diags = diags
 	if diags.Err() != nil {
 		return false

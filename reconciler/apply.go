@@ -137,7 +137,7 @@ func (r *applying) decide(ctx context.Context) error {
 	}()
 	all := r.given
 	if r.Store != nil {
-		r.before = r.Store.Read(ctx)
+		r.before = r.Store.Read(ctx, r.given.Objects...)
 		all = overlay(r.before, r.given)
 	}
 	result := r.Translate(&all)
@@ -266,7 +266,7 @@ func (r *applying) change(ctx context.Context) error {
 	}
 	if r.Store != nil {
 		if r.prepares() {
-			r.before = r.Store.Read(ctx) // fetching images may have taken minutes
+			r.before = r.Store.Read(ctx, r.given.Objects...) // fetching images may have taken minutes
 		}
 		if err := r.Store.Put(ctx, asStored(r.given, r.before)); err != nil {
 			return fmt.Errorf("store what was given: %w", err)

@@ -81,7 +81,7 @@ func (m *memory) rename(old, name string) {
 func (m *memory) setUnreadable(on bool) { m.change(func() { m.unreadable = on }) }
 
 // Read implements ObjectStore.
-func (m *memory) Read(context.Context) kube.Set {
+func (m *memory) Read(context.Context, ...*kube.Object) kube.Set {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var set kube.Set

@@ -24,7 +24,8 @@ type Source interface {
 
 // ObjectStore keeps the objects that Apply was given.
 type ObjectStore interface {
-	Read(ctx context.Context) kube.Set
+	// Read reads all that is stored. given may well be among it.
+	Read(ctx context.Context, given ...*kube.Object) kube.Set
 	Put(ctx context.Context, objects []*kube.Object) error
 	Delete(ctx context.Context, keys []kube.Key) error
 }
