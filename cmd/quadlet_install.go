@@ -171,7 +171,11 @@ func installedUnits(ctx context.Context) ([]installed, error) {
 	for i, r := range results {
 		list[i] = installed{Name: r.Name, UnitName: r.Service, Path: r.Path, Status: "Not loaded"}
 		if store, ok := storeOf(r.Path); ok {
-			list[i].App = store.App(r.Path)
+			app, err := store.App(r.Path)
+			if err != nil {
+				return nil, err
+			}
+			list[i].App = app
 		}
 		if n, ok := quadlet.ParseName(r.Name); ok && n.Kind == quadlet.Container {
 			list[i].Pod = podOf(units.Files[i])

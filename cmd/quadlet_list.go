@@ -1,15 +1,19 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
+	"github.com/coreos/go-systemd/v22/dbus"
 	"github.com/spf13/cobra"
 
 	"berth/cmd/filter"
 	"berth/cmd/output"
+	"berth/quadlet"
 )
 
 func (a *app) quadletList() *cobra.Command {
@@ -21,7 +25,8 @@ func (a *app) quadletList() *cobra.Command {
 		Aliases: []string{"ls"},
 		Short:   "List unit files",
 		Long: `Lists the unit files of this host, or those of the user, with their services and how these are: what systemd says,
-"Not loaded" where it does not know the service, "loaded template" for one that needs an instance.
+"Not loaded" where it does not know the service, "loaded template" for one that needs an instance. A template is
+followed by the instances systemd knows.
 
 Filters are name (a part of it, or a pattern such as web*), status (active/running, failed/failed, ...) and pod.`,
 		Example: `  berth quadlet list
@@ -31,6 +36,9 @@ Filters are name (a part of it, or a pattern such as web*), status (active/runni
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := installedUnits(cmd.Context())
 			if err != nil {
+				return err
+			}
+			if all, err = withInstances(cmd.Context(), all); err != nil {
 				return err
 			}
 			m := installedMatchers()
@@ -55,6 +63,46 @@ Filters are name (a part of it, or a pattern such as web*), status (active/runni
 	f.StringVar(&format, "format", "", "print as json, or by a Go `template`; \"table …\" adds headings")
 	f.BoolVarP(&noHeading, "noheading", "n", false, "leave the headings out")
 	return cmd
+}
+
+// withInstances has templates followed by those of their instances that systemd
+// knows and that have no files of their own.
+func withInstances(ctx context.Context, units []installed) ([]installed, error) {
+	conn, err := systemdConn(ctx, asUser())
+	if conn == nil || err != nil {
+		return units, err
+	}
+	defer conn.Close()
+	var all []installed
+	for _, u := range units {
+		all = append(all, u)
+		n, ok := quadlet.ParseName(u.Name)
+		if !ok || !n.Abstract() {
+			continue
+		}
+		found, err := instances(ctx, conn, u.UnitName)
+		if err != nil {
+			return nil, err
+		}
+		slices.SortFunc(found, func(a, b dbus.UnitStatus) int { return strings.Compare(a.Name, b.Name) })
+		for _, service := range found {
+			own := slices.ContainsFunc(units, func(other installed) bool { return other.UnitName == service.Name })
+			if own || service.LoadState == "not-found" {
+				continue
+			}
+			instance := u
+			instance.Name = n.Base + "@" + instanceOf(service.Name) + "." + string(n.Kind)
+			instance.UnitName, instance.Status = service.Name, service.ActiveState+"/"+service.SubState
+			all = append(all, instance)
+		}
+	}
+	return all, nil
+}
+
+// instanceOf is what stands between the @ and the extension of a service's name.
+func instanceOf(service string) string {
+	_, instance, _ := strings.Cut(strings.TrimSuffix(service, ".service"), "@")
+	return instance
 }
 
 func installedMatchers() filter.Matchers[installed] {

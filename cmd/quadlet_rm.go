@@ -189,11 +189,16 @@ func servicesUp(ctx context.Context, conn *dbus.Conn, u installed) ([]string, er
 	if u.Hidden {
 		return nil, nil
 	}
+	up := []string{"active", "activating", "deactivating", "reloading"}
 	if n, ok := quadlet.ParseName(u.Name); ok && n.Abstract() {
-		return instances(ctx, conn, u.UnitName)
+		units, err := instances(ctx, conn, u.UnitName, up...)
+		var all []string
+		for _, instance := range units {
+			all = append(all, instance.Name)
+		}
+		return all, err
 	}
-	state, _, _ := strings.Cut(u.Status, "/")
-	if slices.Contains([]string{"active", "activating", "deactivating", "reloading"}, state) {
+	if state, _, _ := strings.Cut(u.Status, "/"); slices.Contains(up, state) {
 		return []string{u.UnitName}, nil
 	}
 	return nil, nil

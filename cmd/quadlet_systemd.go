@@ -64,21 +64,17 @@ func unitStates(ctx context.Context, conn *dbus.Conn, names []string) (map[strin
 	return states, nil
 }
 
-// instances are the services of a template that run.
-func instances(ctx context.Context, conn *dbus.Conn, template string) ([]string, error) {
+// instances are the services of a template that systemd knows, in the given states
+// or, without one, in any.
+func instances(ctx context.Context, conn *dbus.Conn, template string, states ...string) ([]dbus.UnitStatus, error) {
 	if conn == nil {
 		return nil, nil
 	}
-	pattern := template[:len(template)-len(".service")] + "*.service"
-	units, err := conn.ListUnitsByPatternsContext(ctx, []string{"active", "activating", "deactivating", "reloading"}, []string{pattern})
+	units, err := conn.ListUnitsByPatternsContext(ctx, states, []string{strings.TrimSuffix(template, ".service") + "*.service"})
 	if err != nil {
 		return nil, fmt.Errorf("ask systemd for instances of %s: %w", template, err)
 	}
-	var all []string
-	for _, u := range units {
-		all = append(all, u.Name)
-	}
-	return all, nil
+	return units, nil
 }
 
 // stopService stops a service and waits until it is down.

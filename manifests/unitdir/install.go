@@ -17,7 +17,8 @@ import (
 
 // Store is the folder unit files are installed into. A folder in it is an
 // application: files that came together and go together. Files a unit brought
-// along are listed in ".NAME.asset" beside it, as podman does.
+// along are listed in ".NAME.asset" beside it. What podman installed together it
+// lists in ".NAME.app", and is known by that.
 type Store struct{ Dir string }
 
 // Stores are the folders one may install into: podman's, and berth's own, or all
@@ -75,7 +76,11 @@ func (s Store) Units() ([]Placed, error) {
 			return fs.SkipDir
 		}
 		if _, unit := quadlet.ParseName(name); unit && !d.IsDir() && !strings.HasPrefix(name, ".") {
-			all = append(all, Placed{name, path, s.App(path)})
+			app, err := s.App(path)
+			if err != nil {
+				return err
+			}
+			all = append(all, Placed{name, path, app})
 		}
 		return nil
 	})
@@ -205,16 +210,21 @@ func (i Item) write(path string) error {
 }
 
 // App is the application a file is of, "" for none.
-func (s Store) App(path string) string {
+func (s Store) App(path string) (string, error) {
 	rel, err := filepath.Rel(s.Dir, path)
 	if err != nil || !filepath.IsLocal(rel) {
-		return ""
+		return "", nil // of another folder
 	}
-	app, _, below := strings.Cut(rel, "/")
-	if !below {
-		return ""
+	if app, _, below := strings.Cut(rel, "/"); below {
+		return app, nil
 	}
-	return app
+	lists, err := s.lists()
+	for _, l := range lists {
+		if l.app() && slices.Contains(l.files, rel) {
+			return l.name, err
+		}
+	}
+	return "", err
 }
 
 // Has says whether a file was installed here.
@@ -228,7 +238,7 @@ func (s Store) RemoveApp(app string) error {
 	if err := ValidApp(app); err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(s.Dir, app))
+	return errors.Join(os.RemoveAll(filepath.Join(s.Dir, app)), s.removeListed(app))
 }
 
 // Remove removes a unit file of no application, with what it brought along.
@@ -248,5 +258,5 @@ func (s Store) Remove(name string) error {
 			return err
 		}
 	}
-	return atomicfile.Remove(s.assets(name))
+	return errors.Join(atomicfile.Remove(s.assets(name)), s.unlist(name))
 }

@@ -72,6 +72,44 @@ func TestInstallAndRemoveFiles(t *testing.T) {
 	}
 }
 
+func appOf(t *testing.T, s Store, path string) string {
+	t.Helper()
+	app, err := s.App(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+func TestRemoveWhatPodmanInstalled(t *testing.T) {
+	files := map[string]string{
+		".shop.app": "web.container\nweb.env\n", "web.container": "1", "web.env": "A=1",
+		".play.kube.app": "play.kube\nplay.yaml\nnet.network\n", "play.kube": "1", "play.yaml": "2", "net.network": "3",
+		".odd.app": "../outside.pod\n\n", "outside.pod": "kept", "alone.volume": "4",
+	}
+	s := Store{tree(t, files)}
+	for unit, want := range map[string]string{"web.container": "shop", "play.kube": "", "net.network": "", "alone.volume": ""} {
+		if got := appOf(t, s, filepath.Join(s.Dir, unit)); got != want {
+			t.Errorf("%s is of %q, want %q", unit, got, want)
+		}
+	}
+
+	if err := s.Remove("play.kube"); err != nil {
+		t.Error(err)
+	}
+	left := []string{".odd.app=../outside.pod\n\n", ".play.kube.app=play.yaml\nnet.network\n", ".shop.app=web.container\nweb.env\n", "alone.volume=4",
+		"net.network=3", "outside.pod=kept", "play.yaml=2", "web.container=1", "web.env=A=1"}
+	if diff := cmp.Diff(left, present(t, s.Dir)); diff != "" {
+		t.Errorf("the first unit file gone: -want +got:\n%s", diff)
+	}
+	if err := errors.Join(s.Remove("net.network"), s.Remove("net.network"), s.RemoveApp("shop"), s.RemoveApp("shop"), s.RemoveApp("odd")); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"alone.volume=4", "outside.pod=kept"}, present(t, s.Dir)); diff != "" {
+		t.Errorf("all gone: -want +got:\n%s", diff)
+	}
+}
+
 func below(s Store, paths []string) []string {
 	var all []string
 	for _, p := range paths {
@@ -92,7 +130,7 @@ func TestInstallAndReplaceAnApplication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 4 || s.App(paths[0]) != "shop" || !s.Has(paths[0]) || s.Has("/usr/x.pod") || s.App(s.Dir+"/x.pod") != "" {
+	if len(paths) != 4 || appOf(t, s, paths[0]) != "shop" || !s.Has(paths[0]) || s.Has("/usr/x.pod") || appOf(t, s, s.Dir+"/x.pod") != "" {
 		t.Errorf("installed %v", paths)
 	}
 	want := []string{"shop/conf/nginx.conf=3", "shop/web@.container=1", "shop/web@.container.d/x.conf=2", "shop/web@a.container=-> web@.container"}
