@@ -290,11 +290,21 @@ func (a *actor) stopPod(ctx context.Context, st *spec.PodStatus, grace time.Dura
 // longer either.
 func (a *actor) ending(ctx context.Context, pod *spec.Pod, grace time.Duration, f func() error) error {
 	least, _ := leastTimes(pod)
-	err := a.engine.Hasten(ctx, pod.ID, "", time.Now().Add(max(graceOf(pod, grace), least)))
-	if err != nil && !gone(err) {
-		return fmt.Errorf("hasten the end of pod %s: %w", pod.Key(), err)
+	unsaid := a.engine.Hasten(ctx, pod.ID, "", time.Now().Add(max(graceOf(pod, grace), least)))
+	if unsaid != nil {
+		unsaid = fmt.Errorf("hasten the end of pod %s: %w", pod.Key(), unsaid)
 	}
-	return a.locked(ctx, pod.Key(), f)
+	return despite(unsaid, a.locked(ctx, pod.Key(), f))
+}
+
+// despite is how something ended before which others were to be told of it, and
+// perhaps were not: what comes down needs no room on a full disk, and makes some. Once
+// it is down nobody has to know that it was to be.
+func despite(unsaid, err error) error {
+	if err == nil || gone(unsaid) {
+		return err
+	}
+	return errors.Join(unsaid, err)
 }
 
 // removing is ending of a pod that is forgotten then. Whoever looks meanwhile sees
@@ -306,10 +316,8 @@ func (a *actor) removing(ctx context.Context, pod *spec.Pod, o RemoveOptions) er
 // removingThen is removing, and what is to follow under the pod's lock.
 func (a *actor) removingThen(ctx context.Context, pod *spec.Pod, o RemoveOptions, then func() error) error {
 	removal := &spec.Removal{Since: time.Now(), Grace: graceOf(pod, o.Grace), Volumes: o.Volumes}
-	if err := a.engine.SaveRemoval(ctx, pod.ID, removal); err != nil && !gone(err) {
-		return fmt.Errorf("record that pod %s is removed: %w", pod.Key(), err)
-	}
-	return a.ending(ctx, pod, o.Grace, func() error {
+	unsaid := a.recordRemoval(ctx, pod, removal)
+	return despite(unsaid, a.ending(ctx, pod, o.Grace, func() error {
 		remove := func() error { return a.remove(ctx, pod.ID, o.Grace) }
 		if o.Volumes {
 			remove = func() error { return a.removeWithVolumes(ctx, pod, o.Grace) }
@@ -318,7 +326,14 @@ func (a *actor) removingThen(ctx context.Context, pod *spec.Pod, o RemoveOptions
 			return err
 		}
 		return then()
-	})
+	}))
+}
+
+func (a *actor) recordRemoval(ctx context.Context, pod *spec.Pod, removal *spec.Removal) error {
+	if err := a.engine.SaveRemoval(ctx, pod.ID, removal); err != nil {
+		return fmt.Errorf("record that pod %s is removed: %w", pod.Key(), err)
+	}
+	return nil
 }
 
 // replace takes the old pod down, if there is one, and calls create under the

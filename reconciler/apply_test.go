@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,6 +234,46 @@ func TestAKilledDownIsFinishedByASecond(t *testing.T) {
 			if err == nil {
 				break
 			}
+		}
+	})
+}
+
+func TestAFullDiskKeepsNoPod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayground(t)
+		full := fmt.Errorf("write: %w", syscall.ENOSPC)
+		p.engine.Fail("SaveRemoval", 1, full)
+		p.engine.Fail("Hasten", 1, full)
+		a := &reconciler.Applier{Engine: p.engine, Translate: toPods, Store: p.store}
+		all, err := p.engine.Open().Observe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, st := range all {
+			if err := a.RemovePod(t.Context(), st.Pod.ID, reconciler.RemoveOptions{Grace: -1}); err != nil {
+				t.Errorf("%s: %v", st.Pod.Key(), err)
+			}
+		}
+		if p.engine.Calls("SaveRemoval") == 0 || p.engine.Calls("Hasten") == 0 {
+			t.Error("nobody was told")
+		}
+		if left, err := p.engine.Open().Observe(t.Context()); err != nil || len(left) > 0 {
+			t.Errorf("%v, left %d pods", err, len(left))
+		}
+
+		// What fails then tells both.
+		if err := p.play(p.engine, p.store, "before.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		boom := errors.New("boom")
+		p.engine.Fail("SaveRemoval", 1, full)
+		p.engine.Fail("RemovePod", 1, boom)
+		if all, err = p.engine.Open().Observe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err = a.RemovePod(t.Context(), all[0].Pod.ID, reconciler.RemoveOptions{Grace: -1})
+		if !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, boom) {
+			t.Errorf("said %v", err)
 		}
 	})
 }

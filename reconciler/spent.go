@@ -73,11 +73,8 @@ func (a *Applier) ifSpent(ctx context.Context, id spec.PodID, container string, 
 // removeSpent forgets a pod in which nothing runs. A supervisor goes on with it if
 // this process is killed. The pod's lock is held.
 func (a *actor) removeSpent(ctx context.Context, pod *spec.Pod) error {
-	err := a.engine.SaveRemoval(ctx, pod.ID, &spec.Removal{Since: time.Now(), Volumes: true})
-	if err != nil && !gone(err) {
-		return fmt.Errorf("record that pod %s is removed: %w", pod.Key(), err)
-	}
-	return a.removeWithVolumes(ctx, pod, 0)
+	unsaid := a.recordRemoval(ctx, pod, &spec.Removal{Since: time.Now(), Volumes: true})
+	return despite(unsaid, a.removeWithVolumes(ctx, pod, 0))
 }
 
 // SpentContainer reports whether a container may be pruned: it was made by hand,

@@ -54,7 +54,11 @@ func (m *Manager) newClaim(network string, pod spec.PodID) (*claim, error) {
 	suffix := make([]byte, 8)
 	_, _ = rand.Read(suffix) // never fails
 	c := &claim{m: m, network: network, pod: pod, tmp: filepath.Join(dir, ".new-"+hex.EncodeToString(suffix))}
-	return c, os.WriteFile(c.tmp, []byte(string(pod)+"\n"), 0o644)
+	if err := os.WriteFile(c.tmp, []byte(string(pod)+"\n"), 0o644); err != nil {
+		c.close() // a full disk leaves it empty
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *claim) close() { _ = os.Remove(c.tmp) }
