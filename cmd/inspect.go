@@ -65,10 +65,16 @@ func inspectNetwork(ctx context.Context, e *engine.Engine, _, name string) (any,
 }
 
 // findNetwork finds a network by name, ID or a beginning of its ID.
+// podmansNetwork is podman's name of the default network; no other has it.
+const podmansNetwork = "podman"
+
 func findNetwork(ctx context.Context, e *engine.Engine, name string) (network.Network, error) {
 	all, err := e.Networks().List(ctx)
 	if err != nil {
 		return network.Network{}, err
+	}
+	if name == podmansNetwork {
+		name = network.DefaultNetwork
 	}
 	for _, n := range all {
 		if n.Name == name || len(name) >= 12 && strings.HasPrefix(n.ID, name) {

@@ -127,7 +127,7 @@ Exits with 1 if a network is not there, with 2 if one is in use.`,
 							return "", err
 						}
 					}
-					return name, e.Networks().Remove(ctx, n.Name)
+					return name, e.RemoveNetwork(ctx, n.Name)
 				}))
 			})
 		},

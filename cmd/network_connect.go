@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"berth/engine"
+	"berth/engine/network"
 	"berth/engine/spec"
 )
 
@@ -15,11 +16,12 @@ func (a *app) networkConnect() *cobra.Command {
 	var ip, ip6, namespace string
 	cmd := &cobra.Command{
 		Use:   "connect [flags] NETWORK CONTAINER",
-		Short: "Have a running container's pod join a network",
-		Long: `Has the pod of a running container, or a pod, join one more network: it gets an interface and an address there, is
-known there by its names at once, and knows the others'. Ports stay published where they are.
+		Short: "Have a container's pod join a network",
+		Long: `Has the pod of a container, or a pod, join one more network: it gets an interface and an address there, is known
+there by its names at once, and knows the others'. Ports stay published where they are.
 
-It lasts as long as the pod is up: for good, say the network where the pod is made.`,
+What "berth run", "create" and "pod create" made joins it for good, also while it is down. A pod of YAML has to be up,
+and it lasts as long: for good, say the network where the pod is made.`,
 		Example: `  berth network connect backend web-nginx
   berth network connect --alias cache --ip 10.90.0.7 backend web`,
 		Args: exactArgs(2, "a network and a container"),
@@ -52,11 +54,12 @@ func (a *app) networkDisconnect() *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "disconnect [flags] NETWORK CONTAINER",
-		Short: "Have a running container's pod leave a network",
-		Long: `Has the pod of a running container, or a pod, leave a network. Ports that were published there are published on the
-pod's other networks; where they could not be, --force is needed.
+		Short: "Have a container's pod leave a network",
+		Long: `Has the pod of a container, or a pod, leave a network. Ports that were published there are published on the pod's
+other networks; where they could not be, --force is needed.
 
-A pod that leaves a network it was made with joins it again when it is started the next time.`,
+What "berth run", "create" and "pod create" made leaves it for good, also while it is down. A pod of YAML has to be up,
+and joins a network it was made with again when it is started the next time.`,
 		Example: "  berth network disconnect backend web-nginx\n  berth network disconnect --force backend web",
 		Args:    exactArgs(2, "a network and a container"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -76,6 +79,9 @@ A pod that leaves a network it was made with joins it again when it is started t
 // onNetwork finds the network and the container's pod, or the pod, that args name.
 func onNetwork(ctx context.Context, e *engine.Engine, namespace string, args []string, do func(network string, pod spec.PodID) error) error {
 	n, err := findNetwork(ctx, e, args[0])
+	if errors.Is(err, spec.ErrNotFound) && (args[0] == podmansNetwork || args[0] == network.DefaultNetwork) {
+		n.Name, err = network.DefaultNetwork, nil // it is made when it is joined first
+	}
 	if err != nil {
 		return err
 	}

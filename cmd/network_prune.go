@@ -30,6 +30,6 @@ Filters narrow it down: label, label!, until and the others of network ls.`,
 			}
 			return names, err
 		},
-		remove: func(ctx context.Context, e *engine.Engine, name string) error { return e.Networks().Remove(ctx, name) },
+		remove: func(ctx context.Context, e *engine.Engine, name string) error { return e.RemoveNetwork(ctx, name) },
 	}
 }

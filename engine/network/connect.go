@@ -92,6 +92,71 @@ func (m *Manager) Disconnect(ctx context.Context, pod Pod, lease Lease, name str
 	return next, err
 }
 
+// Join is a pod's attachments with one more, whose interface is the one that the
+// lease says, or that is free where the pod is down.
+func Join(list []spec.NetworkAttachment, a spec.NetworkAttachment, now *Lease) ([]spec.NetworkAttachment, error) {
+	taken := map[string]bool{}
+	for i, old := range list {
+		if attachedName(old) != attachedName(a) {
+			taken[interfaceName(old, i)] = true
+			continue
+		}
+		if now != nil { // it was joined for good, and left for a while
+			return list, nil
+		}
+		return nil, fmt.Errorf("%w: the pod has joined it already", spec.ErrExists)
+	}
+	if now != nil {
+		for _, n := range now.Networks {
+			if n.Network.Name == attachedName(a) {
+				a.Name = n.Interface
+			}
+		}
+	}
+	for i := 0; a.Name == ""; i++ {
+		if name := fmt.Sprintf("eth%d", i); !taken[name] {
+			a.Name = name
+		}
+	}
+	if a.Name == interfaceName(spec.NetworkAttachment{}, len(list)) {
+		a.Name = ""
+	}
+	return append(slices.Clone(list), a), nil
+}
+
+// Leave is a pod's attachments without that to a network, if it has that one. The
+// others keep their interfaces.
+func Leave(list []spec.NetworkAttachment, name string) (left []spec.NetworkAttachment, ok bool) {
+	for i, a := range list {
+		if attachedName(a) == name {
+			ok = true
+			continue
+		}
+		if a.Name = interfaceName(a, i); a.Name == interfaceName(spec.NetworkAttachment{}, len(left)) {
+			a.Name = ""
+		}
+		left = append(left, a)
+	}
+	return left, ok
+}
+
+// CheckJoined refuses what the networks of a pod that is down cannot give it, as far
+// as that does not depend on who else is there when it starts.
+func (m *Manager) CheckJoined(ctx context.Context, pod Pod) error {
+	errs := []error{checkPod(pod)}
+	for i, a := range pod.Attachments {
+		n, err := m.Inspect(ctx, attachedName(a))
+		if errors.Is(err, spec.ErrNotFound) && attachedName(a) == DefaultNetwork {
+			continue // it is made when it is needed first
+		}
+		if err == nil {
+			_, _, err = begin(n, a, i)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // Rename has a pod that is set up answer to the names it has now, and no longer to
 // those of its lease. It returns the lease it has then.
 func (m *Manager) Rename(ctx context.Context, pod Pod, lease Lease) (Lease, error) {

@@ -42,15 +42,16 @@ func (m *Manager) Update(ctx context.Context, name string, add, drop []string) (
 	return n, nil
 }
 
-// changeServers drops servers that must be there, then adds those that are not.
+// changeServers drops servers, of which some may be gone already, then adds those
+// that are not there.
 func changeServers(have, add, drop []string) ([]string, error) {
 	list := slices.Clone(have)
 	for _, s := range drop {
-		i := slices.Index(list, s)
-		if i < 0 {
-			return nil, fmt.Errorf("%w: it does not ask the name server %s", spec.ErrConfig, s)
+		ip, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, fmt.Errorf("%w: DNS server %q is not an address", spec.ErrConfig, s)
 		}
-		list = slices.Delete(list, i, i+1)
+		list = slices.DeleteFunc(list, func(have string) bool { return have == ip.String() })
 	}
 	for _, s := range add {
 		ip, err := netip.ParseAddr(s)

@@ -11,13 +11,14 @@ func TestServersAreAddedAndDropped(t *testing.T) {
 		have, add, drop, want string
 		wrong                 string
 	}{
-		"added":           {"", "9.9.9.9,2620:fe::fe", "", "9.9.9.9,2620:fe::fe", ""},
-		"there already":   {"9.9.9.9", "9.9.9.9", "", "9.9.9.9", ""},
-		"dropped":         {"9.9.9.9,1.1.1.1", "", "9.9.9.9", "1.1.1.1", ""},
-		"exchanged":       {"9.9.9.9", "1.1.1.1", "9.9.9.9", "1.1.1.1", ""},
-		"not there":       {"9.9.9.9", "", "1.1.1.1", "", "does not ask the name server 1.1.1.1"},
-		"not one":         {"", "dns.example", "", "", "is not an address"},
-		"written at once": {"", "1.1.1.1,1.1.1.1", "", "1.1.1.1", ""},
+		"added":             {"", "9.9.9.9,2620:fe::fe", "", "9.9.9.9,2620:fe::fe", ""},
+		"there already":     {"9.9.9.9", "9.9.9.9", "", "9.9.9.9", ""},
+		"dropped":           {"9.9.9.9,1.1.1.1", "", "9.9.9.9", "1.1.1.1", ""},
+		"exchanged":         {"9.9.9.9", "1.1.1.1", "9.9.9.9", "1.1.1.1", ""},
+		"gone already":      {"9.9.9.9", "", "1.1.1.1", "9.9.9.9", ""},
+		"not one":           {"", "dns.example", "", "", "is not an address"},
+		"drop what is none": {"", "", "dns.example", "", "is not an address"},
+		"written at once":   {"", "1.1.1.1,1.1.1.1", "", "1.1.1.1", ""},
 	} {
 		got, err := changeServers(words(c.have), words(c.add), words(c.drop))
 		if c.wrong != "" {
