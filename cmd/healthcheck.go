@@ -25,8 +25,8 @@ func (a *app) healthcheckRun() *cobra.Command {
 		Use:   "run [flags] CONTAINER",
 		Short: "Run the health check of a container now",
 		Long: `Runs the health check of a container now, and records what it says as if its time had come. Ends with 0 if the
-check passed; else prints how the container does, starting or unhealthy, and ends with 1. A container that does not
-run or has no check is an error, 125.`,
+check passed; else prints unhealthy, or starting where it was the check at the start, and ends with 1. A container that
+does not run or has no check is an error, 125.`,
 		Example: `  berth healthcheck run web
   berth healthcheck run --ignore-result web`,
 		Args:              exactArgs(1, "the name or ID of one container"),
@@ -47,7 +47,8 @@ run or has no check is an error, 125.`,
 }
 
 func (a *app) runHealthcheck(ctx context.Context, e *engine.Engine, c target, ignore bool) error {
-	if made, ok := c.pod.Pod.Container(c.status.Name); !ok || made.Healthy() == nil {
+	made, ok := c.pod.Pod.Container(c.status.Name)
+	if !ok || made.Healthy() == nil {
 		return fmt.Errorf("container %q has no health check: give it one with --health-cmd when it is made", c.raw)
 	}
 	now, err := a.applier(e).CheckHealth(ctx, c.pod.Pod.ID, c.status.Name)
@@ -60,7 +61,11 @@ func (a *app) runHealthcheck(ctx context.Context, e *engine.Engine, c target, ig
 	case len(now.Log) == 0 || now.Log[len(now.Log)-1].ExitCode == 0:
 		return nil
 	}
-	fmt.Fprintln(a.out, now.State)
+	word := spec.HealthUnhealthy
+	if made.Healthy().Startup != nil && !now.StartupPassed {
+		word = spec.HealthStarting
+	}
+	fmt.Fprintln(a.out, word)
 	if ignore {
 		return nil
 	}

@@ -83,19 +83,21 @@ func (f *actFlags) asked(cmd *cobra.Command) (bool, error) {
 
 // actRow is an act by podman's names.
 type actRow struct {
-	ContainerExitCode *int   `json:",omitempty"`
-	ID                string `json:",omitempty"`
-	Image             string `json:",omitempty"`
-	Name              string `json:",omitempty"`
-	Network           string `json:"network,omitempty"`
-	Status            string
-	Time              int64 `json:"time,omitempty"` // seconds since 1970
-	TimeNano          int64 `json:"timeNano,omitempty"`
-	Type              string
-	HealthStatus      string `json:"health_status,omitempty"`
-	Error             string `json:",omitempty"`
-	PodID             string `json:",omitempty"`
-	Attributes        map[string]string
+	ContainerExitCode   *int   `json:",omitempty"`
+	ID                  string `json:",omitempty"`
+	Image               string `json:",omitempty"`
+	Name                string `json:",omitempty"`
+	Network             string `json:"network,omitempty"`
+	Status              string
+	Time                int64 `json:"time,omitempty"` // seconds since 1970
+	TimeNano            int64 `json:"timeNano,omitempty"`
+	Type                string
+	HealthStatus        string `json:"health_status,omitempty"`
+	HealthFailingStreak int    `json:"health_failing_streak,omitempty"`
+	HealthLog           string `json:"health_log,omitempty"` // the check's result, where --health-log-destination sends it here
+	Error               string `json:",omitempty"`
+	PodID               string `json:",omitempty"`
+	Attributes          map[string]string
 
 	at time.Time
 }
@@ -103,7 +105,7 @@ type actRow struct {
 func newActRow(a spec.Act) actRow {
 	return actRow{
 		ContainerExitCode: a.ExitCode, ID: a.ID, Image: a.Image, Name: a.Name, Network: a.Network, Status: a.Status,
-		Time: a.Time.Unix(), TimeNano: a.Time.UnixNano(), Type: string(a.Type), HealthStatus: string(a.Health), Error: a.Error,
+		Time: a.Time.Unix(), TimeNano: a.Time.UnixNano(), Type: string(a.Type), HealthStatus: string(a.Health), HealthFailingStreak: a.Failing, HealthLog: a.Check, Error: a.Error,
 		PodID: string(a.Pod), Attributes: a.Attributes, at: a.Time.Local(),
 	}
 }
@@ -133,7 +135,7 @@ func (r actRow) ToHumanReadable(truncate bool) string {
 		more = append(more, "pod_id="+r.PodID)
 	}
 	if r.HealthStatus != "" {
-		more = append(more, "health_status="+r.HealthStatus)
+		more = append(more, "health_status="+r.HealthStatus, fmt.Sprintf("health_failing_streak=%d", r.HealthFailingStreak), "health_log="+r.HealthLog)
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Attributes)) {
 		more = append(more, key+"="+r.Attributes[key])

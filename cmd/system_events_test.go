@@ -26,7 +26,7 @@ func TestActsAreToldAsPodmanTellsThem(t *testing.T) {
 				Type: spec.ActContainer, Status: "health_status", ID: id, Image: "a", Name: "b", Pod: "cafe", Health: spec.HealthHealthy,
 				Attributes: map[string]string{"z": "1", "a": "2"},
 			},
-			"container health_status 34503c192940 (image=a, name=b, pod_id=cafe, health_status=healthy, a=2, z=1)",
+			"container health_status 34503c192940 (image=a, name=b, pod_id=cafe, health_status=healthy, health_failing_streak=0, health_log=, a=2, z=1)",
 		},
 		{spec.Act{Type: spec.ActPod, Status: "start", ID: id, Name: "web"}, "pod start 34503c192940 (image=, name=web)"},
 		{spec.Act{Type: spec.ActImage, Status: "pull", ID: id, Name: "quay.io/a:1"}, "image pull 34503c192940 quay.io/a:1"},

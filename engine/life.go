@@ -2,12 +2,15 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"berth/engine/oci"
 	"berth/engine/spec"
+	"berth/engine/state"
 	"berth/internal/atomicfile"
 )
 
@@ -29,28 +32,67 @@ func (e *Engine) SaveLife(ctx context.Context, id spec.PodID, name string, life 
 	if err := e.records.SaveLife(id, name, life); err != nil || life.Health == nil {
 		return err
 	}
-	if before == nil || before.Health == nil || before.Health.State != life.Health.State {
-		e.noteByName(id, name, "health_status", func(a *spec.Act) { a.Health = life.Health.State })
+	var was *spec.HealthStatus
+	if before != nil {
+		was = before.Health
 	}
-	if err := e.writeHealthLog(id, name, c.ID, life.Health); err != nil { // that it is not healthy counts all the same
+	if err := e.tellHealth(id, &c, was, life.Health); err != nil { // that it is not healthy counts all the same
 		e.log.WarnContext(ctx, "the log of a health check is not written", "pod", id.Short(), "container", name, "error", err)
 	}
 	return nil
 }
 
-// writeHealthLog writes what a health check said to the folder it names, if it
-// names one, as podman does: JSON in <container>-healthcheck.log.
-func (e *Engine) writeHealthLog(id spec.PodID, name string, c spec.ContainerID, status *spec.HealthStatus) error {
+// tellHealth tells what a health check said: that it turned, or each result where
+// results are to be events, and to the folder it names, if it names one.
+func (e *Engine) tellHealth(id spec.PodID, c *state.Container, was, now *spec.HealthStatus) error {
 	pod, err := e.records.ReadPod(id)
 	if err != nil {
 		return err
 	}
-	made, ok := pod.Container(name)
-	if !ok || made.Healthy() == nil || !filepath.IsAbs(made.Healthy().LogDir) {
+	made, ok := pod.Container(c.Name)
+	if !ok || made.Healthy() == nil {
 		return nil
 	}
-	path := filepath.Join(made.Healthy().LogDir, string(c)+"-healthcheck.log")
-	return atomicfile.WriteVolatileJSON(path, status, 0o600)
+	log, result := podmanHealth(now), ""
+	checked := was == nil || len(was.Log) == 0 || len(now.Log) > 0 && now.Log[len(now.Log)-1].End.After(was.Log[len(was.Log)-1].End)
+	asEvents := made.Healthy().LogDir == spec.HealthLogEvents && checked && len(log.Log) > 0
+	if asEvents {
+		text, err := json.Marshal(log.Log[len(log.Log)-1])
+		if err != nil {
+			return err
+		}
+		result = string(text)
+	}
+	if was == nil || was.State != now.State || asEvents {
+		e.noteContainer(&pod, c, "health_status", func(a *spec.Act) { a.Health, a.Failing, a.Check = now.State, now.FailingStreak, result })
+	}
+	if !filepath.IsAbs(made.Healthy().LogDir) {
+		return nil
+	}
+	path := filepath.Join(made.Healthy().LogDir, string(c.ID)+"-healthcheck.log")
+	return atomicfile.WriteVolatileJSON(path, log, 0o600)
+}
+
+// healthLog is what podman writes of a health check, in <container>-healthcheck.log
+// and, each result, in events.
+type healthLog struct {
+	Status        spec.HealthState
+	FailingStreak int
+	Log           []healthLogResult
+}
+
+type healthLogResult struct {
+	Start, End time.Time
+	ExitCode   int
+	Output     string
+}
+
+func podmanHealth(h *spec.HealthStatus) healthLog {
+	out := healthLog{Status: h.State, FailingStreak: h.FailingStreak, Log: []healthLogResult{}}
+	for _, r := range h.Log {
+		out.Log = append(out.Log, healthLogResult{r.Start, r.End, r.ExitCode, r.Output})
+	}
+	return out
 }
 
 // SaveVerdict records that the pod is over, or with nil that it is not.

@@ -140,16 +140,29 @@ func checkByHand(pod *spec.Pod) error {
 		if r := c.ByHand.Rootfs; r != nil && r.IDMap != nil {
 			refuse("container %q: the users of a root file system are mapped with the container's: use --uidmap and --gidmap", c.Name)
 		}
-		if h := c.Healthy(); h != nil && filepath.IsAbs(h.LogDir) {
-			if info, err := os.Stat(h.LogDir); err != nil || !info.IsDir() {
-				refuse("container %q: the log of its health check goes to %s, which is no folder: make it", c.Name, h.LogDir)
-			}
+		if err := checkHealth(&c); err != nil {
+			errs = append(errs, err)
 		}
 		if len(c.ByHand.ChrootDirs) > 0 {
 			refuse("container %q: files such as /etc/hosts are made for its own root alone: drop --chrootdirs", c.Name)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkHealth refuses a health check that cannot be made as it is wished.
+func checkHealth(c *spec.Container) error {
+	if c.ByHand != nil && c.ByHand.Health.Idle() {
+		return fmt.Errorf("%w: container %q has no health check, nor has its image, so nothing can come of one: give it --health-cmd", spec.ErrConfig, c.Name)
+	}
+	h := c.Healthy()
+	if h == nil || !filepath.IsAbs(h.LogDir) {
+		return nil
+	}
+	if info, err := os.Stat(h.LogDir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%w: container %q: the log of its health check goes to %s, which is no folder: make it", spec.ErrConfig, c.Name, h.LogDir)
+	}
+	return nil
 }
 
 // layByHand records a container made by hand and makes its layer, unless that is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"berth/engine/oci"
 	"berth/engine/spec"
@@ -25,6 +26,11 @@ func (e *Engine) UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Co
 	}
 	was := *c
 	c.Update(to)
+	if c.ByHand != nil && !reflect.DeepEqual(was.ByHand.Health, c.ByHand.Health) {
+		if err := checkHealth(c); err != nil {
+			return err
+		}
+	}
 	run, err := e.runtimeOf(id)
 	if err != nil {
 		return err
@@ -36,7 +42,7 @@ func (e *Engine) UpdateContainer(ctx context.Context, id spec.PodID, to *spec.Co
 	if err != nil {
 		return err
 	}
-	if status.Running() || status.State == spec.StateCreated {
+	if status.Running() || status.State == spec.StateCreated && status.Pid != 0 {
 		record, err := e.records.ReadContainer(id, c.Name)
 		if err != nil {
 			return err

@@ -102,6 +102,9 @@ func healthState(p *spec.PodStatus, c spec.ContainerStatus) *HealthState {
 	if h == nil {
 		return nil
 	}
+	if !c.Running() { // what was known of it goes with it
+		return &HealthState{}
+	}
 	s := &HealthState{Status: string(h.State), FailingStreak: h.FailingStreak, Log: []HealthLog{}}
 	for _, r := range h.Log {
 		s.Log = append(s.Log, HealthLog{r.Start.Format(time.RFC3339Nano), r.End.Format(time.RFC3339Nano), r.ExitCode, r.Output})
@@ -191,6 +194,7 @@ type Config struct {
 	ExposedPorts map[string]struct{} `json:"ExposedPorts,omitempty"`
 	Passwd       bool                `json:"Passwd"`
 
+	StartupHealthCheck         *Healthcheck `json:"StartupHealthCheck,omitempty"`
 	Healthcheck                *Healthcheck `json:"Healthcheck,omitempty"`
 	HealthcheckOnFailureAction string       `json:"HealthcheckOnFailureAction,omitempty"`
 	HealthLogDestination       string       `json:"HealthLogDestination,omitempty"`
@@ -198,13 +202,22 @@ type Config struct {
 	HealthcheckMaxLogSize      int          `json:"HealthcheckMaxLogSize,omitempty"`
 }
 
-// Healthcheck is how a container's health is checked. Times are in nanoseconds.
+// HealthMaxLogCount is HealthcheckMaxLogCount, as podman's templates call it.
+func (c Config) HealthMaxLogCount() int { return c.HealthcheckMaxLogCount }
+
+// HealthMaxLogSize is HealthcheckMaxLogSize, as podman's templates call it.
+func (c Config) HealthMaxLogSize() int { return c.HealthcheckMaxLogSize }
+
+// Healthcheck is how a container's health is checked, in Docker's form: Test begins
+// with CMD or CMD-SHELL. Times are in nanoseconds; an Interval of 0 is only when it
+// is asked for.
 type Healthcheck struct {
 	Test        []string      `json:"Test,omitempty"`
 	StartPeriod time.Duration `json:"StartPeriod,omitempty"`
 	Interval    time.Duration `json:"Interval,omitempty"`
 	Timeout     time.Duration `json:"Timeout,omitempty"`
 	Retries     int           `json:"Retries,omitempty"`
+	Successes   int           `json:"Successes,omitempty"` // of the check at the start
 }
 
 // SecretRef is a secret that a container is given.
@@ -347,8 +360,8 @@ func state(p *spec.PodStatus, c spec.ContainerStatus) State {
 	}
 	if c.Running() {
 		s.CgroupPath = c.CgroupPath
-		s.Health = healthState(p, c)
 	}
+	s.Health = healthState(p, c)
 	return s
 }
 

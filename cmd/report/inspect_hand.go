@@ -43,9 +43,17 @@ func (r *Config) byHand(h *spec.ByHand) {
 	}
 	r.Passwd = !h.Passwd.Off
 	if c := h.Health; c != nil && len(c.Test) > 0 && !c.Off {
-		r.Healthcheck = &Healthcheck{c.Test, c.StartPeriod, cmp.Or(c.Interval, 30*time.Second), cmp.Or(c.Timeout, 30*time.Second), cmp.Or(c.Retries, 3)}
+		r.Healthcheck = &Healthcheck{
+			Test: spec.DockerTest(c.Test), StartPeriod: c.StartPeriod, Interval: max(cmp.Or(c.Interval, 30*time.Second), 0),
+			Timeout: cmp.Or(c.Timeout, 30*time.Second), Retries: cmp.Or(c.Retries, 3),
+		}
+		if s := c.Startup; s != nil {
+			r.StartupHealthCheck = &Healthcheck{
+				Test: spec.DockerTest(s.Test), Interval: max(s.Interval, 0), Timeout: s.Timeout, Retries: s.Retries, Successes: s.Successes,
+			}
+		}
 		r.HealthcheckOnFailureAction, r.HealthLogDestination = cmp.Or(string(c.OnFailure), "none"), cmp.Or(c.LogDir, "local")
-		r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = cmp.Or(c.MostLog, 5), cmp.Or(c.MaxLog, 500)
+		r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = max(cmp.Or(c.MostLog, 5), 0), max(cmp.Or(c.MaxLog, 500), 0)
 	}
 	for _, s := range h.Secrets {
 		r.Secrets = append(r.Secrets, SecretRef{s.Secret, s.UID, s.GID, s.Mode})

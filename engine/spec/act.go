@@ -17,6 +17,8 @@ type Act struct {
 
 	ExitCode *int        `json:"exitCode,omitempty"` // died, exec_died
 	Health   HealthState `json:"health,omitempty"`   // health_status
+	Failing  int         `json:"failing,omitempty"`  // health_status: checks in a row that failed
+	Check    string      `json:"check,omitempty"`    // health_status: the check's result as podman's JSON, where it is to go there
 	Network  string      `json:"network,omitempty"`
 	Error    string      `json:"error,omitempty"`
 	// Attributes are a container's or pod's labels, a network's driver.

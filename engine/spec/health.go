@@ -35,12 +35,13 @@ const (
 
 // On is the check as it is made in a container of an image that has a check of
 // its own, or nil: what is not said here is the image's, and else the default.
-// It is nil where nothing is to be asked.
+// It is nil where nothing is to be asked; that something was to become of it all
+// the same stays, for whoever refuses that.
 func (h *Health) On(image *Health) *Health {
 	if h == nil {
 		h = &Health{}
 	}
-	if h.Off || len(h.Test) == 0 && (image == nil || image.Off) && h.Startup == nil {
+	if h.Off {
 		return nil
 	}
 	out := *h
@@ -51,6 +52,9 @@ func (h *Health) On(image *Health) *Health {
 		out.StartPeriod = cmp.Or(out.StartPeriod, image.StartPeriod)
 		out.Retries = cmp.Or(out.Retries, image.Retries)
 	}
+	if out.Idle() {
+		return &out
+	}
 	if len(out.Test) == 0 {
 		return nil
 	}
@@ -58,6 +62,19 @@ func (h *Health) On(image *Health) *Health {
 	out.Timeout = cmp.Or(out.Timeout, defaultHealthTimeout)
 	out.Retries = cmp.Or(out.Retries, defaultHealthRetries)
 	return &out
+}
+
+// Idle reports whether something is to become of a check there is none of.
+func (h *Health) Idle() bool {
+	return h != nil && !h.Off && len(h.Test) == 0 && (h.OnFailure != HealthNone || h.Startup != nil)
+}
+
+// DockerTest is a command as health checks of Docker's form have it.
+func DockerTest(command []string) []string {
+	if len(command) == 3 && command[0] == "/bin/sh" && command[1] == "-c" {
+		return []string{"CMD-SHELL", command[2]}
+	}
+	return append([]string{"CMD"}, command...)
 }
 
 // Healthy is the container's health check; nil: it has none.

@@ -238,14 +238,6 @@ const (
 	mostSize    = 500
 )
 
-// testOf is a command as health checks of Docker's form have it.
-func testOf(command []string) []string {
-	if len(command) == 3 && command[0] == "/bin/sh" && command[1] == "-c" {
-		return []string{"CMD-SHELL", command[2]}
-	}
-	return append([]string{"CMD"}, command...)
-}
-
 func healthOf(c *spec.Container) health {
 	out := health{LogDestination: logLocal, MaxLogCount: mostResults, MaxLogSize: mostSize}
 	if c.ByHand == nil || c.ByHand.Health == nil {
@@ -258,13 +250,13 @@ func healthOf(c *spec.Container) health {
 	}
 	if len(h.Test) > 0 {
 		out.Health = &HealthCheck{
-			Test: testOf(h.Test), StartPeriod: int64(h.StartPeriod), Interval: int64(max(h.Interval, 0)), Timeout: int64(h.Timeout), Retries: h.Retries,
+			Test: spec.DockerTest(h.Test), StartPeriod: int64(h.StartPeriod), Interval: int64(max(h.Interval, 0)), Timeout: int64(h.Timeout), Retries: h.Retries,
 		}
 	}
 	out.OnFailure = map[spec.HealthAction]int{spec.HealthKill: actKill, spec.HealthRestart: actRestart, spec.HealthStop: actStop}[h.OnFailure]
 	if st := h.Startup; st != nil {
 		out.Startup = &HealthCheck{
-			Test: testOf(st.Test), Interval: int64(max(st.Interval, 0)), Timeout: int64(st.Timeout), Retries: st.Retries, Successes: st.Successes,
+			Test: spec.DockerTest(st.Test), Interval: int64(max(st.Interval, 0)), Timeout: int64(st.Timeout), Retries: st.Retries, Successes: st.Successes,
 		}
 	}
 	out.LogDestination = cmp.Or(h.LogDir, out.LogDestination)
