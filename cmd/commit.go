@@ -14,6 +14,7 @@ import (
 type commitFlags struct {
 	image.CommitOptions
 	format, iidfile       string
+	config                string
 	pause, volumes, quiet bool
 	namespace             string
 }
@@ -24,7 +25,9 @@ func (a *app) newCommit(command string) *cobra.Command {
 		Use:   "commit [flags] CONTAINER [IMAGE]",
 		Short: "Make an image of a container",
 		Long: `Makes an image of what a container changed on top of its image, and prints its ID. Command, environment, user and
-working directory become the image's; secrets do not, nor what lies on volumes. --change takes CMD, ENTRYPOINT, ENV,
+working directory become the image's, and of "berth run" labels and ports; secrets do not, nor what lies on volumes.
+--config FILE goes over that with a configuration in Docker's JSON ({"Cmd": ["sh"], "Env": ["A=b"]}), and --change over
+all: it takes CMD, ENTRYPOINT, ENV,
 EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR as a Containerfile has them.
 
 The container runs on meanwhile. With --pause its processes are held, so that files fit together.`,
@@ -48,6 +51,7 @@ The container runs on meanwhile. With --pause its processes are held, so that fi
 	formats := []string{"oci", "docker"}
 	flags.VarP(newChoice(&f.format, "oci", formats), "format", "f", "format of the image: "+orList(formats))
 	complete(cmd, "format", formats...)
+	flags.StringVar(&f.config, "config", "", "`file` with configuration to merge into the image's, in Docker's JSON")
 	flags.StringVar(&f.iidfile, "iidfile", "", "write the image's ID to this `file`")
 	flags.BoolVar(&f.volumes, "include-volumes", false, "have the paths where the container mounts volumes be volumes of the image; their data is not in it")
 	flags.BoolVarP(&f.pause, "pause", "p", false, "hold the container's processes meanwhile")
@@ -70,6 +74,15 @@ func (a *app) commitContainer(ctx context.Context, e *engine.Engine, f *commitFl
 	o.Docker, o.CreatedBy = f.format == "docker", "commit "+p.Pod.ContainerName(c.Name)
 	if len(args) > 1 {
 		o.Name = args[1]
+	}
+	if f.config != "" {
+		data, err := os.ReadFile(f.config)
+		if err != nil {
+			return fmt.Errorf("--config: %w", err)
+		}
+		if o.Config, err = image.ParseConfig(data); err != nil {
+			return fmt.Errorf("--config %s: %w", f.config, err)
+		}
 	}
 	if made, ok := p.Pod.Container(c.Name); ok && f.volumes {
 		for _, m := range made.Mounts {

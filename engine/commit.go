@@ -28,6 +28,11 @@ func (e *Engine) CommitContainer(ctx context.Context, id spec.PodID, name string
 		return "", fmt.Errorf("container %q stands on a folder, not on an image: use tar and berth import: %w", name, spec.ErrConfig)
 	}
 	o.Container = *c
+	for _, p := range pod.Ports {
+		if pod.Bare {
+			o.Exposed = append(o.Exposed, fmt.Sprintf("%d/%s", p.ContainerPort, p.Protocol))
+		}
+	}
 	if pause {
 		resume, err := e.pause(id, name)
 		if err != nil {

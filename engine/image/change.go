@@ -1,15 +1,18 @@
 package image
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 )
 
 // changeWords are the instructions of a Containerfile that --change takes.
@@ -53,17 +56,10 @@ func change(c *ociv1.ImageConfig, line string) error {
 			c.Labels[key] = value
 		})
 	case "EXPOSE":
-		for port := range strings.FieldsSeq(what) {
-			if !strings.Contains(port, "/") {
-				port += "/tcp"
+		for ports := range strings.FieldsSeq(what) {
+			if err := expose(c, ports); err != nil {
+				return err
 			}
-			if !portForm().MatchString(port) {
-				return errors.New("want ports such as 80 or 53/udp")
-			}
-			if c.ExposedPorts == nil {
-				c.ExposedPorts = map[string]struct{}{}
-			}
-			c.ExposedPorts[port] = struct{}{}
 		}
 	case "VOLUME":
 		list := strings.Fields(what)
@@ -77,6 +73,9 @@ func change(c *ociv1.ImageConfig, line string) error {
 			c.Volumes[path] = struct{}{}
 		}
 	case "STOPSIGNAL":
+		if !isSignal(what) {
+			return errors.New("there is no such signal: want a name such as SIGTERM, or a number")
+		}
 		c.StopSignal = what
 	case "USER":
 		c.User = what
@@ -89,8 +88,39 @@ func change(c *ociv1.ImageConfig, line string) error {
 }
 
 var portForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9]{1,5}(-[0-9]{1,5})?/(tcp|udp|sctp)$`)
+	return regexp.MustCompile(`^([0-9]{1,5})(?:-([0-9]{1,5}))?(/(?:tcp|udp|sctp))?$`)
 })
+
+// expose adds a port, "80" or "53/udp", or a range of them, "80-82".
+func expose(c *ociv1.ImageConfig, ports string) error {
+	m := portForm().FindStringSubmatch(ports)
+	wrong := errors.New("want ports such as 80 or 53/udp")
+	if m == nil {
+		return wrong
+	}
+	from, _ := strconv.Atoi(m[1])
+	to, _ := strconv.Atoi(cmp.Or(m[2], m[1]))
+	if from < 1 || to < from || to > 1<<16-1 {
+		return wrong
+	}
+	if c.ExposedPorts == nil {
+		c.ExposedPorts = map[string]struct{}{}
+	}
+	for port := from; port <= to; port++ {
+		c.ExposedPorts[strconv.Itoa(port)+cmp.Or(m[3], "/tcp")] = struct{}{}
+	}
+	return nil
+}
+
+// isSignal reports whether Linux has a signal of that name, with or without SIG, or
+// number.
+func isSignal(s string) bool {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n > 0 && n <= 64
+	}
+	name := "SIG" + strings.TrimPrefix(strings.ToUpper(s), "SIG")
+	return unix.SignalNum(name) != 0 || strings.HasPrefix(name, "SIGRTMIN") || strings.HasPrefix(name, "SIGRTMAX")
+}
 
 // commandOf reads a command in its two forms: a JSON list, or words for a shell.
 func commandOf(text string) []string {

@@ -24,6 +24,10 @@ func TestChange(t *testing.T) {
 		{`ENV A b c`, ociv1.ImageConfig{Env: []string{"A=b c"}}},
 		{`LABEL a=b c=d`, ociv1.ImageConfig{Labels: map[string]string{"a": "b", "c": "d"}}},
 		{`EXPOSE 80 53/udp`, ociv1.ImageConfig{ExposedPorts: set{"80/tcp": {}, "53/udp": {}}}},
+		{`EXPOSE 80-82`, ociv1.ImageConfig{ExposedPorts: set{"80/tcp": {}, "81/tcp": {}, "82/tcp": {}}}},
+		{`STOPSIGNAL term`, ociv1.ImageConfig{StopSignal: "term"}},
+		{`STOPSIGNAL 9`, ociv1.ImageConfig{StopSignal: "9"}},
+		{`STOPSIGNAL SIGRTMIN+3`, ociv1.ImageConfig{StopSignal: "SIGRTMIN+3"}},
 		{`VOLUME /a /b`, ociv1.ImageConfig{Volumes: set{"/a": {}, "/b": {}}}},
 		{`VOLUME ["/a b"]`, ociv1.ImageConfig{Volumes: set{"/a b": {}}}},
 		{`STOPSIGNAL SIGINT`, ociv1.ImageConfig{StopSignal: "SIGINT"}},
@@ -46,6 +50,10 @@ func TestChange(t *testing.T) {
 		"ENV A":         "want key=value",
 		"LABEL a=b c":   "want key=value",
 		"EXPOSE http":   "want ports",
+		"EXPOSE 82-80":  "want ports",
+		"EXPOSE 70000":  "want ports",
+		"STOPSIGNAL x":  "no such signal",
+		"STOPSIGNAL 65": "no such signal",
 	} {
 		if err := Change(&ociv1.ImageConfig{}, []string{line}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", line, err)

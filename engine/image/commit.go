@@ -4,9 +4,11 @@ import (
 	"archive/tar"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -34,7 +36,10 @@ type CommitOptions struct {
 	// become the image's. Secrets do not.
 	Container spec.Container
 	Volumes   []string // paths that are to be volumes of the image
-	Changes   []string // instructions of a Containerfile, which go before all that
+	Exposed   []string // ports that it exposes, "80/tcp"
+	// Config goes over all that where it says something; nil: nowhere.
+	Config  *ociv1.ImageConfig
+	Changes []string // instructions of a Containerfile, which go before all that
 }
 
 // Commit makes an image of a root file system and of the image it stands on, and
@@ -98,12 +103,70 @@ func committed(base *ociv1.Image, o CommitOptions) *ociv1.Image {
 	for _, path := range o.Volumes {
 		config.Config.Volumes[path] = struct{}{}
 	}
+	for _, port := range o.Exposed {
+		config.Config.ExposedPorts[port] = struct{}{}
+	}
+	overlay(&config.Config, o.Config)
 	return &config
+}
+
+// overlay has a configuration say what another says, too.
+func overlay(c, by *ociv1.ImageConfig) {
+	if by == nil {
+		return
+	}
+	for _, v := range by.Env {
+		name, value, _ := strings.Cut(v, "=")
+		c.Env = setEnv(c.Env, name, value)
+	}
+	maps.Copy(c.Labels, by.Labels)
+	maps.Copy(c.Volumes, by.Volumes)
+	maps.Copy(c.ExposedPorts, by.ExposedPorts)
+	if len(by.Entrypoint) > 0 {
+		c.Entrypoint = by.Entrypoint
+	}
+	if len(by.Cmd) > 0 {
+		c.Cmd = by.Cmd
+	}
+	c.User, c.WorkingDir = cmp.Or(by.User, c.User), cmp.Or(by.WorkingDir, c.WorkingDir)
+	c.StopSignal = cmp.Or(by.StopSignal, c.StopSignal)
+}
+
+// ParseConfig reads a container's configuration in Docker's JSON. What an OCI image
+// cannot say is spec.ErrConfig.
+func ParseConfig(data []byte) (*ociv1.ImageConfig, error) {
+	var more struct {
+		Healthcheck    json.RawMessage
+		OnBuild, Shell []string
+	}
+	config := new(ociv1.ImageConfig)
+	err := json.Unmarshal(data, config)
+	if err == nil {
+		err = json.Unmarshal(data, &more)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: this is no container configuration in JSON: %w", spec.ErrConfig, err)
+	}
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{{"Healthcheck", len(more.Healthcheck) > 0 && string(more.Healthcheck) != "null"}, {"OnBuild", len(more.OnBuild) > 0}, {"Shell", len(more.Shell) > 0}} {
+		if field.given {
+			return nil, fmt.Errorf("%w: %s: an OCI image cannot say that: leave it out", spec.ErrConfig, field.name)
+		}
+	}
+	return config, nil
 }
 
 // asRun has a configuration say what a container was told to run. Values that were
 // filled in when it was made, secrets among them, are left out.
 func asRun(config *ociv1.ImageConfig, c *spec.Container) {
+	if c.ByHand != nil {
+		maps.Copy(config.Labels, c.ByHand.Labels)
+		for _, port := range c.ByHand.Expose {
+			config.ExposedPorts[port] = struct{}{}
+		}
+	}
 	late := func(s string) bool { return strings.Contains(s, "\x00") }
 	switch {
 	case slices.ContainsFunc(slices.Concat(c.Command, c.Args), late):
