@@ -18,7 +18,7 @@ import (
 func (a *app) containerPrune() *cobra.Command {
 	return a.newPrune("berth container prune", "Remove containers that have ended",
 		`Removes the containers made by hand that do not run and that nothing will start again, and prints their IDs.
-Containers of manifests stay, as parts of their pods: see pod prune.
+Those in pods stay, as parts of them: see pod prune.
 Filters narrow it down: label, label!, until and the others of ps.`,
 		"all containers that have ended and were made by hand", filter.Containers(a.now(), nil).Keys(),
 		func(ctx context.Context, e *engine.Engine, filters []string) error {

@@ -35,6 +35,7 @@ func (a *app) restart() *cobra.Command {
 			if err := c.refuseInfra("restart"); err != nil {
 				return err
 			}
+			e.NoteRestart(c.pod.Pod.ID, c.status.Name)
 			return a.applier(e).RestartContainer(ctx, c.pod.Pod.ID, c.status.Name, grace, reconciler.StartOptions{Want: a.wanted(ctx, e, c)})
 		})(cmd, args)
 	}

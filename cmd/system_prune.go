@@ -18,6 +18,7 @@ import (
 
 type systemPruneFlags struct {
 	all, force, volumes bool
+	external            bool
 	filters             []string
 }
 
@@ -30,12 +31,16 @@ func (a *app) systemPrune() *cobra.Command {
 name and no container; with --all, images that have a name, too, and with --volumes, volumes that no pod uses. Prints
 what went, and how much room that made. What comes from folders and Deployments stays.
 
-Filters are label, label! and until. What a pod that was cut short left behind is for system check --repair.`,
-		Example: "  berth system prune\n  berth system prune --all --volumes --force\n  berth system prune --filter until=24h",
+Filters are label, label! and until. With --external it removes nothing but the layers of containers that are gone, which
+stay where a command was cut short; "system check --repair" removes all that such commands left behind.`,
+		Example: "  berth system prune\n  berth system prune --all --volumes --force\n  berth system prune --filter until=24h\n  berth system prune --external",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
-				return err
+				return usageError(cmd, "%w", err)
+			}
+			if f.external {
+				return a.withEngine(cmd.Context(), a.pruneLayers)
 			}
 			if !f.force {
 				if yes, err := a.confirm(cmd.Context(), f.warning()); !yes {
@@ -52,12 +57,17 @@ Filters are label, label! and until. What a pod that was cut short left behind i
 	flags.BoolVarP(&f.all, "all", "a", false, "remove images that have a name, too")
 	flags.BoolVarP(&f.force, "force", "f", false, "do not ask")
 	flags.BoolVar(&f.volumes, "volumes", false, "remove volumes, too, with their data")
+	flags.BoolVar(&f.external, "external", false, "remove only layers of containers that are gone")
+	ignored(flags, "berth builds nothing, so it leaves no containers of builds", "build")
 	flags.StringArrayVar(&f.filters, "filter", nil, "remove only what matches (`key=value`)")
 	return cmd
 }
 
-// check refuses filters that not all kinds have.
+// check refuses filters that not all kinds have, and what does not go together.
 func (f *systemPruneFlags) check() error {
+	if f.external && (f.all || f.volumes || len(f.filters) > 0) {
+		return errors.New("--external goes with none of --all, --volumes and --filter")
+	}
 	_, err := filter.Parse(f.filters, []string{"label", "label!", "until"})
 	return err
 }
@@ -121,6 +131,15 @@ func (a *app) pruneSystem(ctx context.Context, e *engine.Engine, f *systemPruneF
 	errs = append(errs, err, kind.prune(ctx, e, under("Deleted Networks"), names))
 	fmt.Fprintln(a.out, "Total reclaimed space:", output.TightSize(freed))
 	return errors.Join(errs...)
+}
+
+// pruneLayers removes the layers of containers that are gone.
+func (a *app) pruneLayers(ctx context.Context, e *engine.Engine) error {
+	leaks, err := e.Check(ctx)
+	if err != nil {
+		return err
+	}
+	return a.repairLeaks(ctx, slices.DeleteFunc(leaks, func(l engine.Leak) bool { return l.Kind != "layer" }))
 }
 
 // headed writes a heading ahead of the first word.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -54,6 +55,9 @@ func writeWhole(path string, write func(io.Writer) error) error {
 		return errors.Join(write(f), f.Close())
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".berth-*") // mode 0600
+	if wrong := (*fs.PathError)(nil); errors.As(err, &wrong) {
+		wrong.Path = path
+	}
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func (e *Engine) noteByName(id spec.PodID, name, status string, more ...func(*sp
 	e.noteContainer(&pod, &c, status, more...)
 }
 
+// NoteRestart writes down that a person has a container stopped and started again.
+func (e *Engine) NoteRestart(id spec.PodID, name string) { e.noteByName(id, name, "restart") }
+
 // notePod writes down what was done to a pod. A container that stands alone is
 // none.
 func (e *Engine) notePod(pod *spec.Pod, status string) {

@@ -78,15 +78,15 @@ func (a *actor) removeSpent(ctx context.Context, pod *spec.Pod) error {
 }
 
 // SpentContainer reports whether a container may be pruned: it was made by hand,
-// does not run, and nothing will start it but a person. Containers of manifests
-// are parts of their pods: one that has done its work is a mark that it need not
-// be done again.
+// does not run, and nothing will start it but a person. Containers of pods are
+// parts of them, and go with them: one that has done its work is a mark that it
+// need not be done again.
 func SpentContainer(st *spec.PodStatus, name string) bool {
 	c, ok := st.Container(name)
 	if !ok || c.ID == "" || c.Running() || c.State == spec.StatePaused {
 		return false
 	}
-	return (st.Pod.Bare || st.Pod.ByHand) && !WillRun(st, name)
+	return st.Pod.Bare && !WillRun(st, name)
 }
 
 // SpentPod reports whether a pod may be pruned: its containers have ended, and

@@ -18,8 +18,8 @@ func TestSpentContainer(t *testing.T) {
 		"just being started":            {alone(podOf(never, "a:created"), nil), false},
 		"it runs":                       {alone(podOf(never, "a:running"), nil), false},
 		"it is to be restarted":         {alone(podOf(always, "a:exited=1"), nil), false},
-		"but was stopped":               {stopped(together(podOf(always, "a:exited=1"), nil)), true},
-		"ended, in a pod made by hand":  {together(podOf(never, "a:exited=0", "b:running"), nil), true},
+		"but was stopped":               {stopped(alone(podOf(always, "a:exited=1"), nil)), true},
+		"ended, in a pod made by hand":  {together(podOf(never, "a:exited=0", "b:running"), nil), false},
 		"ended, in a pod of a manifest": {podOf(never, "a:exited=0", "b:running"), false},
 	} {
 		if got := SpentContainer(c.st, "a"); got != c.want {
