@@ -1,16 +1,12 @@
 package cmd
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -97,38 +93,16 @@ func (optionHost) User() (uid, gid uint32) { return uint32(os.Getuid()), uint32(
 
 // SubIDs reads /etc/subuid or /etc/subgid.
 func (optionHost) SubIDs(name string, group bool) ([]option.IDRange, error) {
-	path := "/etc/subuid"
+	table := "/etc/subuid"
 	if group {
-		path = "/etc/subgid"
+		table = "/etc/subgid"
 	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return subIDs(f, path, name)
-}
-
-// subIDs reads lines of name:first:count (subuid(5)).
-func subIDs(in io.Reader, path, name string) ([]option.IDRange, error) {
+	found, err := engine.SubordinateIDs(table, name)
 	var ranges []option.IDRange
-	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
-		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
-		if len(fields) != 3 || fields[0] != name {
-			continue
-		}
-		first, err1 := strconv.ParseUint(fields[1], 10, 32)
-		count, err2 := strconv.ParseUint(fields[2], 10, 32)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, fmt.Errorf("%s:%d: want name:first:count", path, n)
-		}
-		ranges = append(ranges, option.IDRange{First: uint32(first), Count: uint32(count)})
+	for _, r := range found {
+		ranges = append(ranges, option.IDRange{First: r.Host, Count: r.Size})
 	}
-	return ranges, lines.Err()
+	return ranges, err
 }
 
 // Container finds a container as people name one.

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -60,17 +59,6 @@ func TestIDFiles(t *testing.T) {
 	}
 	if _, err := readIDFile(path); err == nil {
 		t.Error("an empty file is no error")
-	}
-}
-
-func TestSubordinateIDs(t *testing.T) {
-	const text = "root:1:2\n# a comment\nuser:100000:65536\nuser:200000:10\n"
-	got, err := subIDs(strings.NewReader(text), "/etc/subuid", "user")
-	if want := []option.IDRange{{First: 100000, Count: 65536}, {First: 200000, Count: 10}}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("%v, %v", got, err)
-	}
-	if _, err := subIDs(strings.NewReader("user:x:1\n"), "/etc/subuid", "user"); err == nil || !strings.Contains(err.Error(), "/etc/subuid:1") {
-		t.Errorf("%v", err)
 	}
 }
 

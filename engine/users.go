@@ -80,9 +80,12 @@ func (e *Engine) chooseUsers(size uint32, fixed []spec.IDMap, table string, of f
 	if size == 0 {
 		size = autoSize
 	}
-	ranges, err := subordinate(table, autoName)
+	ranges, err := SubordinateIDs(table, autoName)
 	if err != nil {
 		return nil, err
+	}
+	if len(ranges) == 0 {
+		return nil, fmt.Errorf("%w: a pod's own users are taken from a range that %s has none of: add the line %s:2147483647:2147483647 to it", spec.ErrConfig, table, autoName)
 	}
 	pods, _, err := e.records.ListPods()
 	if err != nil {
@@ -139,36 +142,32 @@ func freeRange(ranges, taken []spec.IDMap, size uint32) (uint32, bool) {
 	return 0, false
 }
 
-// subordinate reads the ranges of a user in /etc/subuid or /etc/subgid (subuid(5)).
-func subordinate(table, name string) ([]spec.IDMap, error) {
+// SubordinateIDs reads the ranges of a user in /etc/subuid or /etc/subgid (subuid(5)),
+// whose Host and Size count; none is no error.
+func SubordinateIDs(table, name string) ([]spec.IDMap, error) {
 	f, err := os.Open(table)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
 	var ranges []spec.IDMap
-	if err == nil {
-		defer f.Close()
-		scan := bufio.NewScanner(f)
-		for scan.Scan() {
-			fields := strings.Split(strings.TrimSpace(scan.Text()), ":")
-			if len(fields) != 3 || fields[0] != name {
-				continue
-			}
-			start, errStart := strconv.ParseUint(fields[1], 10, 32)
-			size, errSize := strconv.ParseUint(fields[2], 10, 32)
-			if errStart != nil || errSize != nil || start == 0 || start+size > math.MaxUint32 {
-				return nil, fmt.Errorf("%w: %s: %q is no range of users", spec.ErrConfig, table, scan.Text())
-			}
-			ranges = append(ranges, spec.IDMap{Host: uint32(start), Size: uint32(size)})
+	scan := bufio.NewScanner(f)
+	for n := 1; scan.Scan(); n++ {
+		fields := strings.Split(strings.TrimSpace(scan.Text()), ":")
+		if len(fields) != 3 || fields[0] != name {
+			continue
 		}
-		if err := scan.Err(); err != nil {
-			return nil, err
+		start, errStart := strconv.ParseUint(fields[1], 10, 32)
+		size, errSize := strconv.ParseUint(fields[2], 10, 32)
+		if errStart != nil || errSize != nil || start == 0 || start+size > math.MaxUint32 {
+			return nil, fmt.Errorf("%w: %s:%d: %q is no range of users: want name:first:count", spec.ErrConfig, table, n, scan.Text())
 		}
+		ranges = append(ranges, spec.IDMap{Host: uint32(start), Size: uint32(size)})
 	}
-	if len(ranges) == 0 {
-		return nil, fmt.Errorf("%w: a pod's own users are taken from a range that %s has none of: add the line %s:2147483647:2147483647 to it", spec.ErrConfig, table, autoName)
-	}
-	return ranges, nil
+	return ranges, scan.Err()
 }
 
 // hostIDs are the user and the group of the host that those in a pod's containers are.

@@ -48,16 +48,16 @@ func TestGapsBetweenUsersThatAreSaid(t *testing.T) {
 
 func TestRangesOfSubordinateUsers(t *testing.T) {
 	table := filepath.Join(t.TempDir(), "subuid")
-	if _, err := subordinate(table, "containers"); err == nil {
-		t.Error("a missing table has ranges")
+	if got, err := SubordinateIDs(table, "containers"); err != nil || len(got) > 0 {
+		t.Errorf("a missing table has ranges: %v, %v", got, err)
 	}
 	for text, want := range map[string]int{
-		"other:1:2\n": -1, "containers:100000:65536\ncontainers:300000:10\n": 2, "containers:x:1\n": -1, "containers:0:10\n": -1, "containers:4294967290:10\n": -1,
+		"other:1:2\n# a comment\n": 0, "containers:100000:65536\ncontainers:300000:10\n": 2, "containers:x:1\n": -1, "containers:0:10\n": -1, "containers:4294967290:10\n": -1,
 	} {
 		if err := os.WriteFile(table, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := subordinate(table, "containers")
+		got, err := SubordinateIDs(table, "containers")
 		if (err != nil) != (want < 0) || err == nil && len(got) != want {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
