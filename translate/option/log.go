@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -22,7 +23,7 @@ func ParseLog(driver string, list []string) (spec.Log, error) {
 	switch {
 	case driver == "json-file": // podman's other name for it
 		log.Driver = "k8s-file"
-	case driver != "" && !contains(known, driver):
+	case driver != "" && !slices.Contains(known, driver):
 		errs = append(errs, fmt.Errorf("--log-driver %q: unknown driver%s", driver, oneOf(driver, known)))
 	}
 	isFile := log.Driver == "" || log.Driver == "k8s-file"

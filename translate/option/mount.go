@@ -127,7 +127,7 @@ func (p *mountParser) set(key, value string, given bool) error {
 	case "bind-nonrecursive":
 		return p.option("bind", value, given)
 	case "bind-propagation":
-		if !contains(exclusive[7], value) {
+		if !slices.Contains(exclusive[7], value) {
 			return fmt.Errorf("%q is not a propagation%s", value, oneOf(value, exclusive[7]))
 		}
 		return p.option(value, "", false)
@@ -162,7 +162,7 @@ func (p *mountParser) set(key, value string, given bool) error {
 		return setPair(&p.labels, value)
 	case "consistency": // Docker's, for Macs
 	default:
-		if contains(exclusive[7], key) {
+		if slices.Contains(exclusive[7], key) {
 			return p.option(key, value, given)
 		}
 		return p.kernelOption(key, value, given)
@@ -182,7 +182,7 @@ func (p *mountParser) option(name, value string, given bool) error {
 	switch {
 	case name == "O":
 		p.overlay = true
-	case contains(exclusive[7], name):
+	case slices.Contains(exclusive[7], name):
 		p.mount.Propagation = spec.Propagation(name)
 	default:
 		p.mount.Options = append(p.mount.Options, name)
@@ -192,7 +192,7 @@ func (p *mountParser) option(name, value string, given bool) error {
 
 // kernelOption is one of tmpfs, ramfs or devpts.
 func (p *mountParser) kernelOption(key, value string, given bool) error {
-	if contains([]string{"tmpcopyup", "notmpcopyup", "noswap"}, key) {
+	if slices.Contains([]string{"tmpcopyup", "notmpcopyup", "noswap"}, key) {
 		on, err := parseBool(value, given)
 		if !on || err != nil {
 			return err

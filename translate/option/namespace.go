@@ -213,7 +213,7 @@ func (m *maker) parameter(s string) error {
 	name, value, ok := strings.Cut(s, "=")
 	name = strings.ReplaceAll(name, "/", ".")
 	ofNet := strings.HasPrefix(name, "net.")
-	ofIPC := strings.HasPrefix(name, "fs.mqueue.") || contains(ipc, name)
+	ofIPC := strings.HasPrefix(name, "fs.mqueue.") || slices.Contains(ipc, name)
 	switch {
 	case !ok || name == "":
 		return errors.New("write name=value")

@@ -162,7 +162,7 @@ func (p *pod) shares(m *maker) {
 	for name := range strings.SplitSeq(list, ",") {
 		switch {
 		case name == "" || name == "none":
-		case !contains(known, name):
+		case !slices.Contains(known, name):
 			m.failf("share", p.share, "unknown namespace %q%s", name, oneOf(name, known))
 		default:
 			shared[name] = true

@@ -158,7 +158,7 @@ func (p *process) first(m *maker) {
 		m.note(errors.New("--init and --systemd=always are both for the first process: give one of them"))
 	}
 	h.Personality = strings.ToUpper(p.personality)
-	if p.personality != "" && !contains([]string{"LINUX", "LINUX32"}, h.Personality) {
+	if p.personality != "" && !slices.Contains([]string{"LINUX", "LINUX32"}, h.Personality) {
 		m.failf("personality", p.personality, "unknown%s", oneOf(p.personality, []string{"LINUX", "LINUX32"}))
 	}
 }

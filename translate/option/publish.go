@@ -3,6 +3,7 @@ package option
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,7 @@ func ParsePublish(s string) ([]spec.PortMapping, error) {
 		protocol = "tcp"
 	}
 	protocol = strings.ToLower(protocol)
-	if known := []string{"tcp", "udp", "sctp"}; !contains(known, protocol) {
+	if known := []string{"tcp", "udp", "sctp"}; !slices.Contains(known, protocol) {
 		return fail("unknown protocol %q%s", protocol, oneOf(protocol, known))
 	}
 	ip, rest, err := cutIP(ports)
@@ -102,15 +103,6 @@ func parsePort(s string) (int, error) {
 		return 0, fmt.Errorf("%q is not a port from 1 to 65535", s)
 	}
 	return int(n), nil
-}
-
-func contains(list []string, word string) bool {
-	for _, w := range list {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 // oneOf is a suggestion, or else all there is to choose from.

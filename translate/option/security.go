@@ -83,7 +83,7 @@ func usualCapabilities(m *maker) []string {
 	out := []string{} // which is none, and not nil
 	for _, c := range list {
 		name := "CAP_" + strings.TrimPrefix(strings.ToUpper(c), "CAP_")
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			m.noteKey("default_capabilities", c, fmt.Errorf("unknown capability%s", didYouMean(name, known)))
 			continue
 		}
@@ -105,11 +105,11 @@ func capabilities(m *maker, flag string, list []string) []string {
 		if name != "ALL" && !strings.HasPrefix(name, "CAP_") {
 			name = "CAP_" + name
 		}
-		if name != "ALL" && !contains(known, name) {
+		if name != "ALL" && !slices.Contains(known, name) {
 			m.failf(flag, c, "unknown capability%s", didYouMean(name, known))
 			continue
 		}
-		if !contains(out, name) {
+		if !slices.Contains(out, name) {
 			out = append(out, name)
 		}
 	}
@@ -167,7 +167,7 @@ func label(s string, h *spec.ByHand) error {
 	name, value, _ := strings.Cut(s, ":")
 	known := []string{"disable", "nested", "user", "role", "type", "level", "filetype"}
 	switch {
-	case !contains(known, name):
+	case !slices.Contains(known, name):
 		return fmt.Errorf("unknown label option %q%s", name, oneOf(name, known))
 	case (name == "disable" || name == "nested") != (value == ""):
 		return errors.New("write label=disable, label=nested, or label=type:VALUE and likewise user, role, level, filetype")
@@ -200,13 +200,13 @@ func procOptions(value string, h *spec.ByHand) error {
 	known := []string{"hidepid", "gid", "subset", "nosuid", "nodev", "noexec", "ro", "rw", "exec", "suid", "dev"}
 	for word := range strings.SplitSeq(value, ",") {
 		name, value, _ := strings.Cut(word, "=")
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			return fmt.Errorf("unknown option of /proc %q%s", word, oneOf(name, known))
 		}
 		_, notNumber := strconv.ParseUint(value, 10, 32)
 		hidden := []string{"0", "1", "2", "4", "off", "noaccess", "invisible", "ptraceable"}
 		switch {
-		case name == "hidepid" && !contains(hidden, value):
+		case name == "hidepid" && !slices.Contains(hidden, value):
 			return fmt.Errorf("hidepid %q is none of %s", value, strings.Join(hidden, ", "))
 		case name == "gid" && notNumber != nil:
 			return fmt.Errorf("gid %q is not the number of a group", value)

@@ -171,7 +171,7 @@ type choices map[int]string
 
 func (c choices) set(word string) error {
 	for i, group := range exclusive {
-		if !contains(group, word) {
+		if !slices.Contains(group, word) {
 			continue
 		}
 		if c[i] != "" && c[i] != word {
@@ -284,7 +284,7 @@ func tmpfsOptions(options string, m *spec.Mount, v *spec.TmpfsVolume) error {
 			m.Options = append(m.Options, word)
 		case name == "shared", name == "rshared", name == "slave", name == "rslave", name == "private", name == "rprivate", name == "unbindable", name == "runbindable":
 			m.Propagation = spec.Propagation(word)
-		case contains(words, name):
+		case slices.Contains(words, name):
 			v.Options = append(v.Options, word)
 		default:
 			return fmt.Errorf("unknown option %q%s", word, oneOf(name, words))
@@ -297,7 +297,7 @@ func tmpfsOptions(options string, m *spec.Mount, v *spec.TmpfsVolume) error {
 // not noexec, though podman's manual says so: programs unpack libraries into /tmp.
 func tmpfsDefaults(options []string) []string {
 	for _, pair := range [][2]string{{"nosuid", "suid"}, {"nodev", "dev"}, {"tmpcopyup", "notmpcopyup"}} {
-		if !contains(options, pair[0]) && !contains(options, pair[1]) {
+		if !slices.Contains(options, pair[0]) && !slices.Contains(options, pair[1]) {
 			options = append(options, pair[0])
 		}
 	}
