@@ -44,7 +44,7 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 		return nil, err
 	}
 	s.Linux.RootfsPropagation = rootPropagation(s.Mounts)
-	if s.Linux.Sysctl, err = sysctls(in.Pod.Sysctls, in.Namespaces, in.Pod.Users != nil); err != nil {
+	if s.Linux.Sysctl, err = sysctls(podSysctls(in), in.Namespaces, in.Pod.Users != nil); err != nil {
 		return nil, err
 	}
 	if s.Linux.Resources, err = resources(c, in.Pod.AllowUnenforcedLimits, in.Host); err != nil {

@@ -167,6 +167,11 @@ func TestContainersMadeByHand(t *testing.T) {
 			in.Mounts = []Mount{{Source: "/x", Path: "/x", Propagation: "slave"}, {Source: "/y", Path: "/y", Propagation: "shared"}}
 		},
 			func(s *specs.Spec) (any, any) { return s.Linux.RootfsPropagation, "shared" }},
+		"the host's network, in a pod with parameters": {func(in *Input) {
+			in.Pod.Sysctls = map[string]string{"net.core.somaxconn": "1", "kernel.msgmax": "2"}
+			in.Container.ByHand.Namespaces.Net.Host, in.Namespaces.Net = true, HostNamespace
+		},
+			func(s *specs.Spec) (any, any) { return s.Linux.Sysctl, map[string]string{"kernel.msgmax": "2"} }},
 		"mounts of their own": {func(in *Input) { in.Mounts = []Mount{{Source: "/x", Path: "/x"}} },
 			func(s *specs.Spec) (any, any) { return s.Linux.RootfsPropagation, "" }},
 		"bind one mount alone": {func(in *Input) { in.Mounts = []Mount{{Source: "/x", Path: "/x", Options: []string{"bind"}}} },

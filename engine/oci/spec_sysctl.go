@@ -44,3 +44,21 @@ func sysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]str
 	}
 	return set, nil
 }
+
+// podSysctls are those of the pod that a container is to have: a namespace that it
+// shares with somebody else in place of the pod has its own.
+func podSysctls(in Input) map[string]string {
+	if in.Container.ByHand == nil {
+		return in.Pod.Sysctls
+	}
+	joins := in.Container.ByHand.Namespaces
+	elsewhere := func(j spec.Join) bool { return j != spec.Join{} && !j.Private }
+	out := maps.Clone(in.Pod.Sysctls)
+	maps.DeleteFunc(out, func(name, _ string) bool {
+		if strings.HasPrefix(strings.ReplaceAll(name, "/", "."), "net.") {
+			return elsewhere(joins.Net)
+		}
+		return elsewhere(joins.IPC)
+	})
+	return out
+}

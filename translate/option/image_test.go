@@ -55,9 +55,10 @@ func imageBad() bad {
 		"--rootfs /tree:X":                `--rootfs "/tree:X": unknown option "X"`,
 		"--rootfs /tree:idmap=uids=1-2-x": "idmap: range",
 		"--image-volume mount img":        `--image-volume "mount": not a way with volumes`,
+		"--rmi --restart on-failure img":  "--rmi removes the container when it ends",
 		"--rmi --rm=false img":            "drop --rm=false",
 		"--rmi --rootfs /tree":            "--rmi cannot be honoured with --rootfs",
-		"--rmi --restart always img":      "--rm removes the container",
+		"--rmi --restart always img":      "--rmi removes the container when it ends",
 	}
 }
 

@@ -1,8 +1,10 @@
 package option
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -72,10 +74,11 @@ func (p *process) apply(m *maker) {
 	if m.given("workdir") && !strings.HasPrefix(p.workdir, "/") {
 		m.failf("workdir", p.workdir, "give an absolute path in the container")
 	}
-	if n, err := strconv.ParseUint(p.umask, 8, 16); err != nil || n > 0o777 {
+	umask, err := strconv.ParseUint(p.umask, 8, 16)
+	if err != nil || umask > 0o777 {
 		m.failf("umask", p.umask, "not an octal umask such as 0022")
 	}
-	h.Umask, h.Timezone = p.umask, p.tz
+	h.Umask, h.Timezone = fmt.Sprintf("%04o", umask), p.tz
 	if strings.Contains(p.tz, "..") || strings.HasPrefix(p.tz, "/") {
 		m.failf("tz", p.tz, "not the name of a timezone such as Europe/Berlin, or local")
 	}
@@ -181,8 +184,12 @@ func (p *process) life(m *maker) {
 	}
 	policy, times, unless, err := parseRestart(p.restart)
 	m.noteFlag("restart", p.restart, err)
-	if policy != spec.RestartNever && m.hand.Remove {
-		m.note(errors.New("--rm removes the container when it ends, --restart starts it again: give one of them"))
+	switch {
+	case policy == spec.RestartNever || !m.hand.Remove:
+	case m.made.RemoveImage:
+		m.note(errors.New("--rmi removes the container when it ends, --restart starts it again: give one of them"))
+	case policy != spec.RestartOnFailure: // which it ends well with, or for good
+		m.note(errors.New("--rm removes the container when it ends, --restart starts it again: give one of them, or --restart on-failure"))
 	}
 	m.hand.MostRestarts, m.hand.UnlessStopped = times, unless
 	switch {
@@ -241,7 +248,7 @@ func parseSignal(s string) (string, error) {
 		if n < 1 || n > 64 {
 			return "", errors.New("not a signal from 1 to 64")
 		}
-		return s, nil
+		return cmp.Or(unix.SignalName(unix.Signal(n)), s), nil
 	}
 	name := strings.ToUpper(s)
 	if !strings.HasPrefix(name, "SIG") {

@@ -28,7 +28,7 @@ func processGood() []good {
 		}},
 		{"--group-add keep-groups img", hand(func(h *spec.ByHand) { h.KeepGroups = true })},
 		{"--interactive --tty img", func(m *Made, c *spec.Container, _ *spec.ByHand) { c.Stdin, c.TTY, m.Attach.Stdin = true, true, true }},
-		{"--umask 077 --tz Europe/Berlin img", hand(func(h *spec.ByHand) { h.Umask, h.Timezone = "077", "Europe/Berlin" })},
+		{"--umask 077 --tz Europe/Berlin img", hand(func(h *spec.ByHand) { h.Umask, h.Timezone = "0077", "Europe/Berlin" })},
 		{"--timezone local img", hand(func(h *spec.ByHand) { h.Timezone = "local" })},
 		{"--systemd always img", hand(func(h *spec.ByHand) { h.Systemd = spec.SystemdAlways })},
 		{"--systemd=false img", hand(func(h *spec.ByHand) { h.Systemd = spec.SystemdNever })},
@@ -40,7 +40,7 @@ func processGood() []good {
 		{"--stop-signal SIGRTMIN+3 --stop-timeout 0 img", func(m *Made, c *spec.Container, h *spec.ByHand) {
 			c.StopSignal, h.StopTimeout, m.Pod.TerminationGrace = "SIGRTMIN+3", &never, 0
 		}},
-		{"--stop-signal 9 img", func(_ *Made, c *spec.Container, _ *spec.ByHand) { c.StopSignal = "9" }},
+		{"--stop-signal 9 img", func(_ *Made, c *spec.Container, _ *spec.ByHand) { c.StopSignal = "SIGKILL" }},
 		{"--restart no img", hand(func(*spec.ByHand) {})},
 		{"--restart always img", func(m *Made, _ *spec.Container, _ *spec.ByHand) { m.Pod.RestartPolicy = spec.RestartAlways }},
 		{"--restart on-failure img", func(m *Made, _ *spec.Container, _ *spec.ByHand) { m.Pod.RestartPolicy = spec.RestartOnFailure }},
@@ -50,6 +50,9 @@ func processGood() []good {
 		{"--pod web --restart on-failure:2 img", func(m *Made, c *spec.Container, h *spec.ByHand) {
 			added(m)
 			m.Into, c.RestartPolicy, h.MostRestarts = "web", spec.RestartOnFailure, 2
+		}},
+		{"--rm --restart on-failure img", func(m *Made, _ *spec.Container, h *spec.ByHand) {
+			h.Remove, m.Pod.RestartPolicy = true, spec.RestartOnFailure
 		}},
 		{"--sdnotify conmon img", hand(func(h *spec.ByHand) { h.Notify = spec.NotifyConmon })},
 		{"--sdnotify healthy img", hand(func(h *spec.ByHand) { h.Notify = spec.NotifyHealthy })},
