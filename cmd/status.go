@@ -98,7 +98,7 @@ func (a *app) printUnits(units []reconciler.UnitView) error {
 			if wait := u.RetryAt.Sub(a.now()); !u.RetryAt.IsZero() && wait > 0 {
 				reason += fmt.Sprintf(" (next try in %s)", output.Duration(wait))
 			}
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", u.Name, u.Status, u.Restarts, u.Resource, reason)
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", output.Printable(u.Name), u.Status, u.Restarts, u.Resource, reason)
 		}
 	})
 }

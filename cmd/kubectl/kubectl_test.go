@@ -12,6 +12,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"berth/internal/source"
+	"berth/reconciler"
 )
 
 var update = flag.Bool("update", false, "write what is printed into testdata")
@@ -294,5 +297,19 @@ func TestAgeIsNeverNegative(t *testing.T) {
 		if got := Age(now, now.Add(-ago)); got != want {
 			t.Errorf("%s ago: %q, want %q", ago, got, want)
 		}
+	}
+}
+
+func TestTheReasonOfABadUnitIsAnError(t *testing.T) {
+	at := source.Pos{File: "/m/a\nb.pod", Line: 1}
+	o, err := QuadletObject(reconciler.UnitView{Name: "a\nb.pod", File: "/m/a\nb.pod", Status: "bad", Problems: source.Diagnostics{
+		{Pos: at, Warning: true, Message: "is odd"}, {Pos: source.Pos{File: "/m/x.pod", Line: 2}, Message: "is wrong"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a?b.pod", "<none>", "bad", "0", "<unknown>", "<none>", "/m/x.pod:2: is wrong", "/m/a?b.pod"}
+	if diff := cmp.Diff(want, quadletRow(o, time.Time{})); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -1,8 +1,12 @@
 package kubectl
 
 import (
+	"errors"
+	"slices"
 	"time"
 
+	"berth/cmd/output"
+	"berth/internal/source"
 	"berth/reconciler"
 )
 
@@ -53,9 +57,12 @@ func stamp(at time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
+// problems are what is wrong with a unit's files: errors first, which keep it from
+// being used.
 func problems(v reconciler.UnitView) []string {
+	errs, _ := errors.AsType[source.Diagnostics](v.Problems.Err())
 	var out []string
-	for _, p := range v.Problems {
+	for _, p := range slices.Concat(errs, v.Problems.Warnings()) {
 		out = append(out, p.Error())
 	}
 	return out
@@ -71,7 +78,7 @@ func quadletRow(o Object, now time.Time) []string {
 		reason, _ = list[0].(string)
 	}
 	return []string{
-		field(o, "name"), orNone(textAt(o, "spec", "service")), status, numberAt(o, "status", "restarts"), ageOf(o, now),
-		orNone(textAt(o, "spec", "resource")), orNone(reason), textAt(o, "spec", "file"),
+		output.Printable(field(o, "name")), orNone(textAt(o, "spec", "service")), status, numberAt(o, "status", "restarts"), ageOf(o, now),
+		orNone(textAt(o, "spec", "resource")), orNone(reason), output.Printable(textAt(o, "spec", "file")),
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 
@@ -76,10 +78,18 @@ func newWalk() *walk {
 func (w *walk) fail(path, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	d := source.Diagnostic{Pos: source.Pos{File: path}, Message: fmt.Errorf(format, args...).Error()}
+	d := source.Diagnostic{Pos: source.Pos{File: visible(path)}, Message: fmt.Errorf(format, args...).Error()}
 	if !slices.Contains(w.problems, d) {
 		w.problems = append(w.problems, d)
 	}
+}
+
+// visible is a path as it may stand in a line of a log.
+func visible(path string) string {
+	if strings.ContainsFunc(strings.ToValidUTF8(path, "\x00"), unicode.IsControl) {
+		return strconv.Quote(path)
+	}
+	return path
 }
 
 // halve notes a unit file whose drop-ins cannot be read: half a unit is another unit.
@@ -214,7 +224,7 @@ func (w *walk) assignDropIns(files []quadlet.Input) []quadlet.Input {
 		}
 		for _, path := range w.dropIns[folder] {
 			if confs, _ := w.confs(path, nil); len(confs) > 0 {
-				w.fail(path, "has drop-ins for %s, but there is no such unit file%s", unit, quadlet.DidYouMeanFile(unit, names(files)))
+				w.fail(path, "has drop-ins for %s, but there is no such unit file%s", visible(unit), quadlet.DidYouMeanFile(unit, names(files)))
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func found(root string, u Units) (files, problems []string) {
 		files = append(files, line)
 	}
 	for _, p := range u.Problems {
-		problems = append(problems, strings.TrimPrefix(p.Error(), root+"/"))
+		problems = append(problems, strings.Replace(p.Error(), root+"/", "", 1))
 	}
 	return files, problems
 }
@@ -91,6 +91,8 @@ func TestRead(t *testing.T) {
 			[]string{"a/z.volume=1"}, []string{"a/pod.d/1.conf: is a loop of symbolic links"}},
 		{"a folder of drop-ins that cannot be read takes its unit along", map[string]string{"a/x.pod": "1", "a/x.pod.d": "-> x.pod.d", "b/y.pod": "1", "b/y.pod.d": "-> gone", "b/z.pod": "1", "b/other.d": "-> gone"},
 			[]string{"b/z.pod=1"}, []string{"a/x.pod.d: is a loop of symbolic links", "b/y.pod.d: is a symbolic link to nothing"}},
+		{"names of several lines", map[string]string{"a/x\ny.pod": "-> gone", "a/z\nz.pod.d/1.conf": ""},
+			nil, []string{`"a/x\ny.pod": is a symbolic link to nothing`, `"a/z\nz.pod.d": has drop-ins for "z\nz.pod", but there is no such unit file`}},
 		{"no folder is no problem", map[string]string{},
 			nil, nil},
 	} {
