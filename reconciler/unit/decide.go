@@ -238,7 +238,7 @@ func (d *decider) end(name string, job spec.UnitJob) {
 	st.Job, d.moved = job, true
 	for _, other := range d.Graph.Names() {
 		s := d.service(other)
-		if slices.Contains(slices.Concat(s.Requires, s.BindsTo, s.PartOf), name) || job == spec.UnitStop && d.stopsTo(name, other) {
+		if slices.Contains(slices.Concat(s.Requires, s.Requisite, s.BindsTo, s.PartOf), name) || job == spec.UnitStop && d.stopsTo(name, other) {
 			d.end(other, job)
 		}
 	}
