@@ -79,7 +79,7 @@ func (s *Store) remove(ctx context.Context, nameOrID string, force, withParents 
 		if err := store.RemoveNames(img.ID, img.Names); err != nil {
 			return Removed{}, err
 		}
-		s.note("untag", img.ID, strings.Join(img.Names, ", "))
+		s.noteUntagged(img.ID, img.Names)
 		return Removed{Untagged: img.Names}, nil
 	}
 	line := s.lineageOf(c, img)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Tag gives an image further names. A name that another image has moves over.
@@ -53,6 +52,13 @@ func (s *Store) Untag(ctx context.Context, nameOrID string, names ...string) err
 	if err := store.RemoveNames(img.ID, full); err != nil {
 		return err
 	}
-	s.note("untag", img.ID, strings.Join(full, ", "))
+	s.noteUntagged(img.ID, full)
 	return nil
+}
+
+// noteUntagged tells of each name that an image lost.
+func (s *Store) noteUntagged(id string, names []string) {
+	for _, name := range names {
+		s.note("untag", id, name)
+	}
 }
