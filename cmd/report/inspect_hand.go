@@ -73,8 +73,11 @@ func (r *HostConfig) byHand(p *spec.Pod, c *spec.Container) {
 		r.LogConfig = logConfig(*h.Log)
 		r.LogConfig.Path = path
 	}
-	if t.MemorySwap != nil {
+	switch {
+	case t.MemorySwap != nil:
 		r.MemorySwap = *t.MemorySwap
+	case r.Memory > 0: // as much swap again
+		r.MemorySwap = 2 * r.Memory
 	}
 	if t.Swappiness != nil {
 		r.MemorySwappiness = *t.Swappiness
