@@ -340,7 +340,7 @@ func TestNetworks(t *testing.T) {
 		{"network create --ipam-driver none", "berth2\n", 0},
 		{"network inspect --format {{range.Routes}}{{.Destination}},{{.Gateway}},{{.Metric}}{{end}}|{{.Interface}}|{{.DNSServers}} berth1", "10.200.0.0/16,10.91.0.9,50|mine0|[9.9.9.9 1.1.1.1]\n", 0},
 		{"network update --dns-add 8.8.8.8 --dns-drop 1.1.1.1,9.9.9.9 berth1", "berth1\n", 0},
-		{"network update --dns-drop 1.1.1.1 berth1", "", 125},
+		{"network update --dns-drop 1.1.1.1 berth1", "berth1\n", 0}, // it is gone, as was wanted
 		{"network inspect --format {{.NetworkDNSServers}} berth1", "[8.8.8.8]\n", 0},
 		{"network inspect --format {{.IPAMOptions}}{{.Subnets}}{{.DNSEnabled}} berth2", "map[driver:none][]false\n", 0},
 		{"network prune --filter label=a=b --force", "backend\n", 0},

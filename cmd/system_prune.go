@@ -31,8 +31,8 @@ func (a *app) systemPrune() *cobra.Command {
 name and no container; with --all, images that have a name, too, and with --volumes, volumes that no pod uses. Prints
 what went, and how much room that made. What comes from folders and Deployments stays.
 
-Filters are label, label! and until. With --external it removes nothing but the layers of containers that are gone, which
-stay where a command was cut short; "system check --repair" removes all that such commands left behind.`,
+Filters are label, label! and until. With --external it removes nothing but the layers of containers that are gone,
+which stay where a command was cut short; "system check --repair" removes all that such commands left behind.`,
 		Example: "  berth system prune\n  berth system prune --all --volumes --force\n  berth system prune --filter until=24h\n  berth system prune --external",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
