@@ -230,7 +230,7 @@ func (l *Loop) pass(ctx context.Context) {
 		l.actor.health.Keep(observed)
 	}
 	l.events.stir()
-	if l.whenIdle != nil && err == nil && !plan.Changes() && !slices.ContainsFunc(observed, needsSupervisor) {
+	if l.whenIdle != nil && err == nil && !plan.Changes() && !needSupervisor(observed) {
 		l.whenIdle()
 	}
 }
@@ -238,7 +238,11 @@ func (l *Loop) pass(ctx context.Context) {
 // nothingLeft looks whether there is anything to supervise.
 func (l *Loop) nothingLeft(ctx context.Context) bool {
 	observed, err := l.opts.Engine.Observe(ctx)
-	return err == nil && !slices.ContainsFunc(observed, needsSupervisor)
+	return err == nil && !needSupervisor(observed)
+}
+
+func needSupervisor(observed []spec.PodStatus) bool {
+	return slices.ContainsFunc(observed, func(st spec.PodStatus) bool { return needsSupervisor(st) || outlived(&st, observed) })
 }
 
 // needsSupervisor reports whether anything may still have to be done about a

@@ -107,23 +107,43 @@ func (w *worker) ofUnit() bool {
 	return unit
 }
 
-// endServices ends the service containers whose pods are over.
+// endServices ends the service containers whose pods are over, and removes those that
+// whoever was to remove them left.
 func (l *Loop) endServices(ctx context.Context, observed []spec.PodStatus) {
 	for i := range observed {
 		p := &observed[i].Pod
-		if !isService(p) || !slices.ContainsFunc(observed[i].Containers, spec.ContainerStatus.Running) {
+		if !isService(p) {
 			continue
 		}
 		code, over := serviceEnd(servedBy(p, observed), Propagation(p.Annotations[serviceAnnotation]))
-		if !over {
-			continue
+		switch {
+		case !over:
+		case slices.ContainsFunc(observed[i].Containers, spec.ContainerStatus.Running):
+			l.endingService(ctx, p, func() error { return l.actor.endService(ctx, p, code) })
+		case outlived(&observed[i], observed):
+			l.endingService(ctx, p, func() error {
+				err := l.actor.removing(ctx, p, RemoveOptions{})
+				if err == nil {
+					l.Wake() // perhaps nothing is left to supervise
+				}
+				return err
+			})
 		}
-		l.workers.Go(func() { // ends with ctx
-			if err := l.actor.endService(ctx, p, code); err != nil && ctx.Err() == nil && !gone(err) {
-				l.opts.Log.WarnContext(ctx, "service container cannot be ended", "pod", p.Key().String(), "error", err)
-			}
-		})
 	}
+}
+
+// outlived reports whether a service container has ended and its pods are gone: they
+// are removed together, unless the command that does it is cut off.
+func outlived(st *spec.PodStatus, observed []spec.PodStatus) bool {
+	return isService(&st.Pod) && slices.ContainsFunc(st.Containers, spec.ContainerStatus.Finished) && len(servedBy(&st.Pod, observed)) == 0
+}
+
+func (l *Loop) endingService(ctx context.Context, p *spec.Pod, f func() error) {
+	l.workers.Go(func() { // ends with ctx
+		if err := f(); err != nil && ctx.Err() == nil && !gone(err) {
+			l.opts.Log.WarnContext(ctx, "service container cannot be ended", "pod", p.Key().String(), "error", err)
+		}
+	})
 }
 
 // endService has a service container end with an exit code.
