@@ -121,6 +121,9 @@ func (a *app) identify(ctx context.Context, e *engine.Engine, made *option.Made)
 	}
 	made.SetName(name, kept)
 	own.ByHand.CreateCommand = commandLine()
+	if !made.Pod.Bare {
+		made.Pod.CreateCommand = own.ByHand.CreateCommand
+	}
 	made.Pod.Owner = a.ownerByHand()
 	if made.Pod.ID == "" {
 		made.Pod.ID = spec.NewPodID()

@@ -89,7 +89,15 @@ func inspectPod(ctx context.Context, e *engine.Engine, namespace, name string) (
 	if err != nil {
 		return nil, err
 	}
-	return report.InspectPod(&p), nil
+	r := report.InspectPod(&p)
+	r.Locate(func(volume string) string {
+		v, err := e.Volumes().Inspect(ctx, volume)
+		if err != nil {
+			return "" // it is made with the first container
+		}
+		return v.Mountpoint
+	})
+	return r, nil
 }
 
 // inspectFlags are the flags of inspect and the commands of the same name.

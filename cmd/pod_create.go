@@ -58,6 +58,7 @@ func (a *app) makePod(ctx context.Context, e *engine.Engine, made *option.Made) 
 		pod.Name = madeUpName(namesIn(observed))
 	}
 	pod.ID, pod.Owner = spec.NewPodID(), a.ownerByHand()
+	pod.CreateCommand = commandLine()
 	option.NameHost(pod, "")
 	drop, err := writeIDFile(made.IDFile, string(pod.ID))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -22,6 +23,7 @@ type Description struct {
 	Given    *oci.Given // what the runtime was given; nil while it is not made
 	Image    ociv1.ImageConfig
 	Runtime  string // "crun"
+	Hostname string // the host's
 	Manager  string // of cgroups
 	Driver   image.GraphDriver
 	Networks map[string]network.Network // those of its pod that are there
@@ -37,6 +39,9 @@ func (e *Engine) Describe(ctx context.Context, p *spec.PodStatus, c spec.Contain
 		return d, err
 	}
 	d.Runtime, d.Manager = filepath.Base(runtime.Path()), runtime.CgroupManager()
+	if d.Hostname, err = os.Hostname(); err != nil {
+		return d, err
+	}
 	d.Given, err = oci.ReadGiven(e.records.Bundle(p.Pod.ID, c.Name))
 	errs := []error{missing(err)}
 	if c.ImageID != "" {

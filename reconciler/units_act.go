@@ -256,6 +256,7 @@ func (u *units) pod(s *unit.Service) (*option.Made, error) {
 		return nil, err
 	}
 	u.belongs(made.Pod, s)
+	made.Pod.CreateCommand = option.WithoutPasswords(append([]string{"berth"}, s.Pre...))
 	option.NameHost(made.Pod, "")
 	return made, nil
 }

@@ -136,6 +136,9 @@ func container(now time.Time, p *spec.PodStatus, c spec.ContainerStatus, infra b
 			r.Mounts = append(r.Mounts, m.Path)
 		}
 		r.Labels = labelsOf(&p.Pod, s)
+		if s.ByHand != nil && !p.Pod.Bare && s.ByHand.Namespaces.Net != (spec.Join{}) {
+			r.Networks, r.Ports = []string{}, nil // the pod's are not its own
+		}
 		if s.ByHand != nil {
 			r.AutoRemove, r.CIDFile = s.ByHand.Remove, s.ByHand.IDFile
 		}

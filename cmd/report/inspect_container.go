@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/engine/image"
+	"berth/engine/oci"
 	"berth/engine/spec"
 )
 
@@ -40,6 +41,7 @@ type ContainerInspect struct {
 	ResolvConfPath          string            `json:"ResolvConfPath"`
 	HostnamePath            string            `json:"HostnamePath"`
 	HostsPath               string            `json:"HostsPath"`
+	StaticDir               string            `json:"StaticDir"` // what is kept of it while it is made
 	OCIConfigPath           string            `json:"OCIConfigPath,omitempty"`
 	OCIRuntime              string            `json:"OCIRuntime"`
 	Driver                  string            `json:"Driver"`
@@ -54,6 +56,8 @@ type ContainerInspect struct {
 	SizeRootFs              *int64            `json:"SizeRootFs,omitempty"` // with the image
 	IsService               bool              `json:"IsService"`
 	KubeExitCodePropagation string            `json:"KubeExitCodePropagation"`
+	UseImageHosts           bool              `json:"UseImageHosts"`
+	UseImageHostname        bool              `json:"UseImageHostname"`
 
 	LastTermination *spec.Termination `json:"LastTermination,omitempty"` // ours: how the one before it ended
 }
@@ -141,6 +145,10 @@ type NetworkSettings struct {
 	SandboxKey          string                    `json:"SandboxKey"` // the network namespace
 	Ports               map[string][]HostPort     `json:"Ports"`
 	Networks            map[string]NetworkAddress `json:"Networks"`
+
+	HairpinMode            bool   `json:"HairpinMode"`
+	LinkLocalIPv6Address   string `json:"LinkLocalIPv6Address"`
+	LinkLocalIPv6PrefixLen int    `json:"LinkLocalIPv6PrefixLen"`
 }
 
 // NetworkAddress is a container's place on one network.
@@ -196,11 +204,17 @@ type Config struct {
 
 	StartupHealthCheck         *Healthcheck `json:"StartupHealthCheck,omitempty"`
 	Healthcheck                *Healthcheck `json:"Healthcheck,omitempty"`
-	HealthcheckOnFailureAction string       `json:"HealthcheckOnFailureAction,omitempty"`
-	HealthLogDestination       string       `json:"HealthLogDestination,omitempty"`
-	HealthcheckMaxLogCount     int          `json:"HealthcheckMaxLogCount,omitempty"`
-	HealthcheckMaxLogSize      int          `json:"HealthcheckMaxLogSize,omitempty"`
+	HealthcheckOnFailureAction string       `json:"HealthcheckOnFailureAction"`
+	HealthLogDestination       string       `json:"HealthLogDestination"`
+	HealthcheckMaxLogCount     int          `json:"HealthcheckMaxLogCount"`
+	HealthcheckMaxLogSize      int          `json:"HealthcheckMaxLogSize"`
 }
+
+// What is kept of the runs of a health check that asks for no more.
+const (
+	mostHealthLog = 5
+	maxHealthLog  = 500 // bytes of each
+)
 
 // HealthMaxLogCount is HealthcheckMaxLogCount, as podman's templates call it.
 func (c Config) HealthMaxLogCount() int { return c.HealthcheckMaxLogCount }
@@ -261,7 +275,7 @@ type HostConfig struct {
 	OomKillDisable    bool                  `json:"OomKillDisable"`
 	BlkioWeight       uint16                `json:"BlkioWeight"`
 	CpusetMems        string                `json:"CpusetMems"`
-	ShmSize           int64                 `json:"ShmSize,omitempty"`
+	ShmSize           int64                 `json:"ShmSize"`
 	Init              bool                  `json:"Init"`
 	AutoRemove        bool                  `json:"AutoRemove"`
 	PublishAllPorts   bool                  `json:"PublishAllPorts"`
@@ -272,6 +286,7 @@ type HostConfig struct {
 	Cgroups           string                `json:"Cgroups"`
 	CgroupMode        string                `json:"CgroupMode"`
 	UsernsMode        string                `json:"UsernsMode"`
+	IDMappings        *IDMappings           `json:"IDMappings,omitempty"` // nil: the host's
 	PidsLimit         int64                 `json:"PidsLimit"`
 	Ulimits           []Ulimit              `json:"Ulimits"`
 
@@ -286,6 +301,42 @@ type HostConfig struct {
 	Links           []string `json:"Links"`
 	Runtime         string   `json:"Runtime"`
 	ConsoleSize     [2]uint  `json:"ConsoleSize"`
+
+	BlkioWeightDevice    []WeightDevice    `json:"BlkioWeightDevice"`
+	BlkioDeviceReadBps   []ThrottleDevice  `json:"BlkioDeviceReadBps"`
+	BlkioDeviceWriteBps  []ThrottleDevice  `json:"BlkioDeviceWriteBps"`
+	BlkioDeviceReadIOps  []ThrottleDevice  `json:"BlkioDeviceReadIOps"`
+	BlkioDeviceWriteIOps []ThrottleDevice  `json:"BlkioDeviceWriteIOps"`
+	CpuRealtimePeriod    uint64            `json:"CpuRealtimePeriod"`
+	CpuRealtimeRuntime   int64             `json:"CpuRealtimeRuntime"`
+	CgroupConf           map[string]string `json:"CgroupConf"`
+
+	// What no container of ours has.
+	Isolation          string `json:"Isolation"`
+	KernelMemory       int64  `json:"KernelMemory"`
+	DiskQuota          uint64 `json:"DiskQuota"`
+	CpuCount           uint64 `json:"CpuCount"`
+	CpuPercent         uint64 `json:"CpuPercent"`
+	IOMaximumIOps      uint64 `json:"IOMaximumIOps"`
+	IOMaximumBandwidth uint64 `json:"IOMaximumBandwidth"`
+}
+
+// IDMappings are the users of a container: container:host:size.
+type IDMappings struct {
+	UidMap []string `json:"UidMap"`
+	GidMap []string `json:"GidMap"`
+}
+
+// WeightDevice is a device's share of what the block layer can do.
+type WeightDevice struct {
+	Path   string `json:"path"`
+	Weight uint16 `json:"weight"`
+}
+
+// ThrottleDevice is how much a second a device gives.
+type ThrottleDevice struct {
+	Path string `json:"path"`
+	Rate uint64 `json:"rate"`
 }
 
 // LogConfig is where a container's output goes.
@@ -329,7 +380,8 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 		RestartCount: p.Restarts(&c), Mounts: []Mount{},
 		Dependencies: []string{}, NetworkSettings: networkSettings(p), Namespace: p.Pod.Namespace, IsInfra: infra, IsInit: c.Init,
 		LastTermination: p.History[c.Name].Last,
-		ExecIDs:         []string{}, EffectiveCaps: []string{}, BoundingCaps: []string{}, KubeExitCodePropagation: "invalid",
+		UseImageHosts:   p.Pod.NoHosts, UseImageHostname: p.Pod.NoHostname,
+		ExecIDs: []string{}, EffectiveCaps: []string{}, BoundingCaps: []string{}, KubeExitCodePropagation: "invalid",
 	}
 	if len(c.Command) > 0 {
 		r.Path, r.Args = c.Command[0], c.Command[1:]
@@ -341,8 +393,19 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 		r.Mounts = mounts(&p.Pod, s)
 	}
 	r.Config = config(p, c, own)
+	if own.ByHand != nil {
+		r.Config.Hostname = oci.Hostname(&p.Pod, &own)
+	}
 	r.HostConfig = hostConfig(p, own, r.Mounts)
 	r.HostConfig.LogConfig.Path = c.LogPath
+	if infra {
+		r.HostConfig.asInfra(p)
+		if p.Pod.Infra != nil {
+			r.ConmonPidFile = p.Pod.Infra.ConmonPidFile
+		}
+	} else if !p.Pod.Bare && p.Pod.HasInfra() {
+		r.Dependencies = append(r.Dependencies, infraRef(p))
+	}
 	if p.Pod.Bare {
 		r.Pod = ""
 	}
@@ -371,7 +434,8 @@ func config(p *spec.PodStatus, c spec.ContainerStatus, own spec.Container) Confi
 		Hostname: p.Pod.Hostname, User: userText(own.User), Tty: own.TTY, OpenStdin: own.Stdin,
 		Env: []string{}, Cmd: own.Args, Entrypoint: own.Command, Image: c.Image, WorkingDir: own.WorkingDir,
 		Labels: p.Pod.Labels, Annotations: p.Pod.Annotations, StopSignal: own.StopSignal,
-		StopTimeout: int(p.Pod.TerminationGrace / time.Second),
+		StopTimeout:                int(p.Pod.TerminationGrace / time.Second),
+		HealthcheckOnFailureAction: "none", HealthLogDestination: "local", HealthcheckMaxLogCount: mostHealthLog, HealthcheckMaxLogSize: maxHealthLog,
 	}
 	if r.StopSignal == "" {
 		r.StopSignal = "SIGTERM"

@@ -3,6 +3,8 @@ package report
 import (
 	"cmp"
 	"net/netip"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/engine"
@@ -15,6 +17,9 @@ func (r *ContainerInspect) Describe(d engine.Description) {
 	r.OCIRuntime, r.HostConfig.CgroupManager = d.Runtime, d.Manager
 	r.GraphDriver, r.Driver = d.Driver, d.Driver.Name
 	r.Config.onImage(d)
+	if r.Config.Hostname == "" && r.HostConfig.UTSMode == "host" {
+		r.Config.Hostname = d.Hostname
+	}
 	for i := range r.Mounts {
 		if dir, ok := d.Volumes[r.Mounts[i].Name]; ok && r.Mounts[i].Type == "volume" {
 			r.Mounts[i].Source = dir
@@ -61,6 +66,20 @@ func (r *ContainerInspect) given(g *oci.Given) {
 	r.OCIConfigPath, r.State.OciVersion, r.NetworkSettings.SandboxKey = g.Path, g.Version, g.NetworkPath
 	r.AppArmorProfile, r.ProcessLabel, r.MountLabel = g.AppArmorProfile, g.ProcessLabel, g.MountLabel
 	r.EffectiveCaps, r.BoundingCaps = orEmpty(g.EffectiveCaps), orEmpty(g.BoundingCaps)
+	r.HostConfig.PidsLimit = cmp.Or(g.Pids, r.HostConfig.PidsLimit)
+	r.HostConfig.MemorySwap = cmp.Or(g.Swap, r.HostConfig.MemorySwap)
+	r.StaticDir = filepath.Dir(g.Path)
+	r.PidFile, r.ConmonPidFile = cmp.Or(r.PidFile, g.PidFile), cmp.Or(r.ConmonPidFile, g.ConmonPidFile)
+	r.Config.engineEnv(g.Env)
+	if g.HostCgroups && r.HostConfig.CgroupMode == "private" {
+		r.HostConfig.CgroupMode = "host"
+	}
+	if len(g.Rlimits) > 0 {
+		r.HostConfig.Ulimits = []Ulimit{}
+	}
+	for _, l := range g.Rlimits {
+		r.HostConfig.Ulimits = append(r.HostConfig.Ulimits, Ulimit(l))
+	}
 	for _, m := range g.Mounts {
 		switch m.Destination {
 		case "/etc/resolv.conf":
@@ -71,9 +90,37 @@ func (r *ContainerInspect) given(g *oci.Given) {
 			r.HostnamePath = m.Source
 		}
 		for i := range r.Mounts {
-			if r.Mounts[i].Destination == m.Destination && r.Mounts[i].Source == "" && m.Type != "tmpfs" {
+			if r.Mounts[i].Destination != m.Destination {
+				continue
+			}
+			if len(r.Mounts[i].Options) == 0 {
+				r.Mounts[i].Options = mountOptions(m.Options)
+			}
+			if r.Mounts[i].Source == "" && m.Type != "tmpfs" {
 				r.Mounts[i].Source = m.Source
 			}
+		}
+	}
+	r.HostConfig.Binds = binds(r.Mounts)
+}
+
+// mountOptions are the options of a mount that have no field of their own.
+func mountOptions(all []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(o string) bool {
+		return o == "ro" || o == "rw" || strings.HasSuffix(o, "private") || strings.HasSuffix(o, "shared") || strings.HasSuffix(o, "slave") || strings.HasSuffix(o, "unbindable")
+	})
+}
+
+// engineEnv adds the variables that every container is given: of the others some are
+// secret.
+func (r *Config) engineEnv(env []string) {
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.Contains([]string{"container", "HOME", "HOSTNAME", "TERM"}, name) {
+			continue
+		}
+		if !slices.ContainsFunc(r.Env, func(own string) bool { return strings.HasPrefix(own, name+"=") }) {
+			r.Env = append(r.Env, kv)
 		}
 	}
 }

@@ -19,6 +19,9 @@ func (r *ContainerInspect) byHand(p *spec.Pod, c *spec.Container) {
 	for _, ref := range h.Requires {
 		r.Dependencies = append(r.Dependencies, ref.Name)
 	}
+	if !p.Bare && h.Namespaces.Net != (spec.Join{}) {
+		r.NetworkSettings = NetworkSettings{Ports: map[string][]HostPort{}, Networks: map[string]NetworkAddress{}}
+	}
 	r.Config.byHand(h)
 	r.HostConfig.byHand(p, c)
 	r.Mounts = slices.DeleteFunc(r.Mounts, func(m Mount) bool {
@@ -53,7 +56,7 @@ func (r *Config) byHand(h *spec.ByHand) {
 			}
 		}
 		r.HealthcheckOnFailureAction, r.HealthLogDestination = cmp.Or(string(c.OnFailure), "none"), cmp.Or(c.LogDir, "local")
-		r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = max(cmp.Or(c.MostLog, 5), 0), max(cmp.Or(c.MaxLog, 500), 0)
+		r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = max(cmp.Or(c.MostLog, mostHealthLog), 0), max(cmp.Or(c.MaxLog, maxHealthLog), 0)
 	}
 	for _, s := range h.Secrets {
 		r.Secrets = append(r.Secrets, SecretRef{s.Secret, s.UID, s.GID, s.Mode})
@@ -65,19 +68,56 @@ func (r *HostConfig) byHand(p *spec.Pod, c *spec.Container) {
 	r.Annotations, r.AutoRemove, r.Init, r.PublishAllPorts = h.Annotations, h.Remove, h.Init, h.PublishAll
 	r.ContainerIDFile = h.IDFile
 	r.GroupAdd = append(r.GroupAdd, h.Groups...)
-	for _, d := range h.Devices {
-		r.Devices = append(r.Devices, Device{d.Host, d.Path, d.Permissions})
-	}
+	r.Devices = append(r.Devices, devices(h)...)
+	r.SecurityOpt = append(r.SecurityOpt, handSecurityOpt(h)...)
 	if h.Log != nil {
 		path := r.LogConfig.Path
 		r.LogConfig = logConfig(*h.Log)
 		r.LogConfig.Path = path
 	}
+	r.tuned(t)
+	if h.ShmSize != 0 {
+		r.ShmSize = max(0, h.ShmSize) // -1 is no limit, podman's 0
+	}
+	place := p.Cgroup
+	if h.Cgroup != (spec.CgroupPlace{}) {
+		place = h.Cgroup
+	}
+	r.CgroupParent = place.Parent
+	if r.Cgroups = string(place.Mode); place.Mode == spec.CgroupsEnabled {
+		r.Cgroups = "default"
+	}
+	r.namespaces(p, h)
+}
+
+// devices are those of the host that flags name.
+func devices(h *spec.ByHand) []Device {
+	var list []Device
+	for _, d := range h.Devices {
+		list = append(list, Device{d.Host, d.Path, d.Permissions})
+	}
+	return list
+}
+
+// handSecurityOpt are the security options that only what is made by hand has.
+func handSecurityOpt(h *spec.ByHand) []string {
+	var opts []string
+	for _, l := range h.Label {
+		opts = append(opts, "label="+l)
+	}
+	if h.AppArmor != "" && !h.AppArmorUsual {
+		opts = append(opts, "apparmor="+h.AppArmor)
+	}
+	return opts
+}
+
+// tuned are the limits that only what is made by hand has.
+func (r *HostConfig) tuned(t spec.Tuning) {
 	switch {
 	case t.MemorySwap != nil:
 		r.MemorySwap = *t.MemorySwap
-	case r.Memory > 0: // as much swap again
-		r.MemorySwap = 2 * r.Memory
+	case r.Memory > 0:
+		r.MemorySwap = 2 * r.Memory // as much again
 	}
 	if t.Swappiness != nil {
 		r.MemorySwappiness = *t.Swappiness
@@ -95,18 +135,26 @@ func (r *HostConfig) byHand(p *spec.Pod, c *spec.Container) {
 	if t.CPUQuota != 0 {
 		r.CpuQuota = t.CPUQuota
 	}
-	if r.ShmSize = p.ShmSize; h.ShmSize != 0 {
-		r.ShmSize = h.ShmSize
+	r.blocks(t)
+	r.CpuRealtimePeriod, r.CpuRealtimeRuntime, r.CgroupConf = t.RealtimePeriod, t.RealtimeRuntime, t.Unified
+}
+
+// blocks are the limits of block devices.
+func (r *HostConfig) blocks(t spec.Tuning) {
+	for _, d := range t.BlkioDevices {
+		r.BlkioWeightDevice = append(r.BlkioWeightDevice, WeightDevice{d.Device, d.Weight})
 	}
-	place := p.Cgroup
-	if h.Cgroup != (spec.CgroupPlace{}) {
-		place = h.Cgroup
+	for _, limit := range []struct {
+		to   *[]ThrottleDevice
+		from []spec.Rate
+	}{
+		{&r.BlkioDeviceReadBps, t.ReadBps}, {&r.BlkioDeviceWriteBps, t.WriteBps},
+		{&r.BlkioDeviceReadIOps, t.ReadIOps}, {&r.BlkioDeviceWriteIOps, t.WriteIOps},
+	} {
+		for _, d := range limit.from {
+			*limit.to = append(*limit.to, ThrottleDevice{d.Device, d.Rate})
+		}
 	}
-	r.CgroupParent = place.Parent
-	if r.Cgroups = string(place.Mode); place.Mode == spec.CgroupsEnabled {
-		r.Cgroups = "default"
-	}
-	r.namespaces(p, h)
 }
 
 // namespaces says in which namespaces a container lives.
@@ -127,7 +175,12 @@ func (r *HostConfig) namespaces(p *spec.Pod, h *spec.ByHand) {
 		return other
 	}
 	in, join := h.Namespaces, p.Join
-	r.NetworkMode = own(in.Net, join.Net, r.NetworkMode)
+	if r.NetworkMode = own(in.Net, join.Net, r.NetworkMode); in.Net.Private {
+		r.NetworkMode = "none"
+	}
+	if !p.Bare && in.Net != (spec.Join{}) {
+		r.PortBindings = map[string][]HostPort{} // the pod's are not its own
+	}
 	r.CgroupMode = own(in.Cgroup, join.Cgroup, "private")
 	if !p.Bare {
 		r.IpcMode, r.PidMode, r.UTSMode = own(in.IPC, join.IPC, r.IpcMode), own(in.PID, join.PID, r.PidMode), own(in.UTS, join.UTS, r.UTSMode)
@@ -140,6 +193,6 @@ func (r *HostConfig) namespaces(p *spec.Pod, h *spec.ByHand) {
 		r.IpcMode, r.PidMode, r.UTSMode = own(in.IPC, join.IPC, ipc), own(in.PID, join.PID, host[p.HostPID]), own(in.UTS, join.UTS, "private")
 	}
 	if p.Users != nil {
-		r.UsernsMode = own(spec.Join{}, p.Users.Join, "private")
+		r.UsernsMode = own(spec.Join{}, p.Users.Join, r.UsernsMode)
 	}
 }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,50 +11,114 @@ import (
 	"berth/engine/spec"
 )
 
+// shmSize is how large a /dev/shm is that nobody asks to be otherwise.
+const shmSize = 64 << 20
+
 // cpuPeriod is the length of a CPU quota's period in microseconds.
 const cpuPeriod = 100000
 
 func hostConfig(p *spec.PodStatus, c spec.Container, mounts []Mount) HostConfig {
 	res := c.Resources
 	h := HostConfig{
-		Binds: []string{}, Devices: []Device{}, Tmpfs: map[string]string{},
-		Annotations: p.Pod.Annotations, Cgroups: "default", CgroupMode: "private", MemorySwappiness: -1,
+		Devices: []Device{}, Tmpfs: map[string]string{},
+		Annotations: p.Pod.Annotations, Cgroups: "default", CgroupMode: "private", ShmSize: max(0, cmp.Or(p.Pod.ShmSize, shmSize)),
 		LogConfig: logConfig(p.Pod.Log), NetworkMode: networkMode(p), PortBindings: portBindings(p),
 		RestartPolicy: restartOf(&p.Pod, &c),
 		CapAdd:        orEmpty(c.Security.CapAdd), CapDrop: orEmpty(c.Security.CapDrop),
 		Dns: orEmpty(p.Pod.DNS.Servers), DnsOptions: orEmpty(p.Pod.DNS.Options), DnsSearch: orEmpty(p.Pod.DNS.Searches),
 		ExtraHosts: orEmpty(hostAdd(&p.Pod)),
-		IpcMode:    "container:" + string(p.Infra.ID), PidMode: "private", UTSMode: "container:" + string(p.Infra.ID),
+		IpcMode:    "private", PidMode: "private", UTSMode: "private",
 		Privileged: c.Security.Privileged, ReadonlyRootfs: c.Security.ReadOnlyRoot, SecurityOpt: securityOpt(c.Security),
-		CpuShares: res.CPURequest * 1024 / 1000, CpusetCpus: res.CPUSet, NanoCpus: res.CPULimit * 1e6,
-		Memory: res.MemoryLimit, MemoryReservation: res.MemoryRequest, PidsLimit: res.PidsLimit, Ulimits: []Ulimit{},
-		GroupAdd: []string{}, Runtime: "oci",
+		Ulimits: []Ulimit{}, GroupAdd: []string{}, Runtime: "oci",
 	}
-	if res.CPULimit > 0 {
-		h.CpuPeriod, h.CpuQuota = cpuPeriod, res.CPULimit*cpuPeriod/1000
-	}
-	switch {
-	case p.Pod.HostPID:
-		h.PidMode = "host"
-	case p.Pod.SharePID:
-		h.PidMode = "container:" + string(p.Infra.ID)
-	}
-	if p.Pod.HostIPC {
-		h.IpcMode = "host"
-	}
+	h.limited(res)
+	h.shared(p)
 	if res.OOMScoreAdj != nil {
 		h.OomScoreAdj = *res.OOMScoreAdj
 	}
 	for _, u := range res.Ulimits {
 		h.Ulimits = append(h.Ulimits, Ulimit{"RLIMIT_" + strings.ToUpper(u.Name), u.Soft, u.Hard})
 	}
-	for _, m := range mounts {
-		if m.Type != "tmpfs" && m.Source != "" {
-			h.Binds = append(h.Binds, bind(m))
-		}
-	}
+	h.Binds = binds(mounts)
 	return h
 }
+
+func binds(mounts []Mount) []string {
+	list := []string{}
+	for _, m := range mounts {
+		if m.Type != "tmpfs" && m.Source != "" {
+			list = append(list, bind(m))
+		}
+	}
+	return list
+}
+
+func (r *HostConfig) limited(res spec.Resources) {
+	r.CpuShares, r.CpusetCpus, r.NanoCpus = res.CPURequest*1024/1000, res.CPUSet, res.CPULimit*1e6
+	r.Memory, r.MemoryReservation, r.PidsLimit = res.MemoryLimit, res.MemoryRequest, res.PidsLimit
+	if res.CPULimit > 0 {
+		r.CpuPeriod, r.CpuQuota = cpuPeriod, res.CPULimit*cpuPeriod/1000
+	}
+}
+
+// shared says which namespaces a container has in common with its pod's others.
+func (r *HostConfig) shared(p *spec.PodStatus) {
+	with := "container:" + infraRef(p)
+	infra := !p.Pod.Bare && p.Pod.HasInfra()
+	if u := p.Pod.Users; u != nil {
+		r.IDMappings = &IDMappings{idMap(u.UIDs), idMap(u.GIDs)}
+		if r.UsernsMode = "private"; infra {
+			r.UsernsMode = with
+		}
+	}
+	if infra && p.Pod.OwnNetwork() && !p.Pod.Own.Net {
+		r.NetworkMode = with
+	}
+	if infra && !p.Pod.Own.UTS {
+		r.UTSMode = with
+	}
+	switch {
+	case p.Pod.HostIPC:
+		r.IpcMode = "host"
+	case infra && !p.Pod.Own.IPC:
+		r.IpcMode = with
+	}
+	switch {
+	case p.Pod.HostPID:
+		r.PidMode = "host"
+	case infra && p.Pod.SharePID:
+		r.PidMode = with
+	}
+}
+
+// asInfra says in which namespaces the infra container lives: it shares those it holds.
+func (r *HostConfig) asInfra(p *spec.PodStatus) {
+	r.NetworkMode, r.IpcMode, r.PidMode, r.UTSMode = networkMode(p), "shareable", "private", "private"
+	if p.Pod.Users != nil {
+		r.UsernsMode = "private"
+	}
+	if p.Pod.HostIPC {
+		r.IpcMode = "host"
+	}
+	if p.Pod.HostPID {
+		r.PidMode = "host"
+	}
+	if p.Pod.Join.UTS.Host {
+		r.UTSMode = "host"
+	}
+}
+
+func idMap(list []spec.IDMap) []string {
+	out := []string{}
+	for _, m := range list {
+		out = append(out, fmt.Sprintf("%d:%d:%d", m.Container, m.Host, m.Size))
+	}
+	return out
+}
+
+// infraRef is what a pod's infra container is called where others name it: by its ID,
+// or while it has none by its name.
+func infraRef(p *spec.PodStatus) string { return cmp.Or(string(p.Infra.ID), p.Pod.InfraName()) }
 
 // restartOf is a container's restart policy in podman's words.
 func restartOf(p *spec.Pod, c *spec.Container) RestartPolicy {
@@ -79,7 +145,7 @@ func bind(m Mount) string {
 	if m.Name != "" {
 		source = m.Name
 	}
-	return source + ":" + m.Destination + ":" + strings.Join(append([]string{mode}, m.Options...), ",")
+	return source + ":" + m.Destination + ":" + strings.Join(append([]string{mode, m.Propagation}, m.Options...), ",")
 }
 
 func logConfig(l spec.Log) LogConfig {

@@ -86,6 +86,8 @@ type Pod struct {
 	StopWithLast bool `json:"stopWithLast,omitempty"`
 	// Inherit is what a ByHand pod gives each of its containers; nil: nothing.
 	Inherit *Inherited `json:"inherit,omitempty"`
+	// CreateCommand is the command line a ByHand pod was made by, secrets masked.
+	CreateCommand []string `json:"createCommand,omitempty"`
 	// Infra is what a person says of the infra container; nil: nothing.
 	Infra *Infra `json:"infra,omitempty"`
 
