@@ -43,7 +43,7 @@ func (a *app) podTop() *cobra.Command {
 				}
 			}
 			if len(list) == 0 {
-				return nil, fmt.Errorf("no container of pod %q runs", names)
+				return nil, fmt.Errorf("no container of pod %q runs", pods[0].Pod.Name)
 			}
 			return list, nil
 		})

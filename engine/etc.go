@@ -32,7 +32,7 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		content["resolv.conf"] = func() ([]byte, error) { return resolvConf(pod, sb.Servers) }
 	}
 	if !pod.NoHostname {
-		content["hostname"] = func() ([]byte, error) { return []byte(hostname(pod) + "\n"), nil }
+		content["hostname"] = func() ([]byte, error) { return []byte(hostnameOf(pod, in.Container) + "\n"), nil }
 	}
 	if !pod.NoHosts {
 		content["hosts"] = func() ([]byte, error) {
@@ -50,6 +50,12 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		}
 		dir, ours := e.etcFolder(pod, in.Container, name)
 		path := filepath.Join(dir, name)
+		if name == "hostname" && oci.OwnHostname(pod, in.Container) {
+			path = e.records.ContainerHostname(pod.ID, in.Container.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return nil, err
+			}
+		}
 		m := oci.Mount{Source: path, Path: "/etc/" + name}
 		// Of YAML's containers the kubelet leaves /etc/hosts writable.
 		if in.Container.Security.ReadOnlyRoot && (name != "hosts" || in.Container.ByHand != nil) {
@@ -57,7 +63,12 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		}
 		mounts = append(mounts, m)
 		if _, err := os.Stat(path); err == nil || !ours {
-			continue // the sandbox has it
+			if name == "hosts" && ours {
+				if err := e.knowMembers(pod); err != nil {
+					return nil, fmt.Errorf("write /etc/hosts: %w", err)
+				}
+			}
+			continue // the sandbox has it; another file would not reach mounts of the old one
 		}
 		data, err := make()
 		if err != nil {
@@ -148,6 +159,17 @@ func (e *Engine) removeEtcFiles(id spec.PodID) error {
 		errs = append(errs, atomicfile.Remove(filepath.Join(e.records.PodRun(id), name)))
 	}
 	return errors.Join(errs...)
+}
+
+// hostnameOf is the hostname of one of a pod's containers.
+func hostnameOf(pod *spec.Pod, c *spec.Container) string {
+	if !oci.OwnHostname(pod, c) {
+		return hostname(pod)
+	}
+	if name := oci.Hostname(pod, c); name != "" {
+		return name
+	}
+	return hostname(&spec.Pod{})
 }
 
 func hostname(pod *spec.Pod) string {

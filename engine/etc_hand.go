@@ -75,8 +75,47 @@ func handHosts(in oci.Input, sb state.Sandbox, host string) ([]byte, error) {
 	if len(sb.IPs) == 0 && !pod.HostNet {
 		add("127.0.0.1", own)
 	}
-	return b.Bytes(), nil
+	return withMembers(pod, b.Bytes()), nil
 }
+
+// knowMembers has the /etc/hosts that a pod's containers share name those there are, and
+// none of the names that are gone.
+func (e *Engine) knowMembers(pod *spec.Pod, gone ...string) error {
+	if !pod.ByHand || pod.Bare {
+		return nil
+	}
+	return e.rewriteEtc(pod.ID, "hosts", func(old []byte) []byte {
+		for _, name := range gone {
+			old = bytes.ReplaceAll(old, []byte("\n"+memberLine(name)), []byte("\n"))
+		}
+		return withMembers(pod, old)
+	})
+}
+
+// withMembers adds to a hosts file the containers that share the pod's network: they
+// find each other at their loopback, as with podman. A name that stands there keeps its meaning.
+func withMembers(pod *spec.Pod, file []byte) []byte {
+	if pod.Bare || pod.Own.Net || !pod.OwnNetwork() {
+		return file
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(file)) {
+		text, _, _ := strings.Cut(line, "#")
+		for _, name := range strings.Fields(text) {
+			known[name] = true
+		}
+	}
+	file = bytes.Clone(file)
+	for _, c := range pod.All() {
+		name := pod.ContainerName(c.Name)
+		if c.ByHand != nil && c.ByHand.Namespaces.Net == (spec.Join{}) && !known[name] {
+			file = append(file, memberLine(name)...)
+		}
+	}
+	return file
+}
+
+func memberLine(name string) string { return "127.0.0.1\t" + name + "\n" }
 
 // baseHosts is what /etc/hosts begins with: of the host, of the image, of a file,
 // or nothing.

@@ -119,10 +119,19 @@ func (e *Engine) namespaceOf(ref spec.ContainerRef, kind string) (string, error)
 	if ours, err := os.Readlink(filepath.Join("/proc/self/ns", kind)); err == nil && ours == theirs {
 		return oci.HostNamespace, nil
 	}
-	if pinned := e.records.Netns(ref.Pod); kind == "net" && network.NamespaceAlive(pinned) {
+	if pinned := e.records.Netns(ref.Pod); kind == "net" && sameFile(pinned, path) {
 		return pinned, nil
 	}
 	return path, nil
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // processOf is the first process of a running container.

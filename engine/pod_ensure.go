@@ -137,6 +137,7 @@ func (e *Engine) CheckPod(ctx context.Context, pod *spec.Pod) error {
 	for i := range pod.Volumes {
 		errs = append(errs, volume.Check(&pod.Volumes[i]))
 	}
+	errs = append(errs, checkInherited(pod.Inherit))
 	if pod.OwnNetwork() {
 		errs = append(errs, e.networks.CheckPod(ctx, e.networkPod(pod, pod.Ports)))
 	}

@@ -15,6 +15,7 @@ import (
 	"berth/engine/oci"
 	"berth/engine/spec"
 	"berth/engine/state"
+	"berth/engine/volume"
 	"berth/internal/hostexec"
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
@@ -106,7 +107,7 @@ func (e *Engine) forgetContainer(pod *spec.Pod, name string) error {
 			return slices.ContainsFunc(c.Mounts, func(m spec.Mount) bool { return m.Volume == v.Name })
 		})
 	})
-	return e.records.SavePod(&left)
+	return errors.Join(e.records.SavePod(&left), e.knowMembers(&left, pod.ContainerName(name)))
 }
 
 // checkByHand refuses what no container made by hand can be.
@@ -127,12 +128,12 @@ func checkByHand(pod *spec.Pod) error {
 	if pod.UserMode != nil && (!pod.OwnNetwork() || len(pod.Networks) > 0) {
 		refuse("%s is a pod's whole network: others cannot be joined as well", pod.UserMode.Program)
 	}
-	if pod.Own.Net && (len(pod.Networks) > 0 || pod.UserMode != nil) && len(pod.Containers)+len(pod.InitContainers) > 0 {
-		refuse("containers of a pod that does not share its network would have none: let it share net, or give it --network none")
-	}
 	for _, c := range pod.All() {
 		if c.ByHand == nil {
 			continue
+		}
+		if unconnected(pod, c.ByHand) {
+			refuse("container %q would have no network, since pod %s does not share one: give it --network none, host or container:NAME, or have the pod share net", pod.ContainerName(c.Name), pod.Name)
 		}
 		if c.ByHand.ID == "" {
 			refuse("container %q, made by hand, has no ID", c.Name)
@@ -163,6 +164,36 @@ func checkHealth(c *spec.Container) error {
 		return fmt.Errorf("%w: container %q: the log of its health check goes to %s, which is no folder: make it", spec.ErrConfig, c.Name, h.LogDir)
 	}
 	return nil
+}
+
+// checkInherited fails if this host lacks what a pod gives each container that is
+// added to it.
+func checkInherited(in *spec.Inherited) error {
+	if in == nil {
+		return nil
+	}
+	var errs []error
+	for i := range in.Volumes {
+		errs = append(errs, volume.Check(&in.Volumes[i]))
+	}
+	for _, d := range in.ByHand.Devices {
+		errs = append(errs, oci.CheckDevice(d))
+	}
+	if path := in.Security.Seccomp; filepath.IsAbs(path) {
+		if _, err := os.Stat(path); err != nil {
+			errs = append(errs, fmt.Errorf("%w: seccomp profile: %w", spec.ErrConfig, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unconnected reports whether a container says nothing of its network in a pod that
+// shares none, and was not told to have none.
+func unconnected(pod *spec.Pod, c *spec.ByHand) bool {
+	if !pod.Own.Net || !pod.OwnNetwork() || c.Namespaces.Net != (spec.Join{}) {
+		return false
+	}
+	return !pod.HasInfra() || !pod.Isolated()
 }
 
 // layByHand records a container made by hand and makes its layer, unless that is

@@ -54,6 +54,8 @@ func (e *Engine) RenameContainer(ctx context.Context, id spec.PodID, name, to st
 	}
 	if pod.Bare {
 		err = errors.Join(err, e.renameOnNetworks(ctx, &renamed))
+	} else {
+		err = errors.Join(err, e.knowMembers(&renamed, pod.ContainerName(name)))
 	}
 	e.noteContainer(&renamed, &record, "rename")
 	return err

@@ -145,7 +145,7 @@ func (a *actor) bringUp(ctx context.Context, pod *spec.Pod, next Next) (started 
 	err = a.setup.do(ctx, func() error {
 		var failed []string
 		if next.Ensure {
-			if failed, err = a.bear(ctx, pod, a.engine.EnsurePod(ctx, pod, next.Start)); err != nil {
+			if failed, err = a.bear(ctx, pod, a.engine.EnsurePod(ctx, pod, atOnce(pod, next.Start))); err != nil {
 				return err
 			}
 		}

@@ -91,6 +91,15 @@ func (a *actor) resolve(ctx context.Context, pod *spec.Pod, pull spec.PullOption
 			})
 		}
 	}
+	if infra := pod.Infra; infra != nil && infra.Image != "" {
+		group.Go(func() error {
+			_, err := a.engine.EnsureImage(ctx, spec.ImageRequest{Ref: infra.Image, Pull: pull})
+			if err != nil {
+				return fmt.Errorf("image of the infra container: %w", err)
+			}
+			return nil
+		})
+	}
 	return &out, group.Wait()
 }
 

@@ -188,6 +188,21 @@ func needsOf(p *spec.Pod, c *spec.Container) []spec.ContainerRef {
 	return refs
 }
 
+// atOnce are those of the named containers that can be made side by side: no namespace
+// that another of the pod holds while it runs is theirs.
+func atOnce(p *spec.Pod, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		c, ok := p.Container(name)
+		if !ok || c.ByHand == nil {
+			return false
+		}
+		own := c.ByHand.Namespaces
+		return slices.ContainsFunc([]spec.Join{own.Net, own.IPC, own.PID, own.UTS, own.Cgroup}, func(j spec.Join) bool {
+			return j.Container != nil && j.Container.Pod == p.ID
+		})
+	})
+}
+
 // needs are the containers of other pods that must run for the named ones of a
 // pod to.
 func needs(p *spec.Pod, names []string) []spec.ContainerRef {

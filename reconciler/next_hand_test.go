@@ -150,6 +150,11 @@ func TestNeeds(t *testing.T) {
 	if got := required(p, "d"); !slices.Equal(got, []string{"d"}) {
 		t.Errorf("required for d: %q", got)
 	}
+	d := ref("mine", "d")
+	p.Containers = append(p.Containers, spec.Container{Name: "e", ByHand: &spec.ByHand{Namespaces: spec.Joins{PID: spec.Join{Container: &d}}}})
+	if got := atOnce(p, []string{"a", "e", "d"}); !slices.Equal(got, []string{"a", "d"}) {
+		t.Errorf("made at once: %q", got)
+	}
 	if got := needs(p, []string{"a"}); !slices.Equal(got, []spec.ContainerRef{ref("far", "x"), net}) {
 		t.Errorf("needs of a: %v", got)
 	}

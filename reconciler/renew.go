@@ -209,7 +209,7 @@ func (a *actor) createAs(ctx context.Context, pod *spec.Pod, former *spec.PodSta
 		if err := a.engine.RecordPod(ctx, pod, down); err != nil { // or a supervisor would start what was down
 			return err
 		}
-		if err := a.engine.EnsurePod(ctx, pod, inOrder(pod)); err != nil {
+		if err := a.engine.EnsurePod(ctx, pod, atOnce(pod, inOrder(pod))); err != nil {
 			return err
 		}
 		for _, name := range up {

@@ -105,6 +105,9 @@ func ContainerNamespaces(pod *spec.Pod, netns string, infra Process) Namespaces 
 		return n
 	}
 	of := func(kind string) string { return fmt.Sprintf("/proc/%d/ns/%s", infra.Pid, kind) }
+	if pod.Join.Net != (spec.Join{}) && !pod.Own.Net {
+		n.Net = of("net")
+	}
 	if n.IPC == "" && !pod.Own.IPC {
 		n.IPC = of("ipc")
 	}

@@ -44,7 +44,11 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 		return nil, err
 	}
 	s.Linux.RootfsPropagation = rootPropagation(s.Mounts)
-	if s.Linux.Sysctl, err = sysctls(podSysctls(in), in.Namespaces, in.Pod.Users != nil); err != nil {
+	parameters := sysctls
+	if c.ByHand != nil && (!in.Pod.Bare || c.ByHand.Namespaces != (spec.Joins{})) {
+		parameters = memberSysctls
+	}
+	if s.Linux.Sysctl, err = parameters(in.Pod.Sysctls, in.Namespaces, in.Pod.Users != nil); err != nil {
 		return nil, err
 	}
 	if s.Linux.Resources, err = resources(c, in.Pod.AllowUnenforcedLimits, in.Host); err != nil {
@@ -106,8 +110,19 @@ func Hostname(pod *spec.Pod, c *spec.Container) string {
 		return ""
 	case pod.Hostname == "" && pod.Bare && hand != nil && !pod.HostNet:
 		return hand.ID.Short()
+	case OwnHostname(pod, c):
+		return hand.ID.Short()
 	}
 	return pod.Hostname
+}
+
+// OwnHostname reports whether a container of a pod does not share its hostname.
+func OwnHostname(pod *spec.Pod, c *spec.Container) bool {
+	if pod.Bare || c.ByHand == nil {
+		return false
+	}
+	uts := c.ByHand.Namespaces.UTS
+	return uts.Private || uts.Host || pod.Own.UTS && uts == (spec.Join{})
 }
 
 // annotations let people and tools see whose a container is.

@@ -54,6 +54,12 @@ func permissions(d spec.Device) string {
 	return d.Permissions
 }
 
+// CheckDevice fails if there is no such device on this host.
+func CheckDevice(asked spec.Device) error {
+	_, err := devicesAt(asked)
+	return err
+}
+
 // devicesAt are the devices of the host at a path: one, or all in a folder.
 func devicesAt(asked spec.Device) ([]Device, error) {
 	to := asked.Path

@@ -9,6 +9,34 @@ import (
 	"berth/engine/spec"
 )
 
+// memberSysctls are those of a container that was added to a pod: what it joins has
+// them, or is the host's, and what it has of its own is new.
+func memberSysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]string, error) {
+	left := maps.Clone(asked)
+	maps.DeleteFunc(left, func(name, _ string) bool {
+		namespace, of := sysctlNamespace(name, n)
+		return of != "" && namespace != ""
+	})
+	n.IPC = "" // it makes what it sets
+	return sysctls(left, n, mapped)
+}
+
+// sysctlNamespace is the namespace of n that a sysctl belongs to, and its kind; "" for one
+// that would change the host.
+func sysctlNamespace(name string, n Namespaces) (namespace, kind string) {
+	key := strings.ReplaceAll(name, "/", ".")
+	switch {
+	case strings.HasPrefix(key, "net."):
+		return n.Net, "network"
+	case strings.HasPrefix(key, "fs.mqueue."), strings.HasPrefix(key, "kernel.msg"),
+		strings.HasPrefix(key, "kernel.shm"), key == "kernel.sem":
+		return n.IPC, "IPC"
+	case key == "kernel.domainname":
+		return n.UTS, "UTS"
+	}
+	return "", ""
+}
+
 // sysctls are set by the container that makes a pod's namespaces; one that
 // joins them gets none. A sysctl must belong to a namespace of the pod's own:
 // any other would change the host. Where users are mapped, those of the network are
@@ -16,17 +44,8 @@ import (
 func sysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]string, error) {
 	set := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
-		key := strings.ReplaceAll(name, "/", ".")
-		namespace, of := "", ""
-		switch {
-		case strings.HasPrefix(key, "net."):
-			namespace, of = n.Net, "network"
-		case strings.HasPrefix(key, "fs.mqueue."), strings.HasPrefix(key, "kernel.msg"),
-			strings.HasPrefix(key, "kernel.shm"), key == "kernel.sem":
-			namespace, of = n.IPC, "IPC"
-		case key == "kernel.domainname":
-			namespace, of = n.UTS, "UTS"
-		default:
+		namespace, of := sysctlNamespace(name, n)
+		if of == "" {
 			return nil, fmt.Errorf("%w: sysctl %s does not belong to a namespace and would change the host", spec.ErrConfig, name)
 		}
 		if namespace == HostNamespace {
@@ -35,7 +54,7 @@ func sysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]str
 		if mapped && of == "network" {
 			continue
 		}
-		set[key] = asked[name]
+		set[strings.ReplaceAll(name, "/", ".")] = asked[name]
 	}
 	// The one that makes the IPC namespace is the first, and the only one
 	// for which it is new; a pod on the host's shares it from the start.
@@ -43,22 +62,4 @@ func sysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]str
 		return nil, nil
 	}
 	return set, nil
-}
-
-// podSysctls are those of the pod that a container is to have: a namespace that it
-// shares with somebody else in place of the pod has its own.
-func podSysctls(in Input) map[string]string {
-	if in.Container.ByHand == nil {
-		return in.Pod.Sysctls
-	}
-	joins := in.Container.ByHand.Namespaces
-	elsewhere := func(j spec.Join) bool { return j != spec.Join{} && !j.Private }
-	out := maps.Clone(in.Pod.Sysctls)
-	maps.DeleteFunc(out, func(name, _ string) bool {
-		if strings.HasPrefix(strings.ReplaceAll(name, "/", "."), "net.") {
-			return elsewhere(joins.Net)
-		}
-		return elsewhere(joins.IPC)
-	})
-	return out
 }

@@ -48,6 +48,12 @@ func (d Dirs) ContainerEnv(id spec.PodID, container string) string {
 	return filepath.Join(d.PodRun(id), "env", container)
 }
 
+// ContainerHostname is where the /etc/hostname lies of a container that does not share
+// its pod's.
+func (d Dirs) ContainerHostname(id spec.PodID, container string) string {
+	return filepath.Join(d.PodRun(id), "hostnames", container)
+}
+
 // Netns is where a pod's network namespace is pinned.
 func (d Dirs) Netns(id spec.PodID) string { return filepath.Join(d.PodRun(id), "netns") }
 

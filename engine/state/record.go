@@ -347,7 +347,8 @@ func (s *Store) ClearContainer(id spec.PodID, c Container) error {
 		tree.Remove(s.Bundle(id, c.Name)),
 		atomicfile.Remove(s.Exit(c.ID)),
 		atomicfile.Remove(s.Message(id, c.Name)),
-		atomicfile.Remove(s.ContainerEnv(id, c.Name)))
+		atomicfile.Remove(s.ContainerEnv(id, c.Name)),
+		atomicfile.Remove(s.ContainerHostname(id, c.Name)))
 }
 
 func (s *Store) containerFile(id spec.PodID, name string) string {

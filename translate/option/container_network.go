@@ -98,7 +98,7 @@ func (n *network) inPod(m *maker) {
 		m.note(errors.New("--hostname is for the pod, whose name its containers share: give it to pod create, or add --uts private"))
 	} else if m.given("hostname") {
 		m.hand.Hostname = n.hostname
-		m.noteFlag("hostname", n.hostname, checkHostname(n.hostname))
+		m.noteFlag("hostname", n.hostname, checkOwnHostname(n.hostname))
 	}
 }
 
@@ -247,7 +247,7 @@ func listening(p spec.PortMapping) netip.Addr {
 func (n *network) names(m *maker) {
 	p := m.pod
 	if n.hostname != "" {
-		m.noteFlag("hostname", n.hostname, checkHostname(n.hostname))
+		m.noteFlag("hostname", n.hostname, checkOwnHostname(n.hostname))
 	}
 	if n.domain != "" {
 		m.noteFlag("domainname", n.domain, checkHostname(n.domain))
@@ -302,6 +302,14 @@ func checkHostname(name string) error {
 		return fmt.Errorf("%q is not a hostname", name)
 	}
 	return nil
+}
+
+// checkOwnHostname is for names that sethostname(2) is to take.
+func checkOwnHostname(name string) error {
+	if len(name) > 64 {
+		return fmt.Errorf("it has %d bytes, and a hostname at most 64", len(name))
+	}
+	return checkHostname(name)
 }
 
 // usualResolver takes containers.conf's servers where no flag names any, and its

@@ -63,6 +63,10 @@ func (p *PodCreate) Make(args []string, host Host) (*Made, error) {
 	}
 	m.usualParameters()
 	p.resource.limits(m, &m.pod.Limits, &m.pod.Tuning)
+	p.pod.processes(m)
+	if m.pod.Infra != nil && m.pod.Infra.None {
+		m.pod.Networks = nil // nobody would be on them
+	}
 	p.pod.inherit(m)
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
@@ -163,7 +167,7 @@ func (p *pod) shares(m *maker) {
 		switch {
 		case name == "" || name == "none":
 		case !slices.Contains(known, name):
-			m.failf("share", p.share, "unknown namespace %q%s", name, oneOf(name, known))
+			m.failf("share", p.share, "unknown namespace %q%s", name, oneOf(name, append(known, "none")))
 		default:
 			shared[name] = true
 		}
@@ -177,6 +181,16 @@ func (p *pod) shares(m *maker) {
 	if shared["cgroup"] && m.given("share-parent") && p.shareParent {
 		m.note(errors.New("--share cgroup and --share-parent exclude each other: give one of them"))
 	}
+}
+
+// processes has --pid say whose processes the containers see only where they share that.
+func (p *pod) processes(m *maker) {
+	given := m.given("pid") && (m.pod.HostPID || m.pod.Join.PID != (spec.Join{})) // containers.conf speaks of containers
+	if m.pod.SharePID || !given {
+		return
+	}
+	m.pod.HostPID, m.pod.Join.PID = false, spec.Join{}
+	m.made.Warnings = append(m.made.Warnings, "--pid says nothing of containers that see their own processes alone: add --share +pid")
 }
 
 // noInfra is a pod that is only a name for its containers.

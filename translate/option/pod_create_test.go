@@ -40,8 +40,8 @@ func podCases() []podGood {
 		{"--infra-name x --infra-image pause --infra-command /pause~-v --infra-conmon-pidfile /run/p", pod(func(p *spec.Pod) {
 			p.Infra = &spec.Infra{Name: "x", Image: "pause", Command: []string{"/pause", "-v"}, ConmonPidFile: "/run/p"}
 		})},
-		{"--infra=false", pod(func(p *spec.Pod) { p.Infra, p.Own = &spec.Infra{None: true}, apart })},
-		{"--share none", pod(func(p *spec.Pod) { p.Infra, p.Own = &spec.Infra{None: true}, apart })},
+		{"--infra=false", pod(func(p *spec.Pod) { p.Infra, p.Own, p.Networks = &spec.Infra{None: true}, apart, nil })},
+		{"--share none", pod(func(p *spec.Pod) { p.Infra, p.Own, p.Networks = &spec.Infra{None: true}, apart, nil })},
 		{"--share= --infra", pod(func(p *spec.Pod) { p.Own = apart })},
 		{"--share net,pid", pod(func(p *spec.Pod) { p.Own, p.SharePID = spec.Own{IPC: true, UTS: true}, true })},
 		{"--share +pid,cgroup", pod(func(p *spec.Pod) { p.SharePID, p.ShareCgroup = true, true })},
@@ -60,8 +60,11 @@ func podCases() []podGood {
 			p.Hosts = []spec.HostAlias{{IP: "10.0.0.1", Names: []string{"a"}}}
 		})},
 		{"--no-hosts", pod(func(p *spec.Pod) { p.NoHosts = true })},
-		{"--pid host --uts private --sysctl net.core.somaxconn=1 --shm-size 1m", pod(func(p *spec.Pod) {
-			p.HostPID, p.Sysctls, p.ShmSize = true, map[string]string{"net.core.somaxconn": "1"}, 1<<20
+		{"--pid host", func(m *Made, _ *spec.Pod) {
+			m.Warnings = []string{"--pid says nothing of containers that see their own processes alone: add --share +pid"}
+		}},
+		{"--share +pid --pid host --uts private --sysctl net.core.somaxconn=1 --shm-size 1m", pod(func(p *spec.Pod) {
+			p.HostPID, p.SharePID, p.Sysctls, p.ShmSize = true, true, map[string]string{"net.core.somaxconn": "1"}, 1<<20
 		})},
 		{"--shm-size-systemd 1m", inherits(func(i *spec.Inherited) { i.ByHand.SystemdSize = 1 << 20 })},
 		{"--userns auto", pod(func(p *spec.Pod) { p.Users = &spec.UserNamespace{Auto: &spec.AutoUsers{}} })},
@@ -96,27 +99,28 @@ func podCases() []podGood {
 
 func podBad() bad {
 	return bad{
-		"a b":                             "a pod has one name, not 2: a b",
-		"--name a b":                      `--name "a": the pod is named "b" as well`,
-		"--name a/b":                      "a name has letters",
-		"-x":                              "unknown shorthand flag",
-		"--exit-polcy stop":               `did you mean "--exit-policy"?`,
-		"--replace":                       "--replace says nothing without --name",
-		"--exit-policy die":               `--exit-policy "die": unknown`,
-		"--restart x":                     "unknown policy",
-		"--infra-name a/b":                `--infra-name "a/b": a name has`,
-		"--share mnt":                     `unknown namespace "mnt"`,
-		"--share cgroup --share-parent":   "--share cgroup and --share-parent exclude each other",
-		"--infra=false --share net":       "no container is there to hold what is shared",
-		"--infra=false -p 80:80":          "--publish cannot be honoured without an infra container",
-		"--share none --network lan":      "--network cannot be honoured without an infra container",
-		"--memory x --cpus y --dns z":     "--memory",
-		"--sysctl vm.x=1":                 "belongs to no namespace",
-		"--volume a:b":                    "is not an absolute path",
-		"--userns nomap":                  "it is for others than root",
-		"--network container:gone":        "there is no such container",
-		"--label =x":                      "write key=value",
-		"--restart always --shm-size big": "not a size",
+		"a b":                                   "a pod has one name, not 2: a b",
+		"--name a b":                            `--name "a": the pod is named "b" as well`,
+		"--name a/b":                            "a name has letters",
+		"-x":                                    "unknown shorthand flag",
+		"--exit-polcy stop":                     `did you mean "--exit-policy"?`,
+		"--replace":                             "--replace says nothing without --name",
+		"--exit-policy die":                     `--exit-policy "die": unknown`,
+		"--restart x":                           "unknown policy",
+		"--infra-name a/b":                      `--infra-name "a/b": a name has`,
+		"--share mnt":                           `unknown namespace "mnt": use one of cgroup, ipc, net, pid, uts, none`,
+		"--share cgroup --share-parent":         "--share cgroup and --share-parent exclude each other",
+		"--infra=false --share net":             "no container is there to hold what is shared",
+		"--infra=false -p 80:80":                "--publish cannot be honoured without an infra container",
+		"--share none --network lan":            "--network cannot be honoured without an infra container",
+		"--memory x --cpus y --dns z":           "--memory",
+		"--sysctl vm.x=1":                       "belongs to no namespace",
+		"--volume a:b":                          "is not an absolute path",
+		"--userns nomap":                        "it is for others than root",
+		"--network container:gone":              "there is no such container",
+		"--label =x":                            "write key=value",
+		"--hostname " + strings.Repeat("x", 65): "it has 65 bytes, and a hostname at most 64",
+		"--restart always --shm-size big":       "not a size",
 	}
 }
 
