@@ -64,10 +64,10 @@ func inspectNetwork(ctx context.Context, e *engine.Engine, _, name string) (any,
 	return report.InspectNetwork(n, pods), nil
 }
 
-// findNetwork finds a network by name, ID or a beginning of its ID.
 // podmansNetwork is podman's name of the default network; no other has it.
 const podmansNetwork = "podman"
 
+// findNetwork finds a network by name, ID or a beginning of its ID.
 func findNetwork(ctx context.Context, e *engine.Engine, name string) (network.Network, error) {
 	all, err := e.Networks().List(ctx)
 	if err != nil {
