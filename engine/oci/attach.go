@@ -96,7 +96,7 @@ func dialAttach(c Container) (*net.UnixConn, error) {
 
 // notRunningIfGone marks what a dead conmon answers with.
 func notRunningIfGone(err error) error {
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENXIO) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EPIPE) {
 		return fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
 	return err
@@ -144,29 +144,4 @@ func (r *Runtime) forwardSizes(c Container, sizes <-chan Size, done <-chan struc
 			return
 		}
 	}
-}
-
-// maxSize is the largest window conmon accepts.
-const maxSize = 1000
-
-// Resize sets the window size of a container's terminal.
-func (r *Runtime) Resize(c Container, s Size) error {
-	return writeControl(c, fmt.Sprintf("1 %d %d\n", min(s.Rows, maxSize), min(s.Cols, maxSize)))
-}
-
-// ReopenLog has conmon open its log file again, after it was renamed.
-func (r *Runtime) ReopenLog(c Container) error { return writeControl(c, "2 0 0\n") }
-
-// writeControl writes one line to conmon's control pipe. It is opened without
-// blocking, so that a dead conmon cannot hold us up.
-func writeControl(c Container, line string) error {
-	fd, err := unix.Open(c.path("ctl"), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("reach conmon: %w", notRunningIfGone(err))
-	}
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, []byte(line)); err != nil {
-		return fmt.Errorf("reach conmon: %w", err)
-	}
-	return nil
 }

@@ -25,7 +25,8 @@
 //	process.json   both with their start times, written when create is done,
 //	               and when it was started
 //	create.lock    held by conmon, and by the runtime while it creates
-//	attach, ctl    conmon's socket and control pipe
+//	attach         conmon's socket
+//	ctl, winsz     pipes that tell it what to do, and its terminal's size
 //	oom            conmon saw the kernel kill for memory
 //
 // Start reading at BuildSpec, which is pure but for reading the image's user

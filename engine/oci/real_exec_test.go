@@ -206,6 +206,35 @@ func TestRealAttach(t *testing.T) {
 	}
 }
 
+// conmon may be slow to read: of two sizes it then finds, the last is the one.
+func TestRealResizeTwice(t *testing.T) {
+	g := newRig(t)
+	k := g.mustStart(spec.Container{Name: "a", Command: []string{"sh", "-c", "until [ \"$(stty size)\" = '44 120' ]; do sleep 0.05; done; echo sized"}, TTY: true, Stdin: true})
+	record, _, err := readRecord(k.Container)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(record.Conmon.Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	said := make(chan error, 2)
+	go func() {
+		said <- g.Resize(k.Container, Size{44, 80})
+		said <- g.Resize(k.Container, Size{44, 120})
+	}()
+	if err := <-said; err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(record.Conmon.Pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-said; err != nil {
+		t.Fatal(err)
+	}
+	k.waitForOutput("sized")
+	k.wait()
+}
+
 func TestRealAttachTerminal(t *testing.T) {
 	g := newRig(t)
 	k := g.mustStart(spec.Container{Name: "a", Command: []string{"sh", "-c", "trap 'stty size; echo sized' WINCH; echo up; while :; do sleep 0.05; done"}, TTY: true, Stdin: true})
