@@ -412,6 +412,11 @@ func InspectContainer(p *spec.PodStatus, c spec.ContainerStatus) ContainerInspec
 	if own.ByHand != nil {
 		r.byHand(&p.Pod, &own)
 	}
+	if own.ByHand != nil && p.Pod.Bare {
+		for port := range r.HostConfig.PortBindings {
+			r.Config.expose(port)
+		}
+	}
 	return r
 }
 

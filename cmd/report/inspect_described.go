@@ -54,10 +54,7 @@ func (r *Config) onImage(d engine.Description) {
 	}
 	r.Env = append(inherited, r.Env...)
 	for port := range image.ExposedPorts {
-		if r.ExposedPorts == nil {
-			r.ExposedPorts = map[string]struct{}{}
-		}
-		r.ExposedPorts[port] = struct{}{}
+		r.expose(port)
 	}
 }
 

@@ -45,7 +45,21 @@ func (r *Config) byHand(h *spec.ByHand) {
 		r.SdNotifyMode = "conmon"
 	}
 	r.Passwd = !h.Passwd.Off
-	if c := h.Health; c != nil && len(c.Test) > 0 && !c.Off {
+	r.health(h.Health)
+	for _, port := range h.Expose {
+		r.expose(port)
+	}
+	for _, s := range h.Secrets {
+		r.Secrets = append(r.Secrets, SecretRef{s.Secret, s.UID, s.GID, s.Mode})
+	}
+}
+
+// health tells how a container is asked how it does; c may be nil.
+func (r *Config) health(c *spec.Health) {
+	if c == nil {
+		c = &spec.Health{}
+	}
+	if len(c.Test) > 0 && !c.Off {
 		r.Healthcheck = &Healthcheck{
 			Test: spec.DockerTest(c.Test), StartPeriod: c.StartPeriod, Interval: max(cmp.Or(c.Interval, 30*time.Second), 0),
 			Timeout: cmp.Or(c.Timeout, 30*time.Second), Retries: cmp.Or(c.Retries, 3),
@@ -55,12 +69,16 @@ func (r *Config) byHand(h *spec.ByHand) {
 				Test: spec.DockerTest(s.Test), Interval: max(s.Interval, 0), Timeout: s.Timeout, Retries: s.Retries, Successes: s.Successes,
 			}
 		}
-		r.HealthcheckOnFailureAction, r.HealthLogDestination = cmp.Or(string(c.OnFailure), "none"), cmp.Or(c.LogDir, "local")
-		r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = max(cmp.Or(c.MostLog, mostHealthLog), 0), max(cmp.Or(c.MaxLog, maxHealthLog), 0)
 	}
-	for _, s := range h.Secrets {
-		r.Secrets = append(r.Secrets, SecretRef{s.Secret, s.UID, s.GID, s.Mode})
+	r.HealthcheckOnFailureAction, r.HealthLogDestination = cmp.Or(string(c.OnFailure), "none"), cmp.Or(c.LogDir, "local")
+	r.HealthcheckMaxLogCount, r.HealthcheckMaxLogSize = max(cmp.Or(c.MostLog, mostHealthLog), 0), max(cmp.Or(c.MaxLog, maxHealthLog), 0)
+}
+
+func (r *Config) expose(port string) {
+	if r.ExposedPorts == nil {
+		r.ExposedPorts = map[string]struct{}{}
 	}
+	r.ExposedPorts[port] = struct{}{}
 }
 
 func (r *HostConfig) byHand(p *spec.Pod, c *spec.Container) {

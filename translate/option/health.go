@@ -3,7 +3,6 @@ package option
 import (
 	"encoding/json"
 	"errors"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -129,14 +128,15 @@ func (h *health) action(m *maker) spec.HealthAction {
 
 func (h *health) log(m *maker) string {
 	switch {
+	case h.logTo == "" && m.given("health-log-destination"):
+		m.failf("health-log-destination", h.logTo, "give local, events_logger, or a folder")
+		return ""
 	case h.logTo == "local" || h.logTo == "":
 		return ""
 	case h.logTo == spec.HealthLogEvents:
 		return h.logTo
-	case !path.IsAbs(h.logTo):
-		m.failf("health-log-destination", h.logTo, "give local, events_logger, or the absolute path of a folder")
 	}
-	return h.logTo
+	return m.host.Abs(h.logTo)
 }
 
 // startup is the check at the start; was is the one there is, or nil.

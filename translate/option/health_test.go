@@ -25,6 +25,7 @@ func healthGood() []good {
 		{"--health-cmd true --health-log-destination /var/log/h --health-max-log-count 0 --health-max-log-size 9 img", usual(func(h *spec.Health) {
 			h.LogDir, h.MostLog, h.MaxLog = "/var/log/h", -1, 9
 		})},
+		{"--health-cmd true --health-log-destination here img", usual(func(h *spec.Health) { h.LogDir = "/home/me/here" })},
 		{"--health-cmd true --health-log-destination events_logger img", usual(func(h *spec.Health) { h.LogDir = "events_logger" })},
 		{"--health-cmd true --health-startup-cmd [\"a\",\"b\"] --health-startup-interval 1s --health-startup-timeout 2s --health-startup-retries 4 --health-startup-success 5 img", usual(func(h *spec.Health) {
 			h.Startup = &spec.StartupHealth{Test: []string{"a", "b"}, Interval: time.Second, Timeout: 2 * time.Second, Retries: 4, Successes: 5}
@@ -39,6 +40,7 @@ func healthGood() []good {
 
 func healthBad() bad {
 	return bad{
+		"--health-cmd true --health-log-destination= img":          `--health-log-destination "": give local, events_logger, or a folder`,
 		"--health-cmd [\"a\" img":                                  "not a JSON list of words",
 		"--health-cmd CMD img":                                     "there is no command in it",
 		"--health-interval often img":                              `--health-interval "often": not a time`,
@@ -46,7 +48,6 @@ func healthBad() bad {
 		"--health-cmd true --health-retries 0 img":                 `--health-retries "0": the least is 1`,
 		"--health-start-period=-1s img":                            "not a time",
 		"--health-on-failure die img":                              `--health-on-failure "die": unknown`,
-		"--health-log-destination here img":                        "give local, events_logger, or the absolute path",
 		"--health-startup-cmd none img":                            "leave it out instead",
 		"--health-startup-interval 1s img":                         "--health-startup-interval says nothing without --health-startup-cmd",
 		"--health-startup-cmd true --health-startup-timeout 0 img": `--health-startup-timeout "0": the least is 1s`,
