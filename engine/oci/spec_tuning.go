@@ -192,6 +192,7 @@ func (c Controllers) checkTuning(container *spec.Container) error {
 	refuse(t.MemorySwap != nil && c.Has("memory") && !c.Swap, "memory-swap", "this kernel does not count swap: put swapaccount=1 on its command line")
 	refuse(len(t.Unified) > 0 && !c.Unified, "cgroup-conf", "this host has cgroup v1")
 	refuse(t.RDT != "" && !resctrl(), "rdt-class", "no resctrl file system is mounted at /sys/fs/resctrl")
+	errs = append(errs, checkSets(container)...)
 	return errors.Join(append(errs, tuningValues(container)...)...)
 }
 

@@ -62,6 +62,9 @@ func (n *namespaces) apply(m *maker) {
 	if m.given("hostname") && (joins.UTS.Host || joins.UTS.Container != nil) {
 		m.note(errors.New("--hostname cannot be honoured with --uts: the name is that of the host, or of the other container"))
 	}
+	if m.given("domainname") && (joins.UTS.Host || joins.UTS.Container != nil) {
+		m.note(errors.New("--domainname cannot be honoured with --uts: the name is that of the host, or of the other container"))
+	}
 	n.cgroupPlace(m)
 	n.sizes(m)
 	n.parameters(m)

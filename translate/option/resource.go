@@ -196,8 +196,8 @@ func parseCores(s string) (int64, error) {
 		return 0, errors.New("not a number of cores such as 0.5")
 	case n > mostCores:
 		return 0, errors.New("so many there are not")
-	case n > 0 && n < 1.0/milli:
-		return 0, errors.New("the least is 0.001")
+	case n > 0 && n < 0.01:
+		return 0, errors.New("the least is 0.01") // 1 ms in 100, less is not counted
 	}
 	return int64(math.Round(n * milli)), nil
 }

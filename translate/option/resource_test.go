@@ -48,7 +48,7 @@ func resourceGood() []good {
 func resourceBad() bad {
 	return bad{
 		"--cpus x img":                                   `--cpus "x": not a number of cores`,
-		"--cpus 0.0001 img":                              "the least is 0.001",
+		"--cpus 0.009 img":                               "the least is 0.01",
 		"--cpus 1 --cpu-quota 1000 img":                  "--cpus says what --cpu-quota",
 		"--cpu-shares 1 img":                             `--cpu-shares "1": not between 2`,
 		"--cpu-period 5 img":                             `--cpu-period "5": not between 1000`,
