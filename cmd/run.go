@@ -102,6 +102,9 @@ func (a *app) runAttached(cmd *cobra.Command, e *engine.Engine, made *option.Mad
 	if err != nil {
 		return err
 	}
+	if made.Attach.Stdin && !made.Attach.Stdout && !made.Attach.Stderr {
+		fmt.Fprintln(a.out, c.id) // nothing else will say which it is
+	}
 	_, byUnit := made.Pod.Owner.Unit()
 	if !byUnit && restartable(made.Pod, made.Container()) || isChecked(ctx, e, c) {
 		a.handOver(cmd, e)

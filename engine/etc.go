@@ -61,7 +61,7 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		if in.Container.Security.ReadOnlyRoot && (name != "hosts" || in.Container.ByHand != nil) {
 			m.ReadOnly, m.Options = true, []string{"nosuid", "nodev", "noexec"}
 		}
-		mounts = append(mounts, m)
+		mounts = append(append(mounts, m), alsoBelow(in.Container, m)...)
 		if _, err := os.Stat(path); err == nil || !ours {
 			if name == "hosts" && ours {
 				if err := e.knowMembers(pod); err != nil {
@@ -81,6 +81,22 @@ func (e *Engine) etcFiles(in oci.Input, sb state.Sandbox) ([]oci.Mount, error) {
 		}
 	}
 	return mounts, nil
+}
+
+// alsoBelow is the same file below the folders that a person names as further roots.
+func alsoBelow(c *spec.Container, m oci.Mount) []oci.Mount {
+	var mounts []oci.Mount
+	if c.ByHand == nil {
+		return nil
+	}
+	for _, root := range c.ByHand.ChrootDirs {
+		below := m
+		below.Path = filepath.Join(root, m.Path)
+		if below.Path != m.Path && !slices.ContainsFunc(mounts, func(o oci.Mount) bool { return o.Path == below.Path }) {
+			mounts = append(mounts, below)
+		}
+	}
+	return mounts
 }
 
 // mostEtc is how much of a file that containers may write to is read.

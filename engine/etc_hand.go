@@ -135,7 +135,10 @@ func baseHosts(file, rootfs string) ([]byte, error) {
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, mostHosts+1))
-	if err == nil && len(data) > mostHosts {
+	switch {
+	case err != nil:
+		err = fmt.Errorf("%w: hosts file: %w", spec.ErrConfig, err)
+	case len(data) > mostHosts:
 		err = fmt.Errorf("%w: hosts file %s is larger than %d bytes", spec.ErrConfig, file, mostHosts)
 	}
 	return data, err

@@ -25,7 +25,7 @@ func writePid(path string, pid int) error {
 		return nil
 	}
 	if err := atomicfile.WriteVolatile(path, []byte(strconv.Itoa(pid)), 0o644); err != nil {
-		return fmt.Errorf("write a process's number: %w", err)
+		return fmt.Errorf("write a process's number to %s: %w", path, err)
 	}
 	return nil
 }

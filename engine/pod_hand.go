@@ -144,9 +144,6 @@ func checkByHand(pod *spec.Pod) error {
 		if err := checkHealth(&c); err != nil {
 			errs = append(errs, err)
 		}
-		if len(c.ByHand.ChrootDirs) > 0 {
-			refuse("container %q: files such as /etc/hosts are made for its own root alone: drop --chrootdirs", c.Name)
-		}
 	}
 	return errors.Join(errs...)
 }

@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
@@ -26,27 +25,6 @@ func withHealth(h *spec.ByHand, image *spec.Health) *spec.ByHand {
 	out := *h
 	out.Health = h.Health.On(image)
 	return &out
-}
-
-// checkHealth refuses what needs a health check where neither a person nor the image
-// says how it is made.
-func checkHealth(c *spec.Container, image *spec.Health) error {
-	if c.ByHand == nil || c.ByHand.Health == nil || c.ByHand.Health.Off {
-		return nil
-	}
-	if made := c.ByHand.Health.On(image); made != nil && len(made.Test) > 0 {
-		return nil
-	}
-	needs := ""
-	switch h := c.ByHand.Health; {
-	case h.Startup != nil:
-		needs = "a check at its start"
-	case h.OnFailure != spec.HealthNone:
-		needs = fmt.Sprintf("%q when it is unhealthy", h.OnFailure)
-	default:
-		return nil
-	}
-	return fmt.Errorf("%w: container %q: %s says nothing without a health check, which the image has none of: add --health-cmd", spec.ErrConfig, c.Name, needs)
 }
 
 // startingUp reports whether it is the check at the start that is made next.

@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -34,28 +33,6 @@ func TestHealthCheckOfImageAndHand(t *testing.T) {
 	}
 	if withHealth(nil, image) != nil {
 		t.Error("a container of YAML has no such check")
-	}
-}
-
-func TestHealthCheckThatIsMissing(t *testing.T) {
-	image := &spec.Health{Test: []string{"/image"}}
-	starting := &spec.StartupHealth{Test: []string{"true"}}
-	for name, c := range map[string]struct {
-		hand, image *spec.Health
-		want        string
-	}{
-		"nothing is asked":        {nil, nil, ""},
-		"only numbers":            {&spec.Health{Retries: 2}, nil, ""},
-		"none is wished":          {&spec.Health{Off: true, OnFailure: spec.HealthKill}, nil, ""},
-		"the image has one":       {&spec.Health{OnFailure: spec.HealthKill, Startup: starting}, image, ""},
-		"an end for nothing":      {&spec.Health{OnFailure: spec.HealthKill}, nil, `container "c": "kill" when it is unhealthy says nothing without a health check`},
-		"a start without a rest":  {&spec.Health{Startup: starting}, nil, "a check at its start says nothing without a health check"},
-		"the image has none left": {&spec.Health{OnFailure: spec.HealthStop}, &spec.Health{Off: true}, "add --health-cmd"},
-	} {
-		err := checkHealth(&spec.Container{Name: "c", ByHand: &spec.ByHand{Health: c.hand}}, c.image)
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 

@@ -86,9 +86,6 @@ func (a *actor) resolve(ctx context.Context, pod *spec.Pod, pull spec.PullOption
 					return newImageError(c, err)
 				}
 				c.ImageID, c.ImageDigest = image.ID, image.Digest
-				if err := checkHealth(c, image.Health); err != nil {
-					return err
-				}
 				c.ByHand = withHealth(c.ByHand, image.Health)
 				return nil
 			})

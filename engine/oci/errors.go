@@ -46,14 +46,14 @@ func runtimeError(runtime, action, message string) error {
 		return fmt.Errorf("%s %s failed and did not say why", runtime, action)
 	case strings.Contains(lower, "chdir") && strings.Contains(lower, "no such file or directory"):
 		return &CommandError{Code: CodeNotFound, Message: "the working directory is not in the container: " + text}
-	case strings.Contains(lower, "not found in $path"), strings.Contains(lower, "executable file not found"),
+	case strings.Contains(lower, "not found in $path"), strings.Contains(lower, "cannot find `` in $path"), strings.Contains(lower, "executable file not found"),
 		isExec(lower) && strings.Contains(lower, "no such file or directory"):
 		if name := quoted(text); name != "" {
 			return &CommandError{Code: CodeNotFound, Message: fmt.Sprintf("executable %q not found in the image's $PATH", name)}
 		}
 		return &CommandError{Code: CodeNotFound, Message: "the command was not found in the image: " + text}
 	case isExec(lower) && (strings.Contains(lower, "permission denied") || strings.Contains(lower, "exec format error") ||
-		strings.Contains(lower, "is a directory") || strings.Contains(lower, "not executable")):
+		strings.Contains(lower, "is a directory") || strings.Contains(lower, "is not a regular file") || strings.Contains(lower, "not executable")):
 		return &CommandError{Code: CodeNotExecutable, Message: "the command cannot be executed: " + text}
 	}
 	return fmt.Errorf("%s %s: %s", runtime, action, text)
@@ -62,7 +62,7 @@ func runtimeError(runtime, action, message string) error {
 // isExec reports whether a lower-case message is about running the command.
 func isExec(text string) bool {
 	return strings.Contains(text, "exec:") || strings.Contains(text, "open executable") ||
-		strings.Contains(text, "executable file") || strings.Contains(text, "exists but it is not executable") || strings.Contains(text, "executable path") || strings.Contains(text, "exec failed") ||
+		strings.Contains(text, "executable file") || strings.Contains(text, "exists but it is not executable") || strings.Contains(text, "is not a regular file") || strings.Contains(text, "executable path") || strings.Contains(text, "exec failed") ||
 		strings.Contains(text, "exec the container process") || strings.Contains(text, "execvp") || strings.HasPrefix(text, "exec ")
 }
 

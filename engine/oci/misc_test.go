@@ -103,6 +103,8 @@ time="2026-01-02T03:04:05Z" level=error msg="runc create failed: unable to start
 		"2026-01-02T03:04:05.678901Z: open executable: Permission denied":                                                          {126, "open executable: Permission denied"},
 		"exec /bin/bad: exec format error":                                                                                         {126, "exec format error"},
 		"the path `/etc/passwd` exists but it is not executable: Operation not permitted":                                          {126, "cannot be executed: the path `/etc/passwd`"},
+		"the path `/etc` is not a regular file: Operation not permitted":                                                           {126, "cannot be executed: the path `/etc`"},
+		"cannot find `` in $PATH: No such file or directory":                                                                       {127, "was not found in the image"},
 		"executable file `/no/such` not found: No such file or directory":                                                          {127, `executable "/no/such" not found`},
 		"chdir to `/x`: No such file or directory":                                                                                 {127, "working directory is not in the container"},
 		"open `/var/lib/x`: No such file or directory":                                                                             {0, "crun create: open `/var/lib/x`"},

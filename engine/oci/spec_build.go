@@ -48,7 +48,7 @@ func BuildSpec(in Input) (*specs.Spec, error) {
 	if c.ByHand != nil && (!in.Pod.Bare || c.ByHand.Namespaces != (spec.Joins{})) {
 		parameters = memberSysctls
 	}
-	if s.Linux.Sysctl, err = parameters(in.Pod.Sysctls, in.Namespaces, in.Pod.Users != nil); err != nil {
+	if s.Linux.Sysctl, err = parameters(withDomain(in.Pod), in.Namespaces, in.Pod.Users != nil); err != nil {
 		return nil, err
 	}
 	if s.Linux.Resources, err = resources(c, in.Pod.AllowUnenforcedLimits, in.Host); err != nil {

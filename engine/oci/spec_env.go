@@ -2,7 +2,6 @@ package oci
 
 import (
 	"cmp"
-	"os"
 	"slices"
 	"strconv"
 
@@ -35,7 +34,7 @@ func handEnvironment(in Input, e *env, home string) []string {
 		e.set(v.Name, in.Facts.Fill(v.Value))
 	}
 	for _, v := range hand.MergeEnv {
-		e.set(v.Name, os.Expand(in.Facts.Fill(v.Value), func(name string) string { return e.values[name] }))
+		e.set(v.Name, merged(in.Facts.Fill(v.Value), e))
 	}
 	for _, v := range in.Secrets {
 		e.set(v.Name, v.Value)
@@ -63,6 +62,16 @@ func handEnvironment(in Input, e *env, home string) []string {
 		}
 	}
 	return e.list()
+}
+
+// merged is a text with the variables there are in it; one of an older record may
+// have more of them than can be filled in, and stays as it is.
+func merged(text string, e *env) string {
+	filled, err := spec.ExpandWord(text, func(name string) string { return e.values[name] })
+	if err != nil {
+		return text
+	}
+	return filled
 }
 
 // uuidOf is the machine ID that systemd in a container takes: half of the container's.

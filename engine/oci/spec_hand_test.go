@@ -69,11 +69,17 @@ func TestContainersMadeByHand(t *testing.T) {
 			return s.Process.Env, []string{"A=1", "HOSTNAME=" + id[:12], "HOME=/root"}
 		}},
 		"have variables made of others, and of secrets": {func(in *Input) {
-			in.Container.ByHand.MergeEnv = []spec.EnvVar{{Name: "PATH", Value: "${PATH}:/opt"}, {Name: "B", Value: "$LANG$NONE"}}
+			in.Container.ByHand.MergeEnv = []spec.EnvVar{{Name: "PATH", Value: "${PATH}:/opt"}, {Name: "B", Value: "$LANG${NONE:-}"}, {Name: "C", Value: "${LANG"}}
 			in.Secrets = []spec.EnvVar{{Name: "KEY", Value: "$LANG"}}
 		}, func(s *specs.Spec) (any, any) {
-			return s.Process.Env, []string{"PATH=/bin:/opt", "LANG=C", "container=podman", "B=C", "KEY=$LANG", "HOSTNAME=" + id[:12], "HOME=/root"}
+			return s.Process.Env, []string{"PATH=/bin:/opt", "LANG=C", "container=podman", "B=C", "C=${LANG", "KEY=$LANG", "HOSTNAME=" + id[:12], "HOME=/root"}
 		}},
+		"have a domain": {func(in *Input) { in.Pod.Domainname = "example" }, func(s *specs.Spec) (any, any) {
+			return s.Linux.Sysctl, map[string]string{"kernel.domainname": "example"}
+		}},
+		"have terminals of a group they know": {func(in *Input) {
+			in.Pod.Users = &spec.UserNamespace{UIDs: []spec.IDMap{{Host: 1000, Size: 10}}, GIDs: []spec.IDMap{{Host: 1000, Size: 5}}}
+		}, func(s *specs.Spec) (any, any) { return slices.Contains(mountAt(s, "/dev/pts").Options, "gid=5"), false }},
 		"drop the image's entrypoint": {func(in *Input) { in.Container.ByHand.NoEntrypoint = true },
 			func(s *specs.Spec) (any, any) { return s.Process.Args, []string{"serve", "--all"} }},
 		"run below an init": {func(in *Input) { in.InitPath = "/usr/bin/catatonit" }, func(s *specs.Spec) (any, any) {

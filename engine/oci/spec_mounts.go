@@ -83,7 +83,7 @@ func defaultMounts(in Input) []specs.Mount {
 	list := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: proc},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: dev},
-		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: devptsOptions(in)},
 		{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: readonly},
 		{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: cgroup},
 	}
@@ -99,6 +99,18 @@ func defaultMounts(in Input) []specs.Mount {
 		return append(list, specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: append(slices.Clone(kernel), "rbind", "rprivate")})
 	}
 	return append(list, specs.Mount{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: kernel})
+}
+
+// devptsOptions give terminals to the group tty, as everywhere, where the container
+// knows it.
+func devptsOptions(in Input) []string {
+	options := []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}
+	const tty = 5
+	_, group, _ := in.Pod.Users.Host(0, tty)
+	if users := in.Pod.Users; users != nil && len(users.GIDs) > 0 && group < 0 {
+		return options
+	}
+	return append(options, fmt.Sprintf("gid=%d", tty))
 }
 
 func shmMount(in Input) specs.Mount {

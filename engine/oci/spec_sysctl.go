@@ -31,7 +31,7 @@ func sysctlNamespace(name string, n Namespaces) (namespace, kind string) {
 	case strings.HasPrefix(key, "fs.mqueue."), strings.HasPrefix(key, "kernel.msg"),
 		strings.HasPrefix(key, "kernel.shm"), key == "kernel.sem":
 		return n.IPC, "IPC"
-	case key == "kernel.domainname":
+	case key == domainname:
 		return n.UTS, "UTS"
 	}
 	return "", ""
@@ -63,3 +63,16 @@ func sysctls(asked map[string]string, n Namespaces, mapped bool) (map[string]str
 	}
 	return set, nil
 }
+
+// withDomain are the pod's, and its domain, which is one.
+func withDomain(pod *spec.Pod) map[string]string {
+	if pod.Domainname == "" {
+		return pod.Sysctls
+	}
+	out := map[string]string{domainname: pod.Domainname}
+	maps.Copy(out, pod.Sysctls)
+	return out
+}
+
+// domainname is the parameter that setdomainname(2) sets.
+const domainname = "kernel.domainname"

@@ -33,7 +33,7 @@ type ByHand struct {
 	Systemd      SystemdMode  `json:"systemd,omitempty"`
 	NoEntrypoint bool         `json:"noEntrypoint,omitempty"` // the image's does not count; its cmd does, where there are no Args
 	Groups       []string     `json:"groups,omitempty"`       // further ones by name, resolved in the image
-	MergeEnv     []EnvVar     `json:"mergeEnv,omitempty"`     // over Env; ${NAME} is a variable of the image, or of Env
+	MergeEnv     []EnvVar     `json:"mergeEnv,omitempty"`     // over Env; ExpandWord fills in variables of the image, and of Env
 	BaseEnv      []EnvVar     `json:"baseEnv,omitempty"`      // below the image's
 	UnsetEnv     []string     `json:"unsetEnv,omitempty"`     // of the image's
 	UnsetEnvAll  bool         `json:"unsetEnvAll,omitempty"`

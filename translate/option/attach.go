@@ -17,6 +17,9 @@ func (s *streams) register(f *pflag.FlagSet) {
 
 func (s *streams) apply(m *maker) {
 	known := []string{"stdin", "stdout", "stderr"}
+	if m.given("attach") && len(s.names) == 0 {
+		m.failf("attach", "", "the stream is missing%s", oneOf("", known))
+	}
 	for _, given := range s.names {
 		name := strings.ToLower(given)
 		if !slices.Contains(known, name) {

@@ -30,7 +30,7 @@ func (n *network) shared(f *pflag.FlagSet) {
 	f.StringSliceVar(&n.dns, "dns", nil, "ask this `server` for names; none: leave the image's /etc/resolv.conf alone")
 	f.StringSliceVar(&n.dnsSearch, "dns-search", nil, "complete names with this `domain`; . for none")
 	f.StringSliceVar(&n.dnsOptions, "dns-option", nil, "`option` of /etc/resolv.conf, such as ndots:2")
-	f.StringArrayVar(&n.hosts, "add-host", nil, "add a line to /etc/hosts (`name[;name…]:ip`); host-gateway is the host's address")
+	f.StringSliceVar(&n.hosts, "add-host", nil, "add a line to /etc/hosts (`name[;name…]:ip`); host-gateway is the host's address")
 	f.StringVar(&n.hostsFile, "hosts-file", "", "begin /etc/hosts with this `file`; image: the image's, none: nothing")
 	f.BoolVar(&n.noHosts, "no-hosts", false, "leave the image's /etc/hosts alone")
 	f.StringVarP(&n.hostname, "hostname", "h", "", "`hostname` (default: the ID's first twelve digits)")
@@ -250,7 +250,7 @@ func (n *network) names(m *maker) {
 		m.noteFlag("hostname", n.hostname, checkOwnHostname(n.hostname))
 	}
 	if n.domain != "" {
-		m.noteFlag("domainname", n.domain, checkHostname(n.domain))
+		m.noteFlag("domainname", n.domain, checkOwnHostname(n.domain))
 	}
 	p.Domainname = n.domain
 	p.Hostname, p.NoHostname, p.NoHosts = n.hostname, n.noHostname, n.noHosts
@@ -327,7 +327,9 @@ func (n *network) usualResolver(m *maker) {
 		}
 		return
 	}
-	n.dnsSearch = slices.Concat(n.dnsSearch, m.conf["dns_searches"])
+	if !slices.Contains(n.dnsSearch, ".") {
+		n.dnsSearch = slices.Concat(n.dnsSearch, m.conf["dns_searches"])
+	}
 	n.dnsOptions = slices.Concat(n.dnsOptions, m.conf["dns_options"])
 	m.filled["dns-search"], m.filled["dns-option"] = "dns_searches", "dns_options"
 }
@@ -345,16 +347,19 @@ func (n *network) resolve(m *maker) {
 			continue
 		}
 		ip, err := netip.ParseAddr(s)
-		if err != nil {
+		if err != nil || ip.Zone() != "" {
 			m.failf("dns", s, "not an IP address, or none")
 			continue
 		}
 		d.Servers = append(d.Servers, ip.String())
 	}
 	for _, s := range n.dnsSearch {
-		if s == "" || strings.ContainsAny(s, " \t\n") {
+		if s == "" || len(s) > 253 || strings.ContainsAny(s, " \t\n") {
 			m.failf("dns-search", s, "not a domain")
 		}
+	}
+	if slices.Contains(n.dnsSearch, ".") && len(n.dnsSearch) > 1 {
+		m.failf("dns-search", ".", "it is for no domains: drop it, or the others")
 	}
 	for _, s := range n.dnsOptions {
 		if s == "" || strings.ContainsAny(s, " \t\n") {

@@ -45,7 +45,7 @@ func networkGood() []good {
 			p.DNS = spec.DNS{Servers: []string{"1.1.1.1", "fd00::1"}, Searches: []string{"a.example"}, Options: []string{"ndots:2", "edns0"}}
 		})},
 		{"--dns none img", pod(func(p *spec.Pod) { p.DNS.Mode = spec.DNSImage })},
-		{"--add-host a;b:10.0.0.1 --add-host c:[fd00::1] --add-host d:fd00::2 --add-host gw:host-gateway img", pod(func(p *spec.Pod) {
+		{"--add-host a;b:10.0.0.1,c:[fd00::1] --add-host d:fd00::2 --add-host gw:host-gateway img", pod(func(p *spec.Pod) {
 			p.Hosts = []spec.HostAlias{
 				{IP: "10.0.0.1", Names: []string{"a", "b"}}, {IP: "fd00::1", Names: []string{"c"}}, {IP: "fd00::2", Names: []string{"d"}},
 				{IP: spec.HostGateway, Names: []string{"gw"}},
@@ -107,6 +107,10 @@ func networkBad() bad {
 		"--network container:db --dns-option x img":                               "/etc/resolv.conf is that of the other container",
 		"--dns-search a~b img":                                                    `--dns-search "a b": not a domain`,
 		"--dns-option a~b img":                                                    `--dns-option "a b": not an option`,
+		"--dns fe80::1%eth0 img":                                                  `--dns "fe80::1%eth0": not an IP address`,
+		"--dns-search . --dns-search a img":                                       `--dns-search ".": it is for no domains: drop it, or the others`,
+		"--userns auto --domainname example img":                                  `--domainname "example": only root of the host may set it`,
+		"--uts host --domainname example img":                                     "--domainname cannot be honoured with --uts",
 		"--add-host a img":                                                        `--add-host "a": write name:ip`,
 		"--add-host a:b img":                                                      `"b" is not an IP address`,
 		"--add-host a/b:10.0.0.1 img":                                             `"a/b" is not a hostname`,

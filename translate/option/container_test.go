@@ -27,12 +27,15 @@ func (fakeHost) Abs(p string) string {
 
 func (fakeHost) ReadFile(name string) ([]byte, error) {
 	files := map[string]string{
-		"vars":   "# a comment\nA=1\n\n  B=two words \nHOSTED\nE*\nQ=\"quoted\"\r\n",
-		"bad":    "A=1\n=2\n",
-		"binary": "A=\x00",
-		"labels": "# comment\na=b\nempty\n",
-		"pod.id": "abc123\n",
-		"empty":  "\n",
+		"vars":      "# a comment\nA=1\n\n  B=two words \nHOSTED\nE*\nQ=\"quoted\"\r\n",
+		"bad":       "A=1\n=2\n",
+		"binary":    "A=\x00",
+		"labels":    "# comment\na=b\nempty\n",
+		"long":      "A=1\nB=" + strings.Repeat("x", 128<<10) + "\n",
+		"blanks":    "a b=c\n",
+		"badlabels": "a=b\n=c\n",
+		"pod.id":    "abc123\n",
+		"empty":     "\n",
 	}
 	if s, ok := files[name]; ok {
 		return []byte(s), nil
@@ -258,6 +261,7 @@ func plainBad() bad {
 	return bad{
 		"":                       "the image is missing",
 		"--nam x img":            `unknown flag: --nam, did you mean "--name"?`,
+		"--attach= img":          `--attach "": the stream is missing: use one of stdin, stdout, stderr`,
 		"--attach stdot img":     `--attach "stdot": unknown stream, did you mean "stdout"?`,
 		"-d -a stdin img":        "--attach and --detach exclude each other",
 		"-d --detach-keys a img": "--detach-keys says nothing with --detach",

@@ -26,10 +26,13 @@ func (d *device) shared(f *pflag.FlagSet) {
 
 func (d *device) register(f *pflag.FlagSet) {
 	d.shared(f)
-	f.StringArrayVar(&d.rules, "device-cgroup-rule", nil, "let the container use further devices, as cgroups have it (`type major:minor mode`)")
+	f.StringSliceVar(&d.rules, "device-cgroup-rule", nil, "let the container use further devices, as cgroups have it (`type major:minor mode`)")
 }
 
 func (d *device) apply(m *maker) {
+	if m.given("device") && len(d.devices) == 0 {
+		m.failf("device", "", "the path of a device is missing")
+	}
 	for _, s := range d.devices {
 		if isCDI(s) {
 			m.hand.CDI = append(m.hand.CDI, s)

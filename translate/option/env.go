@@ -53,6 +53,8 @@ func (e *env) apply(m *maker) {
 			m.failf("env-merge", s, "write NAME=value, with ${OTHER} in the value")
 			continue
 		}
+		_, err := spec.ExpandWord(value, func(string) string { return "" })
+		m.noteFlag("env-merge", s, err)
 		m.hand.MergeEnv = append(m.hand.MergeEnv, spec.EnvVar{Name: name, Value: value})
 	}
 	for _, name := range e.unset {
@@ -157,6 +159,9 @@ func (v *vars) add(word string, host map[string]string) error {
 	return nil
 }
 
+// mostVariable is how long the kernel lets a variable be (execve(2)).
+const mostVariable = 128<<10 - 1
+
 // parseEnvFile reads a file of variables: a line each, as --env takes them.
 // Blanks before a line, empty lines and those that begin with # do not count;
 // quotes are part of a value, as podman has it.
@@ -173,8 +178,12 @@ func parseEnvFile(data []byte) ([]string, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if line[0] == '=' {
+		switch {
+		case line[0] == '=':
 			errs = append(errs, fmt.Errorf("line %d: the name is missing: write NAME=value", n))
+			continue
+		case len(line) > mostVariable:
+			errs = append(errs, fmt.Errorf("line %d: a variable has %d bytes at most, with its name", n, mostVariable))
 			continue
 		}
 		out = append(out, line)

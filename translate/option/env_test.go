@@ -40,7 +40,9 @@ func envBad() bad {
 		"--env-file -bad img":   `--env-file "-bad": line 2: the name is missing`,
 		"--env-file bad img":    `--env-file "bad": line 2: the name is missing`,
 		"--env-file binary img": "there is a NUL byte in it",
+		"--env-file long img":   `--env-file "long": line 2: a variable has 131071 bytes at most`,
 		"--env-merge A img":     `--env-merge "A": write NAME=value`,
+		"--env-merge A=${B img": `--env-merge "A=${B": write ${B}, ${B:-text} or ${B:+text}`,
 		"--unsetenv A=1 img":    `--unsetenv "A=1": give the name of a variable`,
 	}
 }

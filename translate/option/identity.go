@@ -2,8 +2,8 @@ package option
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -125,29 +125,52 @@ func (i *identity) initKind(m *maker) {
 
 // labels are those of files, and over them those given.
 func (m *maker) labels(files, list []string) map[string]string {
-	var lines []string
+	out := map[string]string{}
+	add := func(s string) bool {
+		key, value, _ := strings.Cut(s, "=")
+		if key != "" {
+			out[key] = value
+		}
+		return key != ""
+	}
 	for _, name := range files {
-		data, err := m.host.ReadFile(name)
-		m.noteFlag("label-file", name, err)
-		for line := range strings.Lines(string(data)) {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-				lines = append(lines, line)
-			}
+		m.labelFile(name, add)
+	}
+	for _, s := range list {
+		if !add(s) {
+			m.failf("label", s, "write key=value")
 		}
 	}
-	var out map[string]string
-	for _, s := range append(lines, list...) {
-		key, value, _ := strings.Cut(s, "=")
-		if key == "" {
-			m.note(fmt.Errorf("--label %q: write key=value", s))
-			continue
-		}
-		if out == nil {
-			out = map[string]string{}
-		}
-		out[key] = value
+	if len(out) == 0 {
+		return nil
 	}
 	return out
+}
+
+// labelFile reads a label a line, as podman does: blanks before it, empty lines and
+// those that begin with # do not count, and no key has blanks.
+func (m *maker) labelFile(name string, add func(string) bool) {
+	data, err := m.host.ReadFile(name)
+	m.noteFlag("label-file", name, err)
+	if slices.Contains(data, 0) {
+		m.failf("label-file", name, "it is no text: there is a NUL byte in it")
+		return
+	}
+	n := 0
+	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+		n++
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, _, _ := strings.Cut(line, "=")
+		switch {
+		case strings.ContainsAny(key, " \t"):
+			m.failf("label-file", name, "line %d: there are blanks in the key %q: write key=value", n, key)
+		case !add(line):
+			m.failf("label-file", name, "line %d: the key is missing: write key=value", n)
+		}
+	}
 }
 
 // file is the absolute path of a file that is written; empty stays.

@@ -290,6 +290,9 @@ func (p *process) accounts(m *maker) {
 			m.failf("hostuser", u, "not the name or number of a user")
 		}
 	}
+	if len(p.hostUsers) > 0 && !p.passwd {
+		m.note(errors.New("--hostuser cannot be honoured with --passwd=false, which makes no entries: drop one of them"))
+	}
 	m.hand.HostUsers = p.hostUsers
 	for _, dir := range p.chrootDirs {
 		if !strings.HasPrefix(dir, "/") {

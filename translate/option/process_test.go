@@ -102,5 +102,6 @@ func processBad() bad {
 		"--preserve-fd 1 img":                     `--preserve-fd "1": not a descriptor from 3 on`,
 		"--preserve-fds 4294967295 img":           "so many descriptors there are not",
 		"--chrootdirs srv img":                    `--chrootdirs "srv": give an absolute path`,
+		"--passwd=false --hostuser a img":         "--hostuser cannot be honoured with --passwd=false",
 	}
 }

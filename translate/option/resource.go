@@ -74,7 +74,7 @@ const mostProcesses = 4 << 20
 func ofCgroup() []string {
 	return []string{
 		"blkio-weight", "blkio-weight-device", "cgroup-conf", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime", "cpu-shares", "cpus", "cpuset-cpus",
-		"cpuset-mems", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "memory", "memory-reservation", "memory-swap",
+		"cpuset-mems", "device-cgroup-rule", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops", "memory", "memory-reservation", "memory-swap",
 		"memory-swappiness", "oom-kill-disable", "pids-limit",
 	}
 }

@@ -39,6 +39,7 @@ func (s *security) apply(m *maker) {
 	sec.Privileged = s.privileged
 	sec.CapAdd = capabilities(m, "cap-add", s.add)
 	sec.CapDrop = capabilities(m, "cap-drop", s.drop)
+	s.conflicts(m, sec)
 	m.hand.BaseCaps = usualCapabilities(m)
 	for _, o := range s.options {
 		m.noteFlag("security-opt", o, securityOption(o, m.c, m.host))
@@ -52,6 +53,18 @@ func (s *security) apply(m *maker) {
 		}
 	default:
 		m.failf("seccomp-policy", s.policy, "unknown%s", oneOf(s.policy, []string{"default", "image"}))
+	}
+}
+
+// conflicts are capabilities that are both given and taken away.
+func (s *security) conflicts(m *maker, sec *spec.Security) {
+	for _, c := range sec.CapAdd {
+		if slices.Contains(sec.CapDrop, c) {
+			m.note(fmt.Errorf("--cap-add and --cap-drop both name %s: drop one of them", c))
+		}
+	}
+	if s.privileged && len(sec.CapDrop) > 0 {
+		m.made.Warnings = append(m.made.Warnings, "--cap-drop takes nothing away with --privileged, which gives all capabilities: --cap-add gives some")
 	}
 }
 

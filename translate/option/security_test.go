@@ -14,6 +14,10 @@ func securityGood() []good {
 		{"--cap-add net_admin,CAP_SYS_TIME --cap-add NET_ADMIN --cap-drop all img", sec(func(s *spec.Security) {
 			s.CapAdd, s.CapDrop = []string{"CAP_NET_ADMIN", "CAP_SYS_TIME"}, []string{"ALL"}
 		})},
+		{"--privileged --cap-drop chown img", func(m *Made, c *spec.Container, _ *spec.ByHand) {
+			c.Security.Privileged, c.Security.CapDrop = true, []string{"CAP_CHOWN"}
+			m.Warnings = []string{"--cap-drop takes nothing away with --privileged, which gives all capabilities: --cap-add gives some"}
+		}},
 		{"--security-opt no-new-privileges img", sec(func(s *spec.Security) { s.NoNewPrivileges = true })},
 		{"--security-opt no-new-privileges:true img", sec(func(s *spec.Security) { s.NoNewPrivileges = true })},
 		{"--security-opt no-new-privileges=false img", sec(func(*spec.Security) {})},
@@ -37,6 +41,8 @@ func securityGood() []good {
 func securityBad() bad {
 	return bad{
 		"--cap-add net_admn img":                     `--cap-add "net_admn": unknown capability, did you mean "CAP_NET_ADMIN"?`,
+		"--cap-add chown --cap-drop CAP_CHOWN img":   "--cap-add and --cap-drop both name CAP_CHOWN",
+		"--cap-add all --cap-drop ALL img":           "--cap-add and --cap-drop both name ALL",
 		"--cap-drop x img":                           `--cap-drop "x": unknown capability`,
 		"--security-opt secomp=x img":                `unknown option "secomp", did you mean "seccomp"?`,
 		"--security-opt seccomp img":                 "the value is missing",
@@ -69,7 +75,7 @@ func deviceGood() []good {
 		{"--device vendor.com/class=all --gpus 0,all --gpus device=GPU-12 img", func(_ *Made, _ *spec.Container, h *spec.ByHand) {
 			h.CDI = []string{"vendor.com/class=all", "nvidia.com/gpu=0", "nvidia.com/gpu=all", "nvidia.com/gpu=GPU-12"}
 		}},
-		{"--device-cgroup-rule c~10:200~rwm --device-cgroup-rule a --device-cgroup-rule b~*:*~r img", func(_ *Made, _ *spec.Container, h *spec.ByHand) {
+		{"--device-cgroup-rule c~10:200~rwm --device-cgroup-rule a,b~*:*~r img", func(_ *Made, _ *spec.Container, h *spec.ByHand) {
 			h.DeviceRules = []string{"c 10:200 rwm", "a", "b *:* r"}
 		}},
 	}
@@ -77,6 +83,7 @@ func deviceGood() []good {
 
 func deviceBad() bad {
 	return bad{
+		"--device= img":                     `--device "": the path of a device is missing`,
 		"--device fuse img":                 `--device "fuse": give the path of a device`,
 		"--device /dev/a:/dev/b:rx img":     `"rx" are not permissions`,
 		"--device /dev/a:rr img":            `"rr" are not permissions`,

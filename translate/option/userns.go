@@ -43,9 +43,12 @@ func (u *userns) apply(m *maker) {
 			m.failf("userns", mode, "cannot be combined with --uidmap, --gidmap, --subuidname or --subgidname: drop one of them")
 		}
 		m.pod.Users = u.maps(m)
-		return
+	} else {
+		m.pod.Users = u.namespace(m, mode)
 	}
-	m.pod.Users = u.namespace(m, mode)
+	if m.pod.Users != nil && m.pod.Domainname != "" {
+		m.failf("domainname", m.pod.Domainname, "only root of the host may set it, and the container has users of its own")
+	}
 }
 
 // rootful reports whether root calls, for sure.
