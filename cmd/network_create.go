@@ -165,7 +165,7 @@ func (f *networkCreateFlags) subnetList() ([]network.Subnet, error) {
 			}
 		}
 		if i < len(f.ranges) {
-			if s.Range, err = parseAddressRange(f.ranges[i]); err != nil {
+			if s.LeaseRange, err = parseAddressRange(f.ranges[i]); err != nil {
 				return nil, err
 			}
 		}

@@ -9,14 +9,14 @@ import (
 )
 
 // parseAddressRange reads "first-last" or a CIDR.
-func parseAddressRange(text string) (*network.Range, error) {
+func parseAddressRange(text string) (*network.LeaseRange, error) {
 	if first, last, ok := strings.Cut(text, "-"); ok {
 		start, err := netip.ParseAddr(first)
 		end, err2 := netip.ParseAddr(last)
 		if err != nil || err2 != nil {
 			return nil, fmt.Errorf("--ip-range %q: want two addresses and a dash between", text)
 		}
-		return &network.Range{Start: start, End: end}, nil
+		return &network.LeaseRange{StartIP: start, EndIP: end}, nil
 	}
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
@@ -28,5 +28,5 @@ func parseAddressRange(text string) (*network.Range, error) {
 		end[bit/8] |= 1 << (7 - bit%8)
 	}
 	last, _ := netip.AddrFromSlice(end) // as long as the address it was made from
-	return &network.Range{Start: p.Addr(), End: last}, nil
+	return &network.LeaseRange{StartIP: p.Addr(), EndIP: last}, nil
 }

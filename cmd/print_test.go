@@ -249,10 +249,10 @@ func TestSmallFlags(t *testing.T) {
 			t.Errorf("--interval %s: %v, %v", text, d, err)
 		}
 	}
-	if r, err := parseAddressRange("10.1.2.0/25"); err != nil || r.Start.String() != "10.1.2.0" || r.End.String() != "10.1.2.127" {
+	if r, err := parseAddressRange("10.1.2.0/25"); err != nil || r.StartIP.String() != "10.1.2.0" || r.EndIP.String() != "10.1.2.127" {
 		t.Errorf("range %v, %v", r, err)
 	}
-	if r, err := parseAddressRange("fd00::1-fd00::9"); err != nil || r.End.String() != "fd00::9" {
+	if r, err := parseAddressRange("fd00::1-fd00::9"); err != nil || r.EndIP.String() != "fd00::9" {
 		t.Errorf("range %v, %v", r, err)
 	}
 }

@@ -158,11 +158,11 @@ func bounds(s Subnet) (first, last netip.Addr) {
 	if last.Is4() {
 		last = last.Prev() // the broadcast address
 	}
-	if s.Range != nil && s.Range.Start.IsValid() && first.Less(s.Range.Start) {
-		first = s.Range.Start
+	if s.LeaseRange != nil && s.LeaseRange.StartIP.IsValid() && first.Less(s.LeaseRange.StartIP) {
+		first = s.LeaseRange.StartIP
 	}
-	if s.Range != nil && s.Range.End.IsValid() && s.Range.End.Less(last) {
-		last = s.Range.End
+	if s.LeaseRange != nil && s.LeaseRange.EndIP.IsValid() && s.LeaseRange.EndIP.Less(last) {
+		last = s.LeaseRange.EndIP
 	}
 	return first, last
 }

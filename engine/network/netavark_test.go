@@ -28,7 +28,7 @@ func goldenLease() Lease {
 					Name: "zebra", ID: "ec79dd0cad82083c8ac5cc23e9542e4ddea813dff60d68258d36e84f6393b63b", Driver: DriverBridge,
 					Interface: "berth1", DNS: true, IPv6: true, Options: map[string]string{"mtu": "1400"}, Labels: map[string]string{"a": "b"},
 					Subnets: []Subnet{
-						{Subnet: prefix("10.90.0.0/24"), Gateway: addr("10.90.0.1"), Range: &Range{Start: addr("10.90.0.9")}},
+						{Subnet: prefix("10.90.0.0/24"), Gateway: addr("10.90.0.1"), LeaseRange: &LeaseRange{StartIP: addr("10.90.0.9")}},
 						{Subnet: prefix("fd00:90::/64"), Gateway: addr("fd00:90::1")},
 					},
 					IPAM: map[string]string{"driver": "host-local"},

@@ -37,14 +37,14 @@ type Network struct {
 type Subnet struct {
 	Subnet  netip.Prefix `json:"subnet"`
 	Gateway netip.Addr   `json:"gateway,omitzero"`
-	// Range limits what is handed out; asked-for addresses may lie outside.
-	Range *Range `json:"lease_range,omitempty"`
+	// LeaseRange limits what is handed out; asked-for addresses may lie outside.
+	LeaseRange *LeaseRange `json:"lease_range,omitempty"`
 }
 
-// Range is an inclusive range of addresses.
-type Range struct {
-	Start netip.Addr `json:"start_ip,omitzero"`
-	End   netip.Addr `json:"end_ip,omitzero"`
+// LeaseRange is an inclusive range of addresses.
+type LeaseRange struct {
+	StartIP netip.Addr `json:"start_ip,omitzero"`
+	EndIP   netip.Addr `json:"end_ip,omitzero"`
 }
 
 // Route is a static route that pods on the network get.

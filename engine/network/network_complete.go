@@ -195,19 +195,19 @@ func completeSubnets(n Network, used []netip.Prefix, gateway bool) (Network, err
 }
 
 func checkRange(s *Subnet) error {
-	if s.Range == nil {
+	if s.LeaseRange == nil {
 		return nil
 	}
-	r := *s.Range
-	for _, ip := range []netip.Addr{r.Start, r.End} {
+	r := *s.LeaseRange
+	for _, ip := range []netip.Addr{r.StartIP, r.EndIP} {
 		if ip.IsValid() && !s.Subnet.Contains(ip) {
 			return fmt.Errorf("%w: %s of the range is not in subnet %s", spec.ErrConfig, ip, s.Subnet)
 		}
 	}
-	if r.Start.IsValid() && r.End.IsValid() && r.End.Less(r.Start) {
-		return fmt.Errorf("%w: the range %s to %s is empty", spec.ErrConfig, r.Start, r.End)
+	if r.StartIP.IsValid() && r.EndIP.IsValid() && r.EndIP.Less(r.StartIP) {
+		return fmt.Errorf("%w: the range %s to %s is empty", spec.ErrConfig, r.StartIP, r.EndIP)
 	}
-	s.Range = &r
+	s.LeaseRange = &r
 	return nil
 }
 

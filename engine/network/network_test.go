@@ -80,7 +80,7 @@ func TestNetworksAreCheckedAndCompleted(t *testing.T) {
 		"somebody's bridge":      {network: Network{Name: "x", Interface: "taken0"}, says: "taken0"},
 		"a long interface":       {network: Network{Name: "x", Interface: "sixteen-letters-"}, says: "15"},
 		"a DNS server by name":   {network: Network{Name: "x", DNSServers: []string{"dns.example"}}, says: "dns.example"},
-		"a range outside":        {network: Network{Name: "x", Subnets: []Subnet{{Subnet: netip.MustParsePrefix("10.231.0.0/24"), Range: &Range{Start: netip.MustParseAddr("10.0.0.1")}}}}, says: "range"},
+		"a range outside":        {network: Network{Name: "x", Subnets: []Subnet{{Subnet: netip.MustParsePrefix("10.231.0.0/24"), LeaseRange: &LeaseRange{StartIP: netip.MustParseAddr("10.0.0.1")}}}}, says: "range"},
 		"an unmasked subnet":     {network: Network{Name: "x", Subnets: subnets("10.231.0.7/24")}},
 		"a name there already":   {network: Network{Name: "there"}, says: "already exists"},
 		"the default's own name": {network: Network{Name: DefaultNetwork}, says: "already exists"},

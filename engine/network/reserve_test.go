@@ -111,7 +111,7 @@ func TestAFullSubnetIsRefusedAndNothingStaysReserved(t *testing.T) {
 func TestRangeLimitsWhatIsHandedOut(t *testing.T) {
 	m := testManager(t, map[string]string{"netavark": version})
 	s := subnets("10.231.0.0/24")
-	s[0].Range = &Range{Start: netip.MustParseAddr("10.231.0.10"), End: netip.MustParseAddr("10.231.0.11")}
+	s[0].LeaseRange = &LeaseRange{StartIP: netip.MustParseAddr("10.231.0.10"), EndIP: netip.MustParseAddr("10.231.0.11")}
 	createNetwork(t, m, Network{Name: "n", Subnets: s})
 	var got []string
 	for i := range 2 {
