@@ -335,7 +335,7 @@ func TestNetworks(t *testing.T) {
 		{"network create backend", "", 125},
 		{"network create --ignore backend", "backend\n", 0},
 		{"network ls --format {{.Name}}/{{.Driver}}/{{.Labels}}", "backend/bridge/a=b\n", 0},
-		{"network inspect --format {{range.Subnets}}{{.Subnet}},{{.Gateway}},{{.Range.Start}}-{{.Range.End}}{{end}} backend", "10.90.0.0/24,10.90.0.1,10.90.0.128-10.90.0.255\n", 0},
+		{"network inspect --format {{range.Subnets}}{{.Subnet}},{{.Gateway}},{{.LeaseRange.StartIP}}-{{.LeaseRange.EndIP}}{{end}} backend", "10.90.0.0/24,10.90.0.1,10.90.0.128-10.90.0.255\n", 0},
 		{"network create --subnet 10.91.0.0/24 --route 10.200.0.0/16,10.91.0.9,50 --dns 9.9.9.9,1.1.1.1 --opt com.docker.network.bridge.name=mine0", "berth1\n", 0},
 		{"network create --ipam-driver none", "berth2\n", 0},
 		{"network inspect --format {{range.Routes}}{{.Destination}},{{.Gateway}},{{.Metric}}{{end}}|{{.Interface}}|{{.DNSServers}} berth1", "10.200.0.0/16,10.91.0.9,50|mine0|[9.9.9.9 1.1.1.1]\n", 0},

@@ -217,10 +217,10 @@ const (
 )
 
 // HealthMaxLogCount is HealthcheckMaxLogCount, as podman's templates call it.
-func (c Config) HealthMaxLogCount() int { return c.HealthcheckMaxLogCount }
+func (r Config) HealthMaxLogCount() int { return r.HealthcheckMaxLogCount }
 
 // HealthMaxLogSize is HealthcheckMaxLogSize, as podman's templates call it.
-func (c Config) HealthMaxLogSize() int { return c.HealthcheckMaxLogSize }
+func (r Config) HealthMaxLogSize() int { return r.HealthcheckMaxLogSize }
 
 // Healthcheck is how a container's health is checked, in Docker's form: Test begins
 // with CMD or CMD-SHELL. Times are in nanoseconds; an Interval of 0 is only when it
