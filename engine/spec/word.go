@@ -27,8 +27,8 @@ func (w *word) until(end byte) (string, error) {
 	var out strings.Builder
 	for w.at < len(w.text) {
 		c := w.text[w.at]
+		part, err := w.text[w.at:w.at+1], error(nil)
 		w.at++
-		part, err := string(c), error(nil)
 		switch {
 		case c == end:
 			return out.String(), nil
@@ -54,12 +54,12 @@ func (w *word) until(end byte) (string, error) {
 
 // escaped is what follows a backslash, which stays where it takes nothing away.
 func (w *word) escaped(quoted bool) string {
-	c := w.text[w.at]
+	c := w.text[w.at : w.at+1]
 	w.at++
-	if quoted && !strings.ContainsRune(`"$\`, rune(c)) {
-		return `\` + string(c)
+	if quoted && !strings.Contains(`"$\`, c) {
+		return `\` + c
 	}
-	return string(c)
+	return c
 }
 
 func (w *word) literal() (string, error) {

@@ -21,6 +21,7 @@ func TestExpandWord(t *testing.T) {
 		`"\$A \b"`:                `$A \b`,
 		`it\'s "it's"`:            "it's it's",
 		"$$":                      "$$",
+		`ä${A}\ü"ö"`:              "äoneüö",
 		"${GONE:-'}'}":            "}",
 		"end\\":                   "end\\",
 	} {
