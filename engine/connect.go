@@ -89,6 +89,7 @@ func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
 		}
 	}
 	if len(users) > 0 {
+		slices.Sort(users)
 		return fmt.Errorf("network %q: %w: by %s", name, spec.ErrInUse, strings.Join(users, ", "))
 	}
 	return e.networks.Remove(ctx, name)
