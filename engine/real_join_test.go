@@ -126,7 +126,6 @@ func TestWhatAContainerMadeByHandCannotBeIsRefused(t *testing.T) {
 		"no ID":                 func(p *spec.Pod) { p.Containers[0].ByHand.ID = "" },
 		"limits of all devices": func(p *spec.Pod) { p.Tuning.BlkioWeight = 5 },
 		"two networks' ways":    func(p *spec.Pod) { p.HostNet = true },
-		"folders for chroot":    func(p *spec.Pod) { p.Containers[0].ByHand.ChrootDirs = []string{"/x"} },
 		"a mapped root":         func(p *spec.Pod) { p.Containers[0].ByHand.Rootfs = &spec.Rootfs{Path: "/x", IDMap: &spec.IDMaps{}} },
 		"a network each":        func(p *spec.Pod) { p.Own.Net = true },
 		"ports nobody holds": func(p *spec.Pod) {
