@@ -168,14 +168,17 @@ func installedUnits(ctx context.Context) ([]installed, error) {
 	units, results := readAll(asUser())
 	list := make([]installed, len(results))
 	var services []string
+	apps := map[string]func(path string) string{} // by the store's folder
 	for i, r := range results {
 		list[i] = installed{Name: r.Name, UnitName: r.Service, Path: r.Path, Status: "Not loaded"}
 		if store, ok := storeOf(r.Path); ok {
-			app, err := store.App(r.Path)
-			if err != nil {
-				return nil, err
+			if apps[store.Dir] == nil {
+				var err error
+				if apps[store.Dir], err = store.Apps(); err != nil {
+					return nil, err
+				}
 			}
-			list[i].App = app
+			list[i].App = apps[store.Dir](r.Path)
 		}
 		if n, ok := quadlet.ParseName(r.Name); ok && n.Kind == quadlet.Container {
 			list[i].Pod = podOf(units.Files[i])

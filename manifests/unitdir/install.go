@@ -60,9 +60,13 @@ type Placed struct{ Name, Path, App string }
 // Units lists all unit files of the store, also those that a file of the same name
 // hides from the generator.
 func (s Store) Units() ([]Placed, error) {
+	apps, err := s.Apps()
+	if err != nil {
+		return nil, err
+	}
 	var all []Placed
 	// Not filepath's: the folder itself may be a link.
-	err := fs.WalkDir(os.DirFS(s.Dir), ".", func(rel string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(os.DirFS(s.Dir), ".", func(rel string, d fs.DirEntry, err error) error {
 		path, name := filepath.Join(s.Dir, rel), ""
 		if d != nil {
 			name = d.Name()
@@ -76,11 +80,7 @@ func (s Store) Units() ([]Placed, error) {
 			return fs.SkipDir
 		}
 		if _, unit := quadlet.ParseName(name); unit && !d.IsDir() && !strings.HasPrefix(name, ".") {
-			app, err := s.App(path)
-			if err != nil {
-				return err
-			}
-			all = append(all, Placed{name, path, app})
+			all = append(all, Placed{name, path, apps(path)})
 		}
 		return nil
 	})
@@ -209,22 +209,27 @@ func (i Item) write(path string) error {
 	return atomicfile.Write(path, i.Data, perm)
 }
 
-// App is the application a file is of, "" for none.
-func (s Store) App(path string) (string, error) {
-	rel, err := filepath.Rel(s.Dir, path)
-	if err != nil || !filepath.IsLocal(rel) {
-		return "", nil // of another folder
-	}
-	if app, _, below := strings.Cut(rel, "/"); below {
-		return app, nil
-	}
+// Apps tells of a file the application it is of, "" for none.
+func (s Store) Apps() (func(path string) string, error) {
 	lists, err := s.lists()
+	listed := map[string]string{}
 	for _, l := range lists {
-		if l.app() && slices.Contains(l.files, rel) {
-			return l.name, err
+		for _, file := range l.files {
+			if _, other := listed[file]; l.app() && !other {
+				listed[file] = l.name
+			}
 		}
 	}
-	return "", err
+	return func(path string) string {
+		rel, err := filepath.Rel(s.Dir, path)
+		if err != nil || !filepath.IsLocal(rel) {
+			return "" // of another folder
+		}
+		if app, _, below := strings.Cut(rel, "/"); below {
+			return app
+		}
+		return listed[rel]
+	}, err
 }
 
 // Has says whether a file was installed here.

@@ -74,11 +74,23 @@ func TestInstallAndRemoveFiles(t *testing.T) {
 
 func appOf(t *testing.T, s Store, path string) string {
 	t.Helper()
-	app, err := s.App(path)
+	apps, err := s.Apps()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return app
+	return apps(path)
+}
+
+// Lists are anybody's files: what is far too large for one is told of, not read.
+func TestAListOfPodmansIsBounded(t *testing.T) {
+	s := Store{tree(t, map[string]string{"web.container": "1"})}
+	list := filepath.Join(s.Dir, ".shop.app")
+	if err := errors.Join(os.WriteFile(list, nil, 0o600), os.Truncate(list, maxBytes+1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Units(); err == nil || !strings.Contains(err.Error(), ".shop.app has more than") {
+		t.Errorf("err %v", err)
+	}
 }
 
 func TestRemoveWhatPodmanInstalled(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"berth/internal/atomicfile"
 	"berth/quadlet"
 )
@@ -47,11 +49,15 @@ func (s Store) lists() ([]listed, error) {
 			continue
 		}
 		l := listed{name: name, path: filepath.Join(s.Dir, e.Name())}
-		data, err := os.ReadFile(l.path)
+		f, err := os.OpenFile(l.path, readOnly|unix.O_NOFOLLOW, 0)
 		if err != nil {
 			return nil, err
 		}
-		for file := range strings.SplitSeq(string(data), "\n") {
+		item, err := readItem(f, l.path, e.Name())
+		if err != nil {
+			return nil, err
+		}
+		for file := range strings.SplitSeq(string(item.Data), "\n") {
 			if file != "" && file == filepath.Base(file) && file != ".." && file != "." { // else it leads elsewhere
 				l.files = append(l.files, file)
 			}
