@@ -93,7 +93,7 @@ func (e *Engine) join(n oci.Namespaces, j spec.Joins) (oci.Namespaces, error) {
 
 // ofKind reports whether a namespace is of a kind, or of one that cannot be told.
 func ofKind(path, kind string) bool {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be a pipe, of which nobody is to wait for a writer
 	if err != nil {
 		return true
 	}
